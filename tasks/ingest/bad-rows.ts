@@ -1,0 +1,117 @@
+export const COLUMNS = ['Date', 'Open', 'High', 'Low', 'Close', 'Adj Close', 'Volume'] as const;
+
+/** A line that cannot become a row of prices. Lines count from 1, the header included. */
+export interface BadRow {
+  line: number;
+  text: string;
+  reason: string;
+}
+
+const NUMBER = /^ *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *$/;
+
+/**
+ * Says which lines of a price file are bad, and why. DuckDB reads the files; this is asked only when it found trouble,
+ * since it knows neither lines nor ways out.
+ */
+export function findBadRows(content: Buffer): BadRow[] {
+  const lines = splitLines(content);
+  const [header, ...rows] = lines;
+  if (header === undefined || lines.every((line) => line === ''))
+    return [{ line: 1, text: '', reason: 'the file is empty' }];
+  const fault = headerFault(header);
+  if (fault)
+    return [
+      { line: 1, text: header, reason: fault },
+      ...rows.map((text, index) => ({ line: index + 2, text, reason: fault })),
+    ].filter(({ text }) => text !== '');
+
+  const bad: BadRow[] = [];
+  const seen = new Map<string, number>();
+  for (const [index, text] of rows.entries()) {
+    if (text === '') continue;
+    const line = index + 2;
+    const reason = rowFault(text, line, seen);
+    if (reason) bad.push({ line, text, reason });
+  }
+  return bad;
+}
+
+/** The file without its bad rows; nothing of it, where its header is bad. */
+export function withoutRows(content: Buffer, bad: BadRow[]): string {
+  const lines = new Set(bad.map(({ line }) => line));
+  if (lines.has(1)) return `${COLUMNS.join(',')}\n`;
+  return `${splitLines(content)
+    .filter((text, index) => text !== '' && !lines.has(index + 1))
+    .join('\n')}\n`;
+}
+
+/** Counts a file's rows by its line ends, independently of any parser. */
+export function countRows(content: Buffer): number {
+  let lines = 0;
+  for (let start = 0; start < content.length; ) {
+    const newline = content.indexOf(0x0a, start);
+    const end = newline < 0 ? content.length : newline;
+    const isBlank = end === start || (end === start + 1 && content[start] === 0x0d);
+    if (!isBlank) lines++;
+    start = end + 1;
+  }
+  return Math.max(lines - 1, 0);
+}
+
+/** Whether a file begins with the columns that it must have. */
+export function hasGoodHeader(content: Buffer): boolean {
+  const newline = content.indexOf(0x0a);
+  return headerFault(decode(newline < 0 ? content : content.subarray(0, newline))) === undefined;
+}
+
+function splitLines(content: Buffer): string[] {
+  return decode(content).split(/\r?\n/);
+}
+
+function decode(content: Buffer): string {
+  return new TextDecoder('utf-8', { ignoreBOM: false }).decode(content);
+}
+
+function headerFault(header: string): string | undefined {
+  const names = header.replace(/\r$/, '').split(',');
+  const missing = COLUMNS.filter((column) => !names.includes(column));
+  if (missing.length > 0)
+    return `the header lacks ${missing.map((column) => `"${column}"`).join(' and ')}; it must be ${COLUMNS.join(',')}`;
+  if (names.join() !== COLUMNS.join())
+    return `the header is ${names.join(',')}; it must be ${COLUMNS.join(',')}`;
+  return undefined;
+}
+
+function rowFault(text: string, line: number, seen: Map<string, number>): string | undefined {
+  const fields = splitFields(text);
+  if (fields.length !== COLUMNS.length)
+    return `there are ${fields.length} fields instead of ${COLUMNS.length}`;
+  const [date = '', ...numbers] = fields;
+  if (!isDate(date)) return `Date "${date}" is not a date written YYYY-MM-DD`;
+  for (const [index, field] of numbers.entries()) {
+    if (field === '') continue;
+    const column = COLUMNS[index + 1];
+    if (!NUMBER.test(field)) return `${column} "${field}" is not a number`;
+    if (!Number.isFinite(Number(field))) return `${column} "${field}" is too large`;
+    if (column === 'Volume' && !Number.isSafeInteger(Number(field)))
+      return `Volume "${field}" is not a whole number`;
+    if (column === 'Volume' && Number(field) < 0) return `Volume "${field}" is negative`;
+  }
+  const first = seen.get(date);
+  if (first) return `Date ${date} was already on line ${first}`;
+  seen.set(date, line);
+  return undefined;
+}
+
+function splitFields(text: string): string[] {
+  if (!text.includes('"')) return text.split(',');
+  return [...text.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(
+    ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? '',
+  );
+}
+
+function isDate(text: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  const date = new Date(`${text}T00:00:00Z`);
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text);
+}

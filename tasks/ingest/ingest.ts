@@ -1,0 +1,97 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Context } from '../context.ts';
+import { quotedString } from '../duckdb.ts';
+import { InputError } from '../errors.ts';
+import { contentKey } from '../key.ts';
+import type { Outcome } from '../result.ts';
+import { describeShards, publishShards, type ShardPlan, type Slice, shardOf } from '../shards.ts';
+import { COLUMNS } from './bad-rows.ts';
+import { makeShard, type NamedFile } from './shard.ts';
+import { METADATA, openSource, type Source } from './source.ts';
+
+/** Goes up whenever the same files give other Parquet files than before. */
+const FORMAT_VERSION = 1;
+
+const LINEAGE = {
+  Symbol: ['raw.file name'],
+  'Security Name': ['raw.file name', 'raw.NASDAQ Symbol', 'raw.Security Name'],
+  ...Object.fromEntries(COLUMNS.map((column) => [column, [`raw.${column}`]])),
+};
+
+export interface IngestOptions {
+  /** A folder or a zip of the Kaggle shape. */
+  source: string;
+  /** How many Parquet files the prices are spread over. */
+  shards: number;
+  /** Set bad rows aside instead of stopping at them. */
+  quarantine: boolean;
+  /** Make only a part of the shards. */
+  slice?: Slice | undefined;
+}
+
+/**
+ * Turns CSV files into Parquet prices: every row once, in shards of whole symbols, sorted by Symbol, Date.
+ * @throws InputError at bad input and, unless they are to be set aside, at bad rows
+ */
+export async function ingest(
+  { source: path, shards, quarantine, slice }: IngestOptions,
+  context: Context,
+): Promise<Outcome> {
+  const source = await openSource(path);
+  try {
+    const names = await readSecurityNames(source, context);
+    const files = source.files.map(
+      (file): NamedFile => ({ ...file, securityName: names.get(file.symbol) ?? null }),
+    );
+    const plans = Array.from({ length: shards }, (_, index): ShardPlan & { files: NamedFile[] } => {
+      const mine = files.filter(({ symbol }) => shardOf(symbol, shards) === index);
+      const content = mine.map(({ name, bytes, crc32, symbol, securityName }) => [
+        name,
+        bytes,
+        crc32,
+        symbol,
+        securityName,
+      ]);
+      return {
+        index,
+        key: contentKey('prices', FORMAT_VERSION, shards, index, quarantine, content),
+        files: mine,
+      };
+    });
+    const published = await publishShards('prices', plans, slice, context, (plan, scratch) =>
+      makeShard(plan, source, quarantine, scratch, context.database),
+    );
+    const outcome = await describeShards('prices', published, context);
+    const raw = {
+      name: 'raw',
+      uri: source.uri,
+      rows: Number(outcome.metrics.rows_in),
+      bytes: files.reduce((total, { bytes }) => total + bytes, 0),
+      key: contentKey(files.map(({ name, crc32 }) => [name, crc32])),
+    };
+    return { ...outcome, inputs: [raw], columnLineage: LINEAGE };
+  } finally {
+    source.close();
+  }
+}
+
+/** The Security Name of each symbol, found by the metadata's NASDAQ Symbol, which is what the files are named after. */
+async function readSecurityNames(source: Source, { store, database }: Context): Promise<Map<string, string>> {
+  await using scratch = await store.scratch();
+  const path = join(scratch.path, METADATA);
+  await writeFile(path, await source.read(source.metadata));
+  try {
+    const rows = await database.rows<{ symbol: string; name: string }>(
+      `SELECT "NASDAQ Symbol" AS symbol, "Security Name" AS name
+       FROM read_csv(${quotedString(path)}, header = true, all_varchar = true, delim = ',', quote = '"', escape = '"')
+       WHERE "NASDAQ Symbol" IS NOT NULL AND "Security Name" IS NOT NULL`,
+    );
+    return new Map(rows.map(({ symbol, name }) => [symbol, name]));
+  } catch (cause) {
+    throw new InputError(
+      `${source.uri}: ${source.metadata.name} cannot be read; it must be a CSV file with the columns "NASDAQ Symbol" and "Security Name"`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,183 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runChecks } from '../checks.ts';
+import { type Database, parquet, QueryError, quotedString, readSql } from '../duckdb.ts';
+import { classifyError, InputError } from '../errors.ts';
+import type { Check } from '../result.ts';
+import { type ShardContent, type ShardPlan, shardName } from '../shards.ts';
+import { type BadRow, COLUMNS, countRows, findBadRows, hasGoodHeader, withoutRows } from './bad-rows.ts';
+import type { Source, SourceFile } from './source.ts';
+
+export type NamedFile = SourceFile & { securityName: string | null };
+
+/** A file that DuckDB can open at its path. */
+type LocalFile = NamedFile & { path: string };
+
+/**
+ * Writes one shard of prices into the scratch folder, and beside it the rows that were set aside, if any.
+ * @throws InputError at bad rows, unless they are to be set aside
+ */
+export async function makeShard(
+  { index, files }: ShardPlan & { files: NamedFile[] },
+  source: Source,
+  quarantine: boolean,
+  scratch: string,
+  database: Database,
+): Promise<ShardContent> {
+  const path = join(scratch, `${shardName(index)}.parquet`);
+  const paths = [path];
+  const fetched = await fetchFiles(files, source, scratch);
+  let rowsQuarantined = 0;
+  let checks: Check[];
+  try {
+    if (fetched.badHeader) throw new BadInput('a header is bad');
+    checks = await writePrices(fetched.files, fetched.rows, path, database);
+  } catch (error) {
+    if (!(error instanceof BadInput)) throw error;
+    const bad = await findAll(files, source);
+    if (bad.length === 0)
+      throw new InputError(`${source.uri}: ${shardName(index)} cannot be read`, { cause: error.cause });
+    if (!quarantine) throw badRowsError(bad, source);
+    rowsQuarantined = bad.filter(({ line }) => line > 1).length;
+    paths.push(join(scratch, `quarantine-${shardName(index)}.parquet`));
+    await writeQuarantine(bad, scratch, paths[1] as string, database);
+    const clean = await removeBadRows(fetched.files, bad, source, scratch);
+    checks = await writePrices(clean, fetched.rows - rowsQuarantined, path, database);
+  }
+  const [counts] = await database.rows<{ rows: bigint; null_rows: bigint }>(
+    `SELECT count(*) AS rows, count(*) FILTER (coalesce(Open, High, Low, Close, "Adj Close", Volume) IS NULL) AS null_rows FROM prices`,
+  );
+  return {
+    paths,
+    rows: Number(counts?.rows),
+    checks,
+    metrics: {
+      files: files.length,
+      rows_in: fetched.rows,
+      null_rows: Number(counts?.null_rows),
+      rows_quarantined: rowsQuarantined,
+    },
+  };
+}
+
+/** Says that rows are bad, but not yet which. */
+class BadInput extends Error {}
+
+async function fetchFiles(
+  files: NamedFile[],
+  source: Source,
+  scratch: string,
+): Promise<{ files: LocalFile[]; rows: number; badHeader: boolean }> {
+  const fetched: LocalFile[] = [];
+  let rows = 0;
+  let badHeader = false;
+  for (const [index, file] of files.entries()) {
+    const content = await source.read(file);
+    rows += countRows(content);
+    badHeader ||= !hasGoodHeader(content);
+    const path = file.path ?? join(scratch, `${index}.csv`);
+    if (!file.path) await writeFile(path, content);
+    fetched.push({ ...file, path });
+  }
+  return { files: fetched, rows, badHeader };
+}
+
+/** Makes the view `prices` of what it wrote. @throws BadInput */
+async function writePrices(
+  files: LocalFile[],
+  rows: number,
+  path: string,
+  database: Database,
+): Promise<Check[]> {
+  await database.createView('files', fileTable(files));
+  await database.createView('csv', csvReader(files));
+  await database.createView('expected', `SELECT ${rows} AS rows`);
+  try {
+    await database.copyToParquet(await readSql(import.meta.url, 'prices.sql'), path);
+  } catch (error) {
+    if (error instanceof QueryError && !(classifyError(error) instanceof InputError))
+      throw new BadInput('DuckDB refused a row', { cause: error });
+    throw error;
+  }
+  await database.createView('prices', `SELECT * FROM ${parquet(path)}`);
+  const checks = await runChecks(await readSql(import.meta.url, 'checks.sql'), database);
+  const broken = checks.find(({ passed }) => !passed);
+  if (broken) throw new BadInput(`check ${broken.name} is broken by ${broken.value} rows`);
+  return checks;
+}
+
+function fileTable(files: LocalFile[]): string {
+  if (files.length === 0) return `SELECT '' AS path, '' AS symbol, '' AS security_name WHERE false`;
+  const rows = files.map(
+    ({ path, symbol, securityName }) =>
+      `(${[path, symbol].map(quotedString).join()}, ${securityName === null ? 'NULL' : quotedString(securityName)})`,
+  );
+  return `SELECT path, symbol, CAST(security_name AS VARCHAR) AS security_name FROM (VALUES ${rows.join()}) AS files(path, symbol, security_name)`;
+}
+
+function csvReader(files: LocalFile[]): string {
+  const types = COLUMNS.map(
+    (column) => `${quotedString(column)}: '${column === 'Date' ? 'VARCHAR' : 'DOUBLE'}'`,
+  );
+  if (files.length === 0) {
+    const columns = COLUMNS.map(
+      (column) => `CAST(NULL AS ${column === 'Date' ? 'VARCHAR' : 'DOUBLE'}) AS "${column}"`,
+    );
+    return `SELECT ${columns.join()}, '' AS filename WHERE false`;
+  }
+  const paths = files.map(({ path }) => quotedString(path));
+  return `SELECT * FROM read_csv([${paths.join()}], columns = {${types.join()}}, auto_detect = false, header = true, delim = ',', quote = '"', escape = '"', filename = true)`;
+}
+
+type FileBadRow = BadRow & { file: string };
+
+async function findAll(files: NamedFile[], source: Source): Promise<FileBadRow[]> {
+  const found: FileBadRow[] = [];
+  for (const file of files) {
+    for (const bad of findBadRows(await source.read(file))) found.push({ file: file.name, ...bad });
+  }
+  return found;
+}
+
+function badRowsError(bad: FileBadRow[], source: Source): InputError {
+  const [{ file, line, reason }] = bad as [FileBadRow];
+  const more = bad.length > 1 ? ` (and ${bad.length - 1} more bad rows)` : '';
+  return new InputError(
+    `${source.uri}: ${file}: line ${line}: ${reason}${more}; mend it, or run with --quarantine to set such rows aside`,
+  );
+}
+
+async function writeQuarantine(
+  bad: FileBadRow[],
+  scratch: string,
+  path: string,
+  database: Database,
+): Promise<void> {
+  const lines = join(scratch, 'quarantine.jsonl');
+  await writeFile(lines, bad.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  const columns = `{file: 'VARCHAR', line: 'BIGINT', reason: 'VARCHAR', text: 'VARCHAR'}`;
+  await database.copyToParquet(
+    `SELECT * FROM read_json(${quotedString(lines)}, format = 'newline_delimited', columns = ${columns})`,
+    path,
+  );
+}
+
+async function removeBadRows(
+  files: LocalFile[],
+  bad: FileBadRow[],
+  source: Source,
+  scratch: string,
+): Promise<LocalFile[]> {
+  const clean: LocalFile[] = [];
+  for (const [index, file] of files.entries()) {
+    const rows = bad.filter((row) => row.file === file.name);
+    if (rows.length === 0) {
+      clean.push(file);
+      continue;
+    }
+    const path = join(scratch, `${index}.clean.csv`);
+    await writeFile(path, withoutRows(await source.read(file), rows));
+    clean.push({ ...file, path });
+  }
+  return clean;
+}

@@ -1,0 +1,135 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { crc32 } from 'node:zlib';
+import yauzl, { type Entry } from 'yauzl';
+import { InputError } from '../errors.ts';
+
+export const METADATA = 'symbols_valid_meta.csv';
+
+/** One CSV file of a symbol's daily prices. */
+export interface SourceFile {
+  /** As in the Kaggle set: `stocks/AAPL.csv`. */
+  name: string;
+  symbol: string;
+  bytes: number;
+  crc32: number;
+  /** Where it lies, if it can be read in place. */
+  path?: string;
+}
+
+/** A folder or a zip of the Kaggle shape: `stocks/*.csv`, `etfs/*.csv` and `symbols_valid_meta.csv`, at any depth. */
+export interface Source {
+  uri: string;
+  /** In alphabetical order of their names; a symbol occurs once. */
+  files: SourceFile[];
+  /** Which symbols have which names. */
+  metadata: SourceFile;
+  /** The bytes of a file, checked against its size and CRC-32. */
+  read(file: SourceFile): Promise<Buffer>;
+  close(): void;
+}
+
+/** @throws InputError where there is nothing, or nothing of the Kaggle shape */
+export async function openSource(path: string): Promise<Source> {
+  const uri = resolve(path);
+  const status = await stat(uri).catch((cause) => {
+    throw new InputError(
+      `${uri}: no such file or folder; give --source a folder or a zip with stocks/*.csv, etfs/*.csv and ${METADATA}`,
+      { cause },
+    );
+  });
+  return status.isDirectory() ? openFolder(uri) : openZip(uri);
+}
+
+/** The symbol that a file of the set is about. Copies made on Windows have `_PRN.csv`, since that system reserves `PRN`. */
+export function symbolOf(name: string): string {
+  const stem = name.replace(/^.*\//, '').replace(/\.csv$/, '');
+  return /^_(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])$/.test(stem) ? stem.slice(1) : stem;
+}
+
+async function openFolder(uri: string): Promise<Source> {
+  const found: SourceFile[] = [];
+  for (const entry of await readdir(uri, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const name = path.slice(uri.length + 1).replaceAll('\\', '/');
+    if (!isOfTheSet(name) || entry.isDirectory()) continue;
+    const content = await readFile(path);
+    found.push({ name, symbol: symbolOf(name), bytes: content.length, crc32: crc32(content), path });
+  }
+  return {
+    ...arrange(uri, found),
+    read: async (file) => verify(uri, file, await readFile(join(uri, file.name))),
+    close() {},
+  };
+}
+
+async function openZip(uri: string): Promise<Source> {
+  const damaged = (cause: unknown): never => {
+    throw new InputError(`${uri}: is no zip, or one that was cut short; fetch it again`, { cause });
+  };
+  const zip = await yauzl.openPromise(uri, { autoClose: false }).catch(damaged);
+  try {
+    const entries = new Map<string, Entry>();
+    for (const entry of await Array.fromAsync(zip.eachEntry()).catch(damaged)) {
+      if (isOfTheSet(entry.fileName)) entries.set(entry.fileName, entry);
+    }
+    const found = [...entries].map(([name, entry]) => ({
+      name,
+      symbol: symbolOf(name),
+      bytes: entry.uncompressedSize,
+      crc32: entry.crc32,
+    }));
+    return {
+      ...arrange(uri, found),
+      async read(file) {
+        const entry = entries.get(file.name) as Entry;
+        const content = await zip
+          .openReadStreamPromise(entry)
+          .then(buffer)
+          .catch((cause) => {
+            throw new InputError(`${uri}: ${file.name} cannot be unpacked; fetch the zip again`, { cause });
+          });
+        return verify(uri, file, content);
+      },
+      close: () => zip.close(),
+    };
+  } catch (error) {
+    zip.close();
+    throw error;
+  }
+}
+
+function isOfTheSet(name: string): boolean {
+  if (/(^|\/)(__MACOSX\/|\._)/.test(name)) return false;
+  return /(^|\/)(stocks|etfs)\/[^/]+\.csv$/.test(name) || name === METADATA || name.endsWith(`/${METADATA}`);
+}
+
+function arrange(uri: string, found: SourceFile[]): Pick<Source, 'uri' | 'files' | 'metadata'> {
+  const files = found
+    .filter(({ name }) => !name.endsWith(METADATA))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const metadata = found.find(({ name }) => name.endsWith(METADATA));
+  if (files.length === 0)
+    throw new InputError(
+      `${uri}: holds no stocks/*.csv and no etfs/*.csv; point --source to the folder or zip that does`,
+    );
+  if (!metadata)
+    throw new InputError(
+      `${uri}: ${METADATA} is missing; Security Name is taken from it, so add the one that came with the prices`,
+    );
+  const names = new Map<string, string>();
+  for (const { name, symbol } of files) {
+    const other = names.get(symbol);
+    if (other)
+      throw new InputError(`${uri}: ${other} and ${name} are both about ${symbol}; remove one of them`);
+    names.set(symbol, name);
+  }
+  return { uri, files, metadata };
+}
+
+function verify(uri: string, file: SourceFile, content: Buffer): Buffer {
+  if (content.length === file.bytes && crc32(content) === file.crc32) return content;
+  if (file.path) throw new Error(`${file.path}: changed while it was read; run ingest again`);
+  throw new InputError(`${uri}: ${file.name} is damaged (its checksum differs); fetch the zip again`);
+}

@@ -1,0 +1,60 @@
+import type { Options } from 'yargs';
+import { InputError } from './errors.ts';
+import type { Slice } from './shards.ts';
+
+/** Reads a whole number that is not below `least`. */
+export function integer(name: string, least: number): (text: string) => number {
+  return (text) => {
+    if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text)) && Number(text) >= least)
+      return Number(text);
+    throw new InputError(`--${name} ${text}: give a whole number from ${least} on`);
+  };
+}
+
+/** Reads an amount of memory such as 800MB or 2GiB, as DuckDB understands it. */
+export function memory(name: string): (text: string) => string {
+  return (text) => {
+    if (/^[1-9]\d*(\.\d+)? ?([KMGT]i?)?B$/i.test(text)) return text;
+    throw new InputError(`--${name} ${text}: give a number with a unit, for example 800MB or 2GiB`);
+  };
+}
+
+/** Reads a day of the calendar. */
+export function date(name: string): (text: string) => string {
+  return (text) => {
+    const day = new Date(`${text}T00:00:00Z`);
+    if (
+      /^\d{4}-\d{2}-\d{2}$/.test(text) &&
+      !Number.isNaN(day.getTime()) &&
+      day.toISOString().startsWith(text)
+    )
+      return text;
+    throw new InputError(`--${name} ${text}: give a day as YYYY-MM-DD, for example 2020-04-02`);
+  };
+}
+
+/** Reads which part of the shards to make: 3/16. */
+export function slice(name: string): (text: string) => Slice {
+  return (text) => {
+    const [, i, n] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];
+    if (i && n && i <= n) return { i, n };
+    throw new InputError(`--${name} ${text}: give it as i/n with 1 <= i <= n, for example 3/16`);
+  };
+}
+
+/** The values that the environment has for these options: --as-of is AS_OF there. An empty one counts as not given. */
+export function fromEnvironment(
+  options: Record<string, Options>,
+  environment: NodeJS.ProcessEnv,
+): Record<string, string | boolean> {
+  const values: Record<string, string | boolean> = {};
+  for (const [name, { type }] of Object.entries(options)) {
+    const variable = name.replaceAll('-', '_').toUpperCase();
+    const text = environment[variable];
+    if (!text) continue;
+    if (type === 'boolean' && !/^(true|false|1|0)$/.test(text))
+      throw new InputError(`${variable}=${text}: give true or false`);
+    values[name] = type === 'boolean' ? text === 'true' || text === '1' : text;
+  }
+  return values;
+}

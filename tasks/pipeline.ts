@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { InputError } from './errors.ts';
+import type { TaskResult } from './result.ts';
+
+export interface PipelineOptions {
+  store: string;
+  source: string;
+  asOf?: string | undefined;
+}
+
+const CLI = fileURLToPath(new URL('cli.ts', import.meta.url));
+const SERVER = fileURLToPath(new URL('../serving/server.ts', import.meta.url));
+const QUESTION = '/predict?vol_moving_avg=12345&adj_close_rolling_med=25';
+
+/**
+ * Runs every task in a process of its own, as Airflow does, then starts the server and asks it for one prediction.
+ * Prints what each task did.
+ * @throws InputError or Error like the task that failed; it has said why
+ */
+export async function runPipeline(
+  { store, source, asOf }: PipelineOptions,
+  environment: NodeJS.ProcessEnv,
+): Promise<void> {
+  const dated = asOf ? ['--as-of', asOf] : [];
+  const stages = [['ingest', '--source', source], ['features'], ['train', ...dated], ['promote']];
+  const folder = await mkdtemp(join(tmpdir(), 'stock-market-'));
+  try {
+    const results: TaskResult[] = [];
+    for (const [index, stage] of stages.entries()) {
+      const file = join(folder, `${index}.json`);
+      const child = spawn(process.execPath, [CLI, ...stage, '--store', store, '--result', file], {
+        stdio: 'inherit',
+        env: environment,
+      });
+      await succeed(child, `${stage[0]} failed`);
+      results.push(JSON.parse(await readFile(file, 'utf8')));
+    }
+    const prediction = await askServer(store, environment);
+    process.stdout.write(`\n${summarize(results)}\n\nGET ${QUESTION}\n${prediction}\n`);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Waits for a task to end. */
+async function succeed(child: ChildProcess, message: string): Promise<void> {
+  const [code] = await once(child, 'exit');
+  if (code === 2) throw new InputError(message);
+  if (code !== 0) throw new Error(message);
+}
+
+async function askServer(store: string, environment: NodeJS.ProcessEnv): Promise<string> {
+  const env = { ...environment, STORE: store, PORT: '0' };
+  const server = spawn(process.execPath, [SERVER], { stdio: ['ignore', 'inherit', 'pipe'], env });
+  try {
+    for await (const line of createInterface(server.stderr)) {
+      const { message, url } = JSON.parse(line);
+      if (!url) throw new Error(`the server did not start: ${message}`);
+      return await (await fetch(new URL(QUESTION, url))).text();
+    }
+    throw new Error('the server ended before it listened');
+  } finally {
+    server.kill();
+  }
+}
+
+function summarize(results: TaskResult[]): string {
+  const rows = results.map(({ task, status, outputs: [output], metrics, seconds }) => [
+    task,
+    status.replaceAll('_', ' '),
+    output?.rows.toLocaleString('en-US') ?? '',
+    seconds.toFixed(1),
+    (Number(metrics.peak_memory_bytes) / 2 ** 20).toFixed(0),
+    output?.uri ?? '',
+  ]);
+  const table = [['task', 'status', 'rows', 'seconds', 'MiB at most', 'output'], ...rows];
+  const widths =
+    table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
+  const isNumber = (column: number) => column >= 2 && column <= 4;
+  return table
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          isNumber(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+        )
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+export interface Column {
+  name: string;
+  type: string;
+}
+
+export interface Dataset {
+  name: string;
+  uri: string;
+  rows: number;
+  bytes: number;
+}
+
+export interface Check {
+  name: string;
+  passed: boolean;
+  value: number;
+}
+
+/** For each output column, the input columns that it is computed from, as `dataset.column`. */
+export type ColumnLineage = Record<string, string[]>;
+
+/** What a task tells of its work: read by Airflow, by `make pipeline`, and later by OpenLineage. */
+export interface TaskResult {
+  task: string;
+  status: 'done' | 'up_to_date';
+  inputs: (Dataset & { key: string })[];
+  outputs: (Dataset & { format: string; key: string; columns: Column[] })[];
+  columnLineage: ColumnLineage;
+  checks: Check[];
+  metrics: Record<string, number | string>;
+  seconds: number;
+}
+
+/** What a task itself returns; the command line adds its name and the time it took. */
+export type Outcome = Omit<TaskResult, 'task' | 'seconds'>;
+
+/** Writes the result file, whole or not at all; to something that is not a file, such as /dev/stdout, directly. */
+export async function writeResult(result: TaskResult, path: string): Promise<void> {
+  const text = `${JSON.stringify(result, null, 2)}\n`;
+  const present = await stat(path).catch(() => undefined);
+  if (present && !present.isFile()) return writeFile(path, text);
+  await mkdir(dirname(path), { recursive: true });
+  const beside = `${path}.${randomUUID()}`;
+  try {
+    const handle = await open(beside, 'w');
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(beside, path);
+  } finally {
+    await rm(beside, { force: true });
+  }
+}

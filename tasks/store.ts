@@ -1,0 +1,199 @@
+import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import {
+  copyFile,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { InputError } from './errors.ts';
+
+const SCRATCH = 'tmp';
+const HEARTBEAT_MS = 60_000;
+const STALE_SCRATCH_MS = 60 * 60_000;
+const STALE_LOCK_MS = 30_000;
+
+/**
+ * The one place that knows where things lie. Names are relative to the root, with forward slashes.
+ * What is published is whole and on the disk, or not there at all.
+ */
+export class Store {
+  readonly root: string;
+  readonly #scratch = new Set<string>();
+
+  private constructor(root: string) {
+    this.root = root;
+  }
+
+  /**
+   * Opens the store and makes its folder if need be. Scratch that a killed run left behind more than an hour ago goes.
+   * @throws InputError when the root cannot be written, or is of a kind that is not supported.
+   */
+  static async open(root: string): Promise<Store> {
+    if (/^[a-z0-9]+:\/\//i.test(root))
+      throw new InputError(`--store ${root}: only a local folder can be a store for now`);
+    const store = new Store(resolve(root));
+    try {
+      await mkdir(store.locate(SCRATCH), { recursive: true });
+      const probe = await store.scratch();
+      await probe[Symbol.asyncDispose]();
+    } catch (cause) {
+      throw new InputError(`${store.root}: the store cannot be written; point --store to a writable folder`, {
+        cause,
+      });
+    }
+    await store.#removeStaleScratch();
+    return store;
+  }
+
+  /** The path of a published name, for readers such as DuckDB. */
+  locate(name: string): string {
+    return join(this.root, name);
+  }
+
+  /** A new folder on the store's own disk, gone when disposed of (`await using`) or when the process is told to stop. */
+  async scratch(): Promise<{ path: string; [Symbol.asyncDispose](): Promise<void> }> {
+    const path = this.locate(`${SCRATCH}/${randomUUID()}`);
+    await mkdir(path);
+    this.#scratch.add(path);
+    const heartbeat = setInterval(
+      () => void utimes(path, new Date(), new Date()).catch(() => {}),
+      HEARTBEAT_MS,
+    ).unref();
+    return {
+      path,
+      [Symbol.asyncDispose]: async () => {
+        clearInterval(heartbeat);
+        await rm(path, { recursive: true, force: true });
+        this.#scratch.delete(path);
+      },
+    };
+  }
+
+  /** Removes this process's scratch at once, before it exits on a signal. */
+  removeScratch(): void {
+    for (const path of this.#scratch) rmSync(path, { recursive: true, force: true });
+  }
+
+  /** Moves a file made in scratch to its name: fsync, then an atomic rename. An older file of that name is replaced. */
+  async publish(path: string, name: string): Promise<void> {
+    const target = this.locate(name);
+    await sync(path);
+    await mkdir(dirname(target), { recursive: true });
+    await rename(path, target);
+    await sync(dirname(target));
+  }
+
+  /** Publishes a text file. */
+  async publishText(name: string, text: string): Promise<void> {
+    await using scratch = await this.scratch();
+    const path = join(scratch.path, 'text');
+    await writeFile(path, text);
+    await this.publish(path, name);
+  }
+
+  /**
+   * Moves a whole folder made in scratch to its name. A folder that is there already is moved aside first and then
+   * removed: a reader finds the old one, the new one or, for an instant, none, but never a mixture.
+   */
+  async publishFolder(path: string, name: string): Promise<void> {
+    const target = this.locate(name);
+    for (const entry of await readdir(path)) await sync(join(path, entry));
+    await sync(path);
+    await mkdir(dirname(target), { recursive: true });
+    await using aside = await this.scratch();
+    for (let attempt = 0; ; attempt++) {
+      await rename(target, join(aside.path, String(attempt))).catch(ignore('ENOENT'));
+      try {
+        await rename(path, target);
+        break;
+      } catch (error) {
+        if (!isCode(error, 'ENOTEMPTY', 'EEXIST') || attempt === 9) throw error;
+      }
+    }
+    await sync(dirname(target));
+  }
+
+  /** Publishes what is already published under a second name, without copying where the disk allows. */
+  async publishAgain(from: string, to: string): Promise<void> {
+    await using scratch = await this.scratch();
+    const path = join(scratch.path, 'again');
+    await link(this.locate(from), path).catch(() => copyFile(this.locate(from), path));
+    await this.publish(path, to);
+  }
+
+  /** The JSON of a name, or undefined where there is none. @throws InputError where it is no JSON. */
+  async readJson<T>(name: string): Promise<T | undefined> {
+    const text = await readFile(this.locate(name), 'utf8').catch(ignore('ENOENT'));
+    if (text === undefined) return undefined;
+    try {
+      return JSON.parse(text) as T;
+    } catch (cause) {
+      throw new InputError(`${this.locate(name)}: is damaged; remove it and run the task again`, { cause });
+    }
+  }
+
+  /** The size of a published file in bytes, or undefined where there is none. */
+  async size(name: string): Promise<number | undefined> {
+    return (await stat(this.locate(name)).catch(ignore('ENOENT')))?.size;
+  }
+
+  /** The entries of a folder in alphabetical order; none where it does not exist. */
+  async list(name: string): Promise<string[]> {
+    return ((await readdir(this.locate(name)).catch(ignore('ENOENT', 'ENOTDIR'))) ?? []).sort();
+  }
+
+  /** Runs `work` while no other process that asks for the same lock does. A lock that its owner left behind is broken after 30 s. */
+  async withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const lock = this.locate(`${SCRATCH}/${name}.lock`);
+    while (!(await mkdir(lock).then(() => true, ignore('EEXIST')))) {
+      const age = Date.now() - ((await stat(lock).catch(ignore('ENOENT')))?.mtimeMs ?? Date.now());
+      if (age > STALE_LOCK_MS) {
+        const broken = this.locate(`${SCRATCH}/${randomUUID()}`);
+        await rename(lock, broken).then(() => rmdir(broken), ignore('ENOENT'));
+      } else await new Promise((done) => setTimeout(done, 50));
+    }
+    try {
+      return await work();
+    } finally {
+      await rmdir(lock).catch(ignore('ENOENT'));
+    }
+  }
+
+  async #removeStaleScratch(): Promise<void> {
+    for (const entry of await this.list(SCRATCH)) {
+      const path = this.locate(`${SCRATCH}/${entry}`);
+      const age = Date.now() - ((await stat(path).catch(ignore('ENOENT')))?.mtimeMs ?? Date.now());
+      if (age > STALE_SCRATCH_MS) await rm(path, { recursive: true, force: true });
+    }
+  }
+}
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function isCode(error: unknown, ...codes: string[]): boolean {
+  return codes.includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+function ignore(...codes: string[]): (error: unknown) => undefined {
+  return (error) => {
+    if (!isCode(error, ...codes)) throw error;
+    return undefined;
+  };
+}

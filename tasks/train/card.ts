@@ -1,0 +1,36 @@
+import type { Score } from './evaluate.ts';
+import type { Metrics } from './train.ts';
+
+/** A model card in Markdown: what the model is for, how well it does, and what it cannot do. */
+export function modelCard(metrics: Metrics): string {
+  const { as_of, validation_from, model, vol_moving_avg, lag_1 } = metrics;
+  return `# Trading volume, as of ${as_of}
+
+Predicts a day's trading volume of a stock or ETF, in shares, from the mean volume and the median adjusted close of its
+last 30 rows. Trained on ${count(metrics.training_rows)} rows before ${validation_from} (seed ${metrics.seed}, features ${metrics.features_key}),
+measured on ${count(metrics.validation_rows)} rows from ${validation_from} until ${as_of}, which chose nothing.
+
+| prediction | rows | MAE (shares) | RMSLE | R2 |
+|---|---:|---:|---:|---:|
+${row('this model', model)}
+${row('vol_moving_avg itself', vol_moving_avg)}
+${row('this model, features of the row before', lag_1.model)}
+${row('vol_moving_avg of the row before', lag_1.vol_moving_avg)}
+
+${(metrics.coverage * 100).toFixed(1)} % of the volumes lie between p10 and p90; 80 % are meant.
+
+## Limits
+
+- vol_moving_avg contains the volume of the day that is predicted. The lagged scores are what a forecast would reach.
+- It knows neither the symbol nor the date. Inputs beyond what training saw are treated like the nearest that it saw.
+- It is no basis for trading.
+`;
+}
+
+function row(name: string, { rows, mae, rmsle, r2 }: Score): string {
+  return `| ${name} | ${count(rows)} | ${count(Math.round(mae))} | ${rmsle.toFixed(4)} | ${r2.toFixed(4)} |`;
+}
+
+function count(number: number): string {
+  return number.toLocaleString('en-US');
+}

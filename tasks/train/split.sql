@@ -1,0 +1,25 @@
+-- Where to split the rows with full windows by time: the as-of date, and the day from which they validate.
+--   features                     all shards
+--   variable as_of               YYYY-MM-DD, or '' for the day after the last one
+--   variable validation_share    about this share of the rows lies on the later side
+WITH cutoff AS (
+  SELECT CASE
+    WHEN getvariable('as_of') = '' THEN CAST(CAST(max(Date) AS DATE) + 1 AS VARCHAR)
+    ELSE getvariable('as_of')
+  END AS as_of
+  FROM features
+),
+days AS (
+  SELECT Date, count(*) AS rows
+  FROM features, cutoff
+  WHERE Date < as_of AND vol_moving_avg IS NOT NULL AND adj_close_rolling_med IS NOT NULL
+  GROUP BY Date
+),
+running AS (
+  SELECT Date, sum(rows) OVER (ORDER BY Date DESC) AS rows_from_here, sum(rows) OVER () AS all_rows
+  FROM days
+)
+SELECT
+  as_of,
+  (SELECT max(Date) FROM running WHERE rows_from_here >= all_rows * getvariable('validation_share')) AS validation_from
+FROM cutoff

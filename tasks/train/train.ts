@@ -1,0 +1,208 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  decodeModel,
+  encodeModel,
+  logVolume,
+  type Model,
+  predict,
+  type Scale,
+  signedLog,
+} from '../../serving/model.ts';
+import type { Context } from '../context.ts';
+import { contentKey } from '../key.ts';
+import type { Outcome } from '../result.ts';
+import { openDataset } from '../shards.ts';
+import { modelCard } from './card.ts';
+import { column, findSplit, type Rows, readRows, type Split } from './dataset.ts';
+import { coverage, type Score, score } from './evaluate.ts';
+import { countSteps, type Examples, fit } from './fit.ts';
+import { LossLog } from './losses.ts';
+import { drawLosses } from './plot.ts';
+import { loadTensorFlow } from './tensorflow.ts';
+
+/** Goes up whenever the same features give another model than before. */
+const FORMAT_VERSION = 1;
+
+export interface TrainOptions {
+  /** Only rows before this day are known: YYYY-MM-DD. The day after the last row, if not given. */
+  asOf?: string | undefined;
+  seed: number;
+  /** The key of the features; those that were made last, if not given. */
+  features?: string | undefined;
+}
+
+/** What metrics.json holds. Scores are those of the validation block, a later time than any training row. */
+export interface Metrics {
+  key: string;
+  as_of: string;
+  validation_from: string;
+  seed: number;
+  features_key: string;
+  training_rows: number;
+  validation_rows: number;
+  /** The model in service, and vol_moving_avg itself as a prediction. */
+  model: Score;
+  vol_moving_avg: Score;
+  /** The same two with the features of the row before: vol_moving_avg contains the same day's Volume, and this does not. */
+  lag_1: { model: Score; vol_moving_avg: Score };
+  /** The share of volumes between p10 and p90; 0.8 is meant. */
+  coverage: number;
+}
+
+/**
+ * Trains a model as of a date and publishes models/<as-of>/ whole. The same features, date and seed give the same model.
+ * @throws InputError when there are no features, or too few rows
+ */
+export async function train(
+  { asOf, seed, features: featuresKey }: TrainOptions,
+  context: Context,
+): Promise<Outcome> {
+  const { store, log, progress } = context;
+  const features = await openDataset('features', featuresKey, 'features', store);
+  const split = await findSplit(features, asOf, context);
+  const name = `models/${split.asOf}`;
+  const key = contentKey('model', FORMAT_VERSION, features.key, split.asOf, seed);
+  let metrics = await store.readJson<Metrics>(`${name}/metrics.json`);
+  const status = metrics?.key === key ? 'up_to_date' : 'done';
+  if (metrics?.key !== key) {
+    await using scratch = await store.scratch();
+    const rows = await readRows(features, split, context);
+    log.info('training', { ...split, rows: rows.training.numRows, losses: join(scratch.path, 'losses.csv') });
+    const losses = new LossLog(scratch.path);
+    progress.start('train', countSteps(rows.training.numRows));
+    const model = await makeModel(rows, split, seed, features.key, losses, () => progress.advance());
+    progress.stop();
+    losses.close();
+    const bytes = encodeModel(model);
+    metrics = { key, ...measure(decodeModel(bytes), rows, split), seed, features_key: features.key };
+    await writeFile(join(scratch.path, 'model.bin'), bytes);
+    await writeFile(join(scratch.path, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
+    await writeFile(join(scratch.path, 'loss.svg'), drawLosses(losses.all));
+    await writeFile(join(scratch.path, 'card.md'), modelCard(metrics));
+    await store.publishFolder(scratch.path, name);
+  }
+  return {
+    status,
+    inputs: [
+      { name: 'features', uri: features.uri, key: features.key, rows: features.rows, bytes: features.bytes },
+    ],
+    outputs: [
+      {
+        name: 'model',
+        uri: store.locate(name),
+        format: 'safetensors',
+        key,
+        rows: metrics.training_rows,
+        bytes: (await store.size(`${name}/model.bin`)) ?? 0,
+        columns: [{ name: 'Volume', type: 'BIGINT' }],
+      },
+    ],
+    columnLineage: {
+      Volume: ['features.vol_moving_avg', 'features.adj_close_rolling_med', 'features.Volume'],
+    },
+    checks: [
+      {
+        name: 'beats_vol_moving_avg',
+        passed: metrics.model.mae < metrics.vol_moving_avg.mae,
+        value: metrics.model.mae / metrics.vol_moving_avg.mae,
+      },
+    ],
+    metrics: {
+      training_rows: metrics.training_rows,
+      validation_rows: metrics.validation_rows,
+      mae: metrics.model.mae,
+      mae_vol_moving_avg: metrics.vol_moving_avg.mae,
+      coverage: metrics.coverage,
+    },
+  };
+}
+
+async function makeModel(
+  { training, validation }: Rows,
+  { asOf, validationFrom }: Split,
+  seed: number,
+  featuresKey: string,
+  losses: LossLog,
+  onStep: () => void,
+): Promise<Model> {
+  const known: Examples = {
+    logAverage: column(training, 'log_average'),
+    signedLogMedian: column(training, 'signed_log_median'),
+    logRatio: column(training, 'log_ratio'),
+  };
+  const scales: [Scale, Scale] = [scaleOf(known.logAverage), scaleOf(known.signedLogMedian)];
+  const layers = fit(
+    { training: known, validation: toExamples(validation), scales, seed, losses, onStep },
+    await loadTensorFlow(),
+  );
+  const provenance = {
+    features_key: featuresKey,
+    validation_from: validationFrom,
+    seed: String(seed),
+    training_rows: String(training.numRows),
+  };
+  return { layers, scales, asOf, provenance };
+}
+
+/** The validation rows in log units, as the network sees them. */
+function toExamples(validation: Rows['validation']): Examples {
+  const average = column<Float64Array>(validation, 'vol_moving_avg');
+  const volume = column<Float64Array>(validation, 'volume');
+  return {
+    logAverage: Float32Array.from(average, logVolume),
+    signedLogMedian: Float32Array.from(column<Float64Array>(validation, 'adj_close_rolling_med'), signedLog),
+    logRatio: Float32Array.from(volume, (value, row) => logVolume(value) - logVolume(average[row] as number)),
+  };
+}
+
+function scaleOf(values: Float32Array): Scale {
+  let [min, max, sum] = [Infinity, -Infinity, 0];
+  for (const value of values) {
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+    sum += value;
+  }
+  const mean = sum / values.length;
+  let squares = 0;
+  for (const value of values) squares += (value - mean) ** 2;
+  return { min, max, mean, deviation: Math.sqrt(squares / values.length) || 1 };
+}
+
+/** Scores the model as it will be served: by its file's bytes and the server's arithmetic, p50 rounded. */
+function measure(
+  model: Model,
+  { training, validation }: Rows,
+  { asOf, validationFrom }: Split,
+): Omit<Metrics, 'key' | 'seed' | 'features_key'> {
+  const volume = column<Float64Array>(validation, 'volume');
+  const average = column<Float64Array>(validation, 'vol_moving_avg');
+  const laggedAverage = column<Float64Array>(validation, 'vol_moving_avg_lag_1');
+  const now = predictAll(model, average, column(validation, 'adj_close_rolling_med'));
+  const lagged = predictAll(model, laggedAverage, column(validation, 'adj_close_rolling_med_lag_1'));
+  return {
+    as_of: asOf,
+    validation_from: validationFrom,
+    training_rows: training.numRows,
+    validation_rows: validation.numRows,
+    model: score(now.p50, volume),
+    vol_moving_avg: score(average, volume),
+    lag_1: { model: score(lagged.p50, volume), vol_moving_avg: score(laggedAverage, volume) },
+    coverage: coverage(now.p10, now.p90, volume),
+  };
+}
+
+function predictAll(model: Model, average: Float64Array, median: Float64Array) {
+  const [p10, p50, p90] = [
+    new Float64Array(average.length),
+    new Float64Array(average.length),
+    new Float64Array(average.length),
+  ];
+  for (let row = 0; row < average.length; row++) {
+    const prediction = predict(model, average[row] as number, median[row] as number);
+    p10[row] = prediction.p10;
+    p50[row] = Math.round(prediction.p50);
+    p90[row] = prediction.p90;
+  }
+  return { p10, p50, p90 };
+}

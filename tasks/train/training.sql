@@ -1,0 +1,12 @@
+-- The rows to train on, in log units: those before the validation block, less each symbol's last rows before it,
+-- so that no window of the validation block reaches into a training row.
+--   features                     one shard
+--   variables validation_from, embargo
+SELECT
+  CAST(ln(1 + vol_moving_avg) AS FLOAT) AS log_average,
+  CAST(sign(adj_close_rolling_med) * ln(1 + abs(adj_close_rolling_med)) AS FLOAT) AS signed_log_median,
+  CAST(ln(1 + Volume) - ln(1 + vol_moving_avg) AS FLOAT) AS log_ratio
+FROM features
+WHERE Date < getvariable('validation_from') AND vol_moving_avg IS NOT NULL AND adj_close_rolling_med IS NOT NULL
+QUALIFY row_number() OVER (PARTITION BY Symbol ORDER BY Date DESC) > getvariable('embargo')
+ORDER BY Symbol, Date
