@@ -56,3 +56,8 @@ export async function readTable(sql: string, { connection }: Database): Promise<
     throw new QueryError(sql, cause);
   }
 }
+
+/** One column of a table as a typed array. */
+export function column<Values extends Float32Array | Float64Array>(table: Table, name: string): Values {
+  return table.getChild(name)?.toArray() as Values;
+}

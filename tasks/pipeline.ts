@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { InputError } from './errors.ts';
 import type { TaskResult } from './result.ts';
+import { formatTable } from './table.ts';
 
 export interface PipelineOptions {
   store: string;
@@ -79,18 +80,5 @@ function summarize(results: TaskResult[]): string {
     (Number(metrics.peak_memory_bytes) / 2 ** 20).toFixed(0),
     output?.uri ?? '',
   ]);
-  const table = [['task', 'status', 'rows', 'seconds', 'MiB at most', 'output'], ...rows];
-  const widths =
-    table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
-  const isNumber = (column: number) => column >= 2 && column <= 4;
-  return table
-    .map((row) =>
-      row
-        .map((cell, column) =>
-          isNumber(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-        )
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return formatTable([['task', 'status', 'rows', 'seconds', 'MiB at most', 'output'], ...rows]);
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { decodeModel } from '../../serving/model.ts';
 import type { Context } from '../context.ts';
 import { InputError } from '../errors.ts';
+import { modelDates } from '../models.ts';
 import type { Outcome } from '../result.ts';
 
 /** What champion.json holds: which model is in service. */
@@ -24,8 +25,7 @@ export interface PromoteOptions {
  * @throws InputError when there is no such model, or it is damaged
  */
 export async function promote({ asOf }: PromoteOptions, { store, log }: Context): Promise<Outcome> {
-  const chosen =
-    asOf ?? (await store.list('models')).filter((name) => /^\d{4}-\d{2}-\d{2}$/.test(name)).at(-1);
+  const chosen = asOf ?? (await modelDates(store)).at(-1);
   if (!chosen)
     throw new InputError(`${store.locate('models')}: there are no models in this store; run train first`);
   const name = `models/${chosen}/model.bin`;

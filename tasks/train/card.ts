@@ -1,4 +1,4 @@
-import type { Score } from './evaluate.ts';
+import type { Score } from '../score.ts';
 import type { Metrics } from './train.ts';
 
 /** A model card in Markdown: what the model is for, how well it does, and what it cannot do. */

@@ -66,11 +66,6 @@ export async function readRows(
   );
 }
 
-/** One column of a table as a typed array. */
-export function column<Values extends Float32Array | Float64Array>(table: Table, name: string): Values {
-  return table.getChild(name)?.toArray() as Values;
-}
-
 async function readShards(file: string, { shards }: ShardedDataset, database: Database): Promise<Table> {
   const sql = await readSql(import.meta.url, file);
   const tables: Table[] = [];

@@ -27,7 +27,7 @@ export interface FitOptions {
   onStep: (loss: number) => void;
 }
 
-/** How many steps fit() will take. */
+/** How many steps fitNetwork() will take. */
 export function countSteps(rows: number): number {
   return EPOCHS * Math.ceil(rows / batchSize(rows));
 }
@@ -38,7 +38,7 @@ export function countSteps(rows: number): number {
  * nothing, so their loss is an honest one.
  * @throws Error when a loss is no finite number
  */
-export function fit(
+export function fitNetwork(
   { training, validation, scales, seed, losses, onStep }: FitOptions,
   tf: TensorFlow,
 ): Dense[] {

@@ -5,18 +5,18 @@ import {
   encodeModel,
   logVolume,
   type Model,
-  predict,
   type Scale,
   signedLog,
 } from '../../serving/model.ts';
+import { column } from '../arrow.ts';
 import type { Context } from '../context.ts';
 import { contentKey } from '../key.ts';
 import type { Outcome } from '../result.ts';
+import { coverage, predictAll, type Score, score } from '../score.ts';
 import { openDataset } from '../shards.ts';
 import { modelCard } from './card.ts';
-import { column, findSplit, type Rows, readRows, type Split } from './dataset.ts';
-import { coverage, type Score, score } from './evaluate.ts';
-import { countSteps, type Examples, fit } from './fit.ts';
+import { findSplit, type Rows, readRows, type Split } from './dataset.ts';
+import { countSteps, type Examples, fitNetwork } from './fit.ts';
 import { LossLog } from './losses.ts';
 import { drawLosses } from './plot.ts';
 import { loadTensorFlow } from './tensorflow.ts';
@@ -132,7 +132,7 @@ async function makeModel(
     logRatio: column(training, 'log_ratio'),
   };
   const scales: [Scale, Scale] = [scaleOf(known.logAverage), scaleOf(known.signedLogMedian)];
-  const layers = fit(
+  const layers = fitNetwork(
     { training: known, validation: toExamples(validation), scales, seed, losses, onStep },
     await loadTensorFlow(),
   );
@@ -190,19 +190,4 @@ function measure(
     lag_1: { model: score(lagged.p50, volume), vol_moving_avg: score(laggedAverage, volume) },
     coverage: coverage(now.p10, now.p90, volume),
   };
-}
-
-function predictAll(model: Model, average: Float64Array, median: Float64Array) {
-  const [p10, p50, p90] = [
-    new Float64Array(average.length),
-    new Float64Array(average.length),
-    new Float64Array(average.length),
-  ];
-  for (let row = 0; row < average.length; row++) {
-    const prediction = predict(model, average[row] as number, median[row] as number);
-    p10[row] = prediction.p10;
-    p50[row] = Math.round(prediction.p50);
-    p90[row] = prediction.p90;
-  }
-  return { p10, p50, p90 };
 }

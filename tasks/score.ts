@@ -1,3 +1,5 @@
+import { type Model, predict } from '../serving/model.ts';
+
 /** How far predictions of the trading volume lie from what was traded, in shares unless named otherwise. */
 export interface Score {
   rows: number;
@@ -39,4 +41,21 @@ export function coverage(low: Float64Array, high: Float64Array, volume: Float64A
     if (actual >= (low[index] as number) && actual <= (high[index] as number)) inside++;
   }
   return inside / volume.length;
+}
+
+/** The quantiles that a model predicts for many rows, in shares, p50 rounded as the server answers it; NaN where an input is NaN. */
+export function predictAll(
+  model: Model,
+  average: Float64Array,
+  median: Float64Array,
+): { p10: Float64Array; p50: Float64Array; p90: Float64Array } {
+  const rows = average.length;
+  const predicted = { p10: new Float64Array(rows), p50: new Float64Array(rows), p90: new Float64Array(rows) };
+  for (let row = 0; row < rows; row++) {
+    const { p10, p50, p90 } = predict(model, average[row] as number, median[row] as number);
+    predicted.p10[row] = p10;
+    predicted.p50[row] = Math.round(p50);
+    predicted.p90[row] = p90;
+  }
+  return predicted;
 }

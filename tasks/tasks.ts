@@ -1,0 +1,107 @@
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { ArgumentsCamelCase, InferredOptionTypes, Options } from 'yargs';
+import type { Context } from './context.ts';
+import { date, integer, memory, slice } from './options.ts';
+import type { Outcome } from './result.ts';
+
+/** A task as the command line offers it. A task is imported only when it is run. */
+export interface Task {
+  describe: string;
+  options: Record<string, Options>;
+  run(args: never, context: Context): Promise<Outcome>;
+}
+
+/** The options of every task. */
+export const commonOptions = {
+  store: { type: 'string', default: 'data/store', describe: 'Folder that holds all that the tasks make' },
+  result: { type: 'string', describe: 'File that gets the result as JSON, written last' },
+  threads: { ...text('Threads of DuckDB', integer('threads', 1)), default: String(availableParallelism()) },
+  'memory-limit': {
+    ...text('Memory of DuckDB before it spills to the disk', memory('memory-limit')),
+    default: '1GB',
+  },
+  'log-level': {
+    type: 'string',
+    default: 'info',
+    choices: ['error', 'warn', 'info', 'debug'],
+    describe: 'How much is logged',
+  },
+} as const satisfies Record<string, Options>;
+
+export type CommonOptions = ArgumentsCamelCase<InferredOptionTypes<typeof commonOptions>>;
+
+const source = {
+  type: 'string',
+  default: fileURLToPath(new URL('../data/sample.zip', import.meta.url)),
+  defaultDescription: 'the bundled sample',
+  describe: 'Folder or zip with stocks/*.csv, etfs/*.csv and symbols_valid_meta.csv',
+} as const;
+const shard = text('Make only the i-th of n parts of the shards, as i/n', slice('shard'));
+const asOf = {
+  ...text('Only rows before this day are known: YYYY-MM-DD', date('as-of')),
+  defaultDescription: 'the day after the last row',
+};
+const featuresKey = { type: 'string', describe: 'Key of the features; the latest, if not given' } as const;
+
+export const pipelineOptions = { store: commonOptions.store, source, 'as-of': asOf };
+
+export const tasks: Record<string, Task> = {
+  ingest: task(
+    'CSV files -> Parquet prices: every row once, in shards of whole symbols',
+    {
+      source,
+      shards: { ...text('Parquet files to spread the prices over', integer('shards', 1)), default: '16' },
+      quarantine: {
+        type: 'boolean',
+        default: false,
+        describe: 'Set bad rows aside instead of stopping at them',
+      },
+      shard,
+    },
+    async ({ shard, ...args }, context) =>
+      (await import('./ingest/ingest.ts')).ingest({ ...args, slice: shard }, context),
+  ),
+  features: task(
+    'prices -> features: vol_moving_avg and adj_close_rolling_med per symbol',
+    {
+      window: { ...text('Rows in a window, the current one included', integer('window', 1)), default: '30' },
+      prices: { type: 'string', describe: 'Key of the prices; the latest, if not given' },
+      shard,
+    },
+    async ({ shard, ...args }, context) =>
+      (await import('./features/features.ts')).features({ ...args, slice: shard }, context),
+  ),
+  train: task(
+    'features -> models/<as-of>/: a model, its losses and its scores',
+    {
+      'as-of': asOf,
+      seed: { ...text('The same seed gives the same model', integer('seed', 0)), default: '1' },
+      features: featuresKey,
+    },
+    async (args, context) => (await import('./train/train.ts')).train(args, context),
+  ),
+  promote: task(
+    'a model -> model.bin and champion.json: puts it into service',
+    { 'as-of': { ...asOf, describe: 'Which model: YYYY-MM-DD', defaultDescription: 'the newest' } },
+    async (args, context) => (await import('./promote/promote.ts')).promote(args, context),
+  ),
+  'walk-forward': task(
+    'models -> a table: how each did in the month after its as-of date',
+    { features: featuresKey },
+    async (args, context) => (await import('./walk-forward/walk-forward.ts')).walkForward(args, context),
+  ),
+};
+
+function task<Own extends Record<string, Options>>(
+  describe: string,
+  options: Own,
+  run: (args: ArgumentsCamelCase<InferredOptionTypes<Own>>, context: Context) => Promise<Outcome>,
+): Task {
+  return { describe, options, run };
+}
+
+/** An option that is read by a function which refuses what it cannot use. */
+function text<Value>(describe: string, coerce: (text: string) => Value) {
+  return { type: 'string', describe, coerce } as const;
+}
