@@ -1,6 +1,6 @@
 import type { Options } from 'yargs';
 import { InputError } from './errors.ts';
-import type { Slice } from './shards.ts';
+import type { Slice } from './publish.ts';
 
 /** Reads a whole number that is not below `least`. */
 export function integer(name: string, least: number): (text: string) => number {

@@ -3,15 +3,9 @@ import { runChecks } from '../checks.ts';
 import type { Context } from '../context.ts';
 import { type Database, parquet, readSql } from '../duckdb.ts';
 import { contentKey } from '../key.ts';
+import { describeShards, publishShards, type ShardContent, type Slice } from '../publish.ts';
 import type { Outcome } from '../result.ts';
-import {
-  describeShards,
-  openDataset,
-  publishShards,
-  type ShardContent,
-  type Slice,
-  shardName,
-} from '../shards.ts';
+import { openDataset, shardName } from '../shards.ts';
 
 /** Goes up whenever the same prices give other Parquet files than before. */
 const FORMAT_VERSION = 1;

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { runChecks } from '../checks.ts';
 import { type Database, parquet, QueryError, quotedString, readSql } from '../duckdb.ts';
 import { classifyError, InputError } from '../errors.ts';
+import type { ShardContent } from '../publish.ts';
 import type { Check } from '../result.ts';
-import { type ShardContent, type ShardPlan, shardName } from '../shards.ts';
+import { type ShardPlan, shardName } from '../shards.ts';
 import { type BadRow, COLUMNS, countRows, findBadRows, hasGoodHeader, withoutRows } from './bad-rows.ts';
 import type { Source, SourceFile } from './source.ts';
 

@@ -39,8 +39,9 @@ version=$(node -p "require('$package/package.json').version")
 built=$cache/tfjs-node-$version-tensorflow-$tensorflow-$(uname -m)
 
 if [ ! -e "$built" ]; then
-  mkdir -p "$cache"
-  work=$(mktemp -d "$cache/building.XXXXXX")
+  work=$cache/building
+  rm -rf "$work"
+  mkdir -p "$work"
   trap 'rm -rf "$work"' EXIT
   trap 'exit 143' TERM INT HUP
 

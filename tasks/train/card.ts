@@ -1,5 +1,5 @@
 import type { Score } from '../score.ts';
-import type { Metrics } from './train.ts';
+import type { Metrics } from './metrics.ts';
 
 /** A model card in Markdown: what the model is for, how well it does, and what it cannot do. */
 export function modelCard(metrics: Metrics): string {

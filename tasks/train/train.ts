@@ -12,12 +12,12 @@ import { column } from '../arrow.ts';
 import type { Context } from '../context.ts';
 import { contentKey } from '../key.ts';
 import type { Outcome } from '../result.ts';
-import { coverage, predictAll, type Score, score } from '../score.ts';
 import { openDataset } from '../shards.ts';
 import { modelCard } from './card.ts';
 import { findSplit, type Rows, readRows, type Split } from './dataset.ts';
 import { countSteps, type Examples, fitNetwork } from './fit.ts';
 import { LossLog } from './losses.ts';
+import { type Metrics, measure } from './metrics.ts';
 import { drawLosses } from './plot.ts';
 import { loadTensorFlow } from './tensorflow.ts';
 
@@ -30,24 +30,6 @@ export interface TrainOptions {
   seed: number;
   /** The key of the features; those that were made last, if not given. */
   features?: string | undefined;
-}
-
-/** What metrics.json holds. Scores are those of the validation block, a later time than any training row. */
-export interface Metrics {
-  key: string;
-  as_of: string;
-  validation_from: string;
-  seed: number;
-  features_key: string;
-  training_rows: number;
-  validation_rows: number;
-  /** The model in service, and vol_moving_avg itself as a prediction. */
-  model: Score;
-  vol_moving_avg: Score;
-  /** The same two with the features of the row before: vol_moving_avg contains the same day's Volume, and this does not. */
-  lag_1: { model: Score; vol_moving_avg: Score };
-  /** The share of volumes between p10 and p90; 0.8 is meant. */
-  coverage: number;
 }
 
 /**
@@ -64,17 +46,20 @@ export async function train(
   const name = `models/${split.asOf}`;
   const key = contentKey('model', FORMAT_VERSION, features.key, split.asOf, seed);
   let metrics = await store.readJson<Metrics>(`${name}/metrics.json`);
-  const status = metrics?.key === key ? 'up_to_date' : 'done';
-  if (metrics?.key !== key) {
+  const isThere = metrics?.key === key && (await store.size(`${name}/model.bin`)) !== undefined;
+  if (!metrics || !isThere) {
     await using scratch = await store.scratch();
     const rows = await readRows(features, split, context);
     log.info('training', { ...split, rows: rows.training.numRows, losses: join(scratch.path, 'losses.csv') });
     const losses = new LossLog(scratch.path);
     progress.start('train', countSteps(rows.training.numRows));
-    const model = await makeModel(rows, split, seed, features.key, losses, () => progress.advance());
-    progress.stop();
-    losses.close();
-    const bytes = encodeModel(model);
+    let bytes: Buffer;
+    try {
+      bytes = encodeModel(await makeModel(rows, split, seed, features.key, losses, () => progress.advance()));
+    } finally {
+      progress.stop();
+      losses.close();
+    }
     metrics = { key, ...measure(decodeModel(bytes), rows, split), seed, features_key: features.key };
     await writeFile(join(scratch.path, 'model.bin'), bytes);
     await writeFile(join(scratch.path, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
@@ -83,7 +68,7 @@ export async function train(
     await store.publishFolder(scratch.path, name);
   }
   return {
-    status,
+    status: isThere ? 'up_to_date' : 'done',
     inputs: [
       { name: 'features', uri: features.uri, key: features.key, rows: features.rows, bytes: features.bytes },
     ],
@@ -167,27 +152,4 @@ function scaleOf(values: Float32Array): Scale {
   let squares = 0;
   for (const value of values) squares += (value - mean) ** 2;
   return { min, max, mean, deviation: Math.sqrt(squares / values.length) || 1 };
-}
-
-/** Scores the model as it will be served: by its file's bytes and the server's arithmetic, p50 rounded. */
-function measure(
-  model: Model,
-  { training, validation }: Rows,
-  { asOf, validationFrom }: Split,
-): Omit<Metrics, 'key' | 'seed' | 'features_key'> {
-  const volume = column<Float64Array>(validation, 'volume');
-  const average = column<Float64Array>(validation, 'vol_moving_avg');
-  const laggedAverage = column<Float64Array>(validation, 'vol_moving_avg_lag_1');
-  const now = predictAll(model, average, column(validation, 'adj_close_rolling_med'));
-  const lagged = predictAll(model, laggedAverage, column(validation, 'adj_close_rolling_med_lag_1'));
-  return {
-    as_of: asOf,
-    validation_from: validationFrom,
-    training_rows: training.numRows,
-    validation_rows: validation.numRows,
-    model: score(now.p50, volume),
-    vol_moving_avg: score(average, volume),
-    lag_1: { model: score(lagged.p50, volume), vol_moving_avg: score(laggedAverage, volume) },
-    coverage: coverage(now.p10, now.p90, volume),
-  };
 }

@@ -1,0 +1,167 @@
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { Context } from './context.ts';
+import { parquet } from './duckdb.ts';
+import { InputError } from './errors.ts';
+import { contentKey } from './key.ts';
+import type { Check, Outcome } from './result.ts';
+import { readShard, readShards, type ShardPlan, type ShardRecord, shardName } from './shards.ts';
+import type { Store } from './store.ts';
+
+/** `--shard i/n`: of n processes that share the work, the i-th, counted from 1. */
+export interface Slice {
+  i: number;
+  n: number;
+}
+
+/** What the maker of a shard says of it: its files in scratch, the Parquet file of the dataset first. */
+export type ShardContent = Pick<ShardRecord, 'rows' | 'checks' | 'metrics'> & { paths: string[] };
+
+export interface PublishedShards {
+  key: string;
+  /** Where the shards lie. */
+  folder: string;
+  status: 'done' | 'up_to_date';
+  records: ShardRecord[];
+}
+
+/**
+ * Makes the shards of a dataset that are not there yet and publishes each one whole, under a key that follows from the
+ * keys of all its shards. A shard that an older key already has is taken from there. When the last shard is there, the
+ * dataset's `latest.json` names the key.
+ * @param make writes one shard's files into the scratch folder and says what they hold
+ */
+export async function publishShards<Plan extends ShardPlan>(
+  dataset: 'prices' | 'features',
+  plans: Plan[],
+  slice: Slice | undefined,
+  { store, log, progress }: Context,
+  make: (plan: Plan, scratch: string) => Promise<ShardContent>,
+): Promise<PublishedShards> {
+  const key = contentKey(plans.map((plan) => plan.key));
+  const folder = `${dataset}/${key}`;
+  const mine = slice ? plans.filter((_, position) => position % slice.n === slice.i - 1) : plans;
+  const records: ShardRecord[] = [];
+  let status: PublishedShards['status'] = 'up_to_date';
+  progress.start(dataset, mine.length);
+  try {
+    for (const plan of mine) {
+      let record = await readShard(folder, plan.index, store, plan.key);
+      if (!record) {
+        status = 'done';
+        record = await reuseShard(dataset, folder, plan, store);
+      }
+      if (!record) {
+        await using scratch = await store.scratch();
+        record = await publishShard(folder, plan, plans.length, await make(plan, scratch.path), store);
+      }
+      log.debug('shard is there', { folder, shard: plan.index, rows: record.rows });
+      records.push(record);
+      progress.advance();
+    }
+  } finally {
+    progress.stop();
+  }
+  if (await readShards(dataset, key, store)) await nameLatest(dataset, key, store);
+  return { key, folder: store.locate(folder), status, records };
+}
+
+/** A task's result, summed up over the shards that it made or found. */
+export async function describeShards(
+  dataset: 'prices' | 'features',
+  { key, status, records, folder }: PublishedShards,
+  { database }: Context,
+): Promise<Omit<Outcome, 'inputs' | 'columnLineage'>> {
+  const paths = records.map(({ files }) => `${folder}/${files[0]?.name}`);
+  const columns =
+    paths.length === 0
+      ? []
+      : await database.rows<{ column_name: string; column_type: string }>(
+          `DESCRIBE SELECT * FROM ${parquet(...paths)}`,
+        );
+  return {
+    status,
+    outputs: [
+      {
+        name: dataset,
+        uri: folder,
+        format: 'parquet',
+        key,
+        rows: sum(records.map(({ rows }) => rows)),
+        bytes: sum(records.map(({ files }) => files[0]?.bytes ?? 0)),
+        columns: columns.map(({ column_name, column_type }) => ({ name: column_name, type: column_type })),
+      },
+    ],
+    checks: sumChecks(records.flatMap(({ checks }) => checks)),
+    metrics: sumMetrics(records.map(({ metrics }) => metrics)),
+  };
+}
+
+async function publishShard(
+  folder: string,
+  { index, key }: ShardPlan,
+  shards: number,
+  { paths, ...content }: ShardContent,
+  store: Store,
+): Promise<ShardRecord> {
+  const broken = content.checks.find(({ passed }) => !passed);
+  if (broken) {
+    throw new InputError(
+      `${folder}/${shardName(index)}: ${broken.value} rows break the check ${broken.name}; nothing of the shard was published`,
+    );
+  }
+  const files: ShardRecord['files'] = [];
+  for (const path of paths) {
+    files.push({ name: basename(path), bytes: (await stat(path)).size });
+    await store.publish(path, `${folder}/${basename(path)}`);
+  }
+  const record: ShardRecord = { key, shards, files, ...content };
+  await store.publishText(`${folder}/${shardName(index)}.json`, `${JSON.stringify(record, null, 2)}\n`);
+  return record;
+}
+
+async function reuseShard(
+  dataset: string,
+  folder: string,
+  { index, key }: ShardPlan,
+  store: Store,
+): Promise<ShardRecord | undefined> {
+  for (const other of await store.list(dataset)) {
+    const record = await readShard(`${dataset}/${other}`, index, store, key);
+    if (!record) continue;
+    for (const { name } of record.files)
+      await store.publishAgain(`${dataset}/${other}/${name}`, `${folder}/${name}`);
+    await store.publishAgain(
+      `${dataset}/${other}/${shardName(index)}.json`,
+      `${folder}/${shardName(index)}.json`,
+    );
+    return record;
+  }
+  return undefined;
+}
+
+async function nameLatest(dataset: string, key: string, store: Store): Promise<void> {
+  const name = `${dataset}/latest.json`;
+  if ((await store.readJson<{ key: string }>(name))?.key !== key)
+    await store.publishText(name, `${JSON.stringify({ key })}\n`);
+}
+
+function sumChecks(checks: Check[]): Check[] {
+  const sums = new Map<string, Check>();
+  for (const { name, passed, value } of checks) {
+    const known = sums.get(name);
+    sums.set(name, { name, passed: passed && (known?.passed ?? true), value: value + (known?.value ?? 0) });
+  }
+  return [...sums.values()];
+}
+
+function sumMetrics(all: Record<string, number>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const metrics of all)
+    for (const [name, value] of Object.entries(metrics)) sums[name] = (sums[name] ?? 0) + value;
+  return sums;
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
