@@ -7,6 +7,10 @@ NODE_VERSION := 24.19.0
 SHELL := bash
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
+ifndef MAKE_TERMOUT
+export NO_COLOR := 1
+endif
+
 STORE ?= data/store
 PORT ?= 3000
 
@@ -44,7 +48,7 @@ python_tests = $(shell find test -name 'test_*.py')
 test: install ## every check and every test; the last line counts them
 	@rm -rf reports; mkdir reports
 	$(call part,types,tsc)
-	$(call part,biome,biome ci --error-on-warnings .)
+	$(call part,biome,biome check --error-on-warnings .)
 	$(call part,ruff,ruff check --quiet && ruff format --check --quiet)
 	$(call part,vitest,vitest run --reporter=default --reporter=json --outputFile.json=reports/vitest.json)
 	$(if $(python_tests),$(call part,pytest,pytest --junitxml=reports/pytest.xml))
@@ -86,7 +90,7 @@ $(PACKAGES): package-lock.json .npmrc $(TOOLS)
 	@touch $@
 
 $(ADDON): tasks/train/build-tfjs-addon.sh $(PACKAGES)
-	@PYTHON=.venv/bin/python sh tasks/train/build-tfjs-addon.sh
+	@sh tasks/train/build-tfjs-addon.sh
 	@touch $@
 
 $(PYTHON_PACKAGES): test/requirements.txt $(TOOLS)
