@@ -75,10 +75,18 @@ function summarize(results: TaskResult[]): string {
   const rows = results.map(({ task, status, outputs: [output], metrics, seconds }) => [
     task,
     status.replaceAll('_', ' '),
-    output?.rows.toLocaleString('en-US') ?? '',
+    output?.rows ? whole(output.rows) : '',
     seconds.toFixed(1),
     (Number(metrics.peak_memory_bytes) / 2 ** 20).toFixed(0),
     output?.uri ?? '',
   ]);
-  return formatTable([['task', 'status', 'rows', 'seconds', 'MiB at most', 'output'], ...rows]);
+  const { validation_rows, mae, mae_vol_moving_avg } =
+    results.find(({ task }) => task === 'train')?.metrics ?? {};
+  return `${formatTable([['task', 'status', 'rows', 'seconds', 'MiB at most', 'output'], ...rows])}
+
+On ${whole(validation_rows)} later rows the model is off by ${whole(mae)} shares on average, vol_moving_avg itself by ${whole(mae_vol_moving_avg)}.`;
+}
+
+function whole(number: number | string | undefined): string {
+  return Math.round(Number(number)).toLocaleString('en-US');
 }
