@@ -143,7 +143,7 @@ export function decodeModel(bytes: Buffer): Model {
   for (let index = 0; header[`layer${index}.kernel`]; index++) {
     const bias = readTensor(`layer${index}.bias`, header, body);
     const kernel = readTensor(`layer${index}.kernel`, header, body);
-    if (kernel.length !== width * bias.length)
+    if (header[`layer${index}.kernel`]?.shape.join() !== `${width},${bias.length}`)
       throw new ModelError(`has a layer ${index} that does not fit the one before it`);
     layers.push({ kernel, bias });
     width = bias.length;
@@ -165,20 +165,20 @@ function checksum(header: Header, metadata: Metadata, body: Buffer): string {
 
 function parseHeader(bytes: Buffer): Header & { __metadata__?: Metadata } {
   try {
-    return JSON.parse(bytes.toString());
+    return Object.assign({}, JSON.parse(bytes.toString()));
   } catch (cause) {
     throw new ModelError('has a damaged header', { cause });
   }
 }
 
 function readTensor(name: string, header: Header, body: Buffer): Float32Array {
-  const { dtype, data_offsets: [start, end] = [0, 0] } = header[name] ?? {};
-  if (dtype !== 'F32' || !(start >= 0 && end > start && end <= body.length && (end - start) % 4 === 0)) {
+  const { dtype, shape, data_offsets } = header[name] ?? {};
+  const [start = 0, end = 0] = Array.isArray(data_offsets) ? data_offsets : [];
+  const length = Array.isArray(shape) ? shape.reduce((product, size) => product * size, 1) : 0;
+  const isSound = dtype === 'F32' && [start, length].every(Number.isInteger) && start >= 0 && length > 0;
+  if (!isSound || end !== start + 4 * length || end > body.length)
     throw new ModelError(`has no sound tensor ${name}`);
-  }
-  const values = Float32Array.from({ length: (end - start) / 4 }, (_, index) =>
-    body.readFloatLE(start + index * 4),
-  );
+  const values = Float32Array.from({ length }, (_, index) => body.readFloatLE(start + index * 4));
   if (!values.every(Number.isFinite))
     throw new ModelError(`has a weight in ${name} that is no finite number`);
   return values;

@@ -49,7 +49,9 @@ try {
     .wrap(Math.min(120, process.stdout.columns ?? 100))
     .fail((message, error) => {
       // yargs wraps what it and the options' readers refuse; what a task throws comes as it is.
-      throw error && error.name !== 'YError' ? error : new InputError(`${message} (see --help)`);
+      throw error && error.name !== 'YError'
+        ? error
+        : new InputError(`${message.replace(/\s+/g, ' ')} (see --help)`);
     })
     .parseAsync();
 } catch (thrown) {

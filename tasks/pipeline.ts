@@ -1,9 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { InputError } from './errors.ts';
 import type { TaskResult } from './result.ts';
@@ -31,11 +33,13 @@ export async function runPipeline(
   const dated = asOf ? ['--as-of', asOf] : [];
   const stages = [['ingest', '--source', source], ['features'], ['train', ...dated], ['promote']];
   const folder = await mkdtemp(join(tmpdir(), 'stock-market-'));
+  const removeFolder = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', removeFolder);
   try {
     const results: TaskResult[] = [];
     for (const [index, stage] of stages.entries()) {
       const file = join(folder, `${index}.json`);
-      const child = spawn(process.execPath, [CLI, ...stage, '--store', store, '--result', file], {
+      const child = startNode([CLI, ...stage, '--store', store, '--result', file], {
         stdio: 'inherit',
         env: environment,
       });
@@ -45,8 +49,18 @@ export async function runPipeline(
     const prediction = await askServer(store, environment);
     process.stdout.write(`\n${summarize(results)}\n\nGET ${QUESTION}\n${prediction}\n`);
   } finally {
-    await rm(folder, { recursive: true });
+    removeFolder();
+    process.off('exit', removeFolder);
   }
+}
+
+/** Starts a Node process that is told to stop when this one exits, on a signal, say. */
+function startNode(args: string[], options: SpawnOptions): ChildProcess {
+  const child = spawn(process.execPath, args, options);
+  const stop = () => child.kill();
+  process.once('exit', stop);
+  child.once('exit', () => process.off('exit', stop));
+  return child;
 }
 
 /** Waits for a task to end. */
@@ -58,9 +72,9 @@ async function succeed(child: ChildProcess, message: string): Promise<void> {
 
 async function askServer(store: string, environment: NodeJS.ProcessEnv): Promise<string> {
   const env = { ...environment, STORE: store, PORT: '0' };
-  const server = spawn(process.execPath, [SERVER], { stdio: ['ignore', 'inherit', 'pipe'], env });
+  const server = startNode([SERVER], { stdio: ['ignore', 'inherit', 'pipe'], env });
   try {
-    for await (const line of createInterface(server.stderr)) {
+    for await (const line of createInterface(server.stderr as Readable)) {
       const { message, url } = JSON.parse(line);
       if (!url) throw new Error(`the server did not start: ${message}`);
       return await (await fetch(new URL(QUESTION, url))).text();

@@ -126,7 +126,8 @@ async function reuseShard(
   { index, key }: ShardPlan,
   store: Store,
 ): Promise<ShardRecord | undefined> {
-  for (const other of await store.list(dataset)) {
+  const keys = (await store.list(dataset)).filter((name) => name !== 'latest.json');
+  for (const other of keys) {
     const record = await readShard(`${dataset}/${other}`, index, store, key);
     if (!record) continue;
     for (const { name } of record.files)

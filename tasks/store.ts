@@ -133,7 +133,7 @@ export class Store {
 
   /** The JSON of a name, or undefined where there is none. @throws InputError where it is no JSON. */
   async readJson<T>(name: string): Promise<T | undefined> {
-    const text = await readFile(this.locate(name), 'utf8').catch(ignore('ENOENT'));
+    const text = await readFile(this.locate(name), 'utf8').catch(ignore('ENOENT', 'ENOTDIR'));
     if (text === undefined) return undefined;
     try {
       return JSON.parse(text) as T;

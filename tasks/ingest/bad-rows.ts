@@ -7,29 +7,27 @@ export interface BadRow {
   reason: string;
 }
 
-const NUMBER = /^ *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *$/;
+const NUMBER = /^[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*$/;
 
 /**
  * Says which lines of a price file are bad, and why. DuckDB reads the files; this is asked only when it found trouble,
  * since it knows neither lines nor ways out.
  */
 export function findBadRows(content: Buffer): BadRow[] {
-  const lines = splitLines(content);
-  const [header, ...rows] = lines;
-  if (header === undefined || lines.every((line) => line === ''))
-    return [{ line: 1, text: '', reason: 'the file is empty' }];
-  const fault = headerFault(header);
-  if (fault)
-    return [
-      { line: 1, text: header, reason: fault },
-      ...rows.map((text, index) => ({ line: index + 2, text, reason: fault })),
-    ].filter(({ text }) => text !== '');
+  const [header, ...rows] = splitLines(content)
+    .map((text, index) => ({ line: index + 1, text }))
+    .filter(({ text }) => text !== '');
+  if (!header) return [{ line: 1, text: '', reason: 'the file is empty' }];
+  const fault =
+    header.line > 1 ? 'the file begins with a blank line, not the header' : headerFault(header.text);
+  if (fault) {
+    const top = { line: 1, text: header.line > 1 ? '' : header.text };
+    return [top, ...rows].map((row) => ({ ...row, reason: fault }));
+  }
 
   const bad: BadRow[] = [];
   const seen = new Map<string, number>();
-  for (const [index, text] of rows.entries()) {
-    if (text === '') continue;
-    const line = index + 2;
+  for (const { line, text } of rows) {
     const reason = rowFault(text, line, seen);
     if (reason) bad.push({ line, text, reason });
   }
@@ -105,7 +103,7 @@ function rowFault(text: string, line: number, seen: Map<string, number>): string
 
 function splitFields(text: string): string[] {
   if (!text.includes('"')) return text.split(',');
-  return [...text.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(
+  return [...text.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"(?=,|$)|([^,]*))/g)].map(
     ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? '',
   );
 }

@@ -31,7 +31,7 @@ export async function makeShard(
   let rowsQuarantined = 0;
   let checks: Check[];
   try {
-    if (fetched.badHeader) throw new BadInput('a header is bad');
+    if (fetched.isBad) throw new BadInput('a header or a number is bad');
     checks = await writePrices(fetched.files, fetched.rows, path, database);
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;
@@ -68,19 +68,27 @@ async function fetchFiles(
   files: NamedFile[],
   source: Source,
   scratch: string,
-): Promise<{ files: LocalFile[]; rows: number; badHeader: boolean }> {
+): Promise<{ files: LocalFile[]; rows: number; isBad: boolean }> {
   const fetched: LocalFile[] = [];
   let rows = 0;
-  let badHeader = false;
+  let isBad = false;
   for (const [index, file] of files.entries()) {
     const content = await source.read(file);
     rows += countRows(content);
-    badHeader ||= !hasGoodHeader(content);
-    const path = file.path ?? join(scratch, `${index}.csv`);
-    if (!file.path) await writeFile(path, content);
+    // DuckDB would take 1_000 for a thousand.
+    isBad ||= !hasGoodHeader(content) || content.includes('_');
+    // DuckDB refuses files in which some lines end in CRLF and others in LF.
+    const mayMix = content.includes('\r');
+    const inPlace = mayMix ? undefined : file.path;
+    const path = inPlace ?? join(scratch, `${index}.csv`);
+    if (!inPlace) await writeFile(path, mayMix ? endLinesInLf(content) : content);
     fetched.push({ ...file, path });
   }
-  return { files: fetched, rows, badHeader };
+  return { files: fetched, rows, isBad };
+}
+
+function endLinesInLf(content: Buffer): Buffer {
+  return Buffer.from(content.toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
 }
 
 /** Makes the view `prices` of what it wrote. @throws BadInput */

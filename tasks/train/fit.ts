@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-node';
 import type { Dense, Scale } from '../../serving/model.ts';
 import type { LossLog } from './losses.ts';
@@ -38,10 +39,10 @@ export function countSteps(rows: number): number {
  * nothing, so their loss is an honest one.
  * @throws Error when a loss is no finite number
  */
-export function fitNetwork(
+export async function fitNetwork(
   { training, validation, scales, seed, losses, onStep }: FitOptions,
   tf: TensorFlow,
-): Dense[] {
+): Promise<Dense[]> {
   const rows = training.logRatio.length;
   const size = batchSize(rows);
   const total = countSteps(rows);
@@ -71,6 +72,8 @@ export function fitNetwork(
       losses.write({ step: ++step, epoch, split: 'training', loss });
       if (!Number.isFinite(loss)) throw new Error(`the loss of step ${step} is ${loss}`);
       onStep(loss);
+      // A turn of the event loop, in which a signal is heard.
+      await setImmediate();
     }
     const loss = tf.tidy(
       () => pinballLoss(network.predict(validate.inputs), validate.targets, tf).dataSync()[0] as number,

@@ -22,16 +22,16 @@ export interface Metrics {
 }
 
 /** Scores the model as it will be served: by its file's bytes and the server's arithmetic, p50 rounded. */
-export function measure(
+export async function measure(
   model: Model,
   { training, validation }: Rows,
   { asOf, validationFrom }: Split,
-): Omit<Metrics, 'key' | 'seed' | 'features_key'> {
+): Promise<Omit<Metrics, 'key' | 'seed' | 'features_key'>> {
   const volume = column<Float64Array>(validation, 'volume');
   const average = column<Float64Array>(validation, 'vol_moving_avg');
   const laggedAverage = column<Float64Array>(validation, 'vol_moving_avg_lag_1');
-  const now = predictAll(model, average, column(validation, 'adj_close_rolling_med'));
-  const lagged = predictAll(model, laggedAverage, column(validation, 'adj_close_rolling_med_lag_1'));
+  const now = await predictAll(model, average, column(validation, 'adj_close_rolling_med'));
+  const lagged = await predictAll(model, laggedAverage, column(validation, 'adj_close_rolling_med_lag_1'));
   return {
     as_of: asOf,
     validation_from: validationFrom,

@@ -17,7 +17,7 @@ export class Network {
     this.#layers = widths.slice(1).map((outputs, index) => {
       const initializer = tf.initializers.glorotNormal({ seed: seed + index });
       const kernel = tf.tidy(() => tf.variable(initializer.apply([widths[index] as number, outputs])));
-      return { kernel, bias: tf.variable(tf.zeros([outputs])) };
+      return { kernel, bias: tf.tidy(() => tf.variable(tf.zeros([outputs]))) };
     });
   }
 

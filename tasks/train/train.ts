@@ -60,7 +60,7 @@ export async function train(
       progress.stop();
       losses.close();
     }
-    metrics = { key, ...measure(decodeModel(bytes), rows, split), seed, features_key: features.key };
+    metrics = { key, ...(await measure(decodeModel(bytes), rows, split)), seed, features_key: features.key };
     await writeFile(join(scratch.path, 'model.bin'), bytes);
     await writeFile(join(scratch.path, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
     await writeFile(join(scratch.path, 'loss.svg'), drawLosses(losses.all));
@@ -117,7 +117,7 @@ async function makeModel(
     logRatio: column(training, 'log_ratio'),
   };
   const scales: [Scale, Scale] = [scaleOf(known.logAverage), scaleOf(known.signedLogMedian)];
-  const layers = fitNetwork(
+  const layers = await fitNetwork(
     { training: known, validation: toExamples(validation), scales, seed, losses, onStep },
     await loadTensorFlow(),
   );

@@ -40,7 +40,8 @@ export async function walkForward({ features: key }: WalkForwardOptions, context
     const volume = column<Float64Array>(month, 'volume');
     const average = column<Float64Array>(month, 'vol_moving_avg');
     const model = decodeModel(await readFile(store.locate(`models/${asOf}/model.bin`)));
-    const ours = score(predictAll(model, average, column(month, 'adj_close_rolling_med')).p50, volume);
+    const { p50 } = await predictAll(model, average, column(month, 'adj_close_rolling_med'));
+    const ours = score(p50, volume);
     const theirs = score(average, volume);
     if (ours.mae < theirs.mae) better++;
     table.push([

@@ -1,0 +1,36 @@
+"""What the Python tests share. They compute expected values with pandas, independently of DuckDB."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ZIPS = [ROOT / "data/sample.zip", ROOT.parent / "shared/data/stock-market-sample.zip"]
+
+
+@pytest.fixture(scope="session", params=[path for path in ZIPS if path.exists()], ids=lambda path: path.stem)
+def source(request) -> Path:
+    """Each zip of real prices that is at hand; the bundled one always is."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def datasets(source, tmp_path_factory) -> dict[str, Path]:
+    """The folders of the prices and the features that the command line makes of the zip."""
+    store = tmp_path_factory.mktemp("store")
+    return {task: run_task(store, task, arguments) for task, arguments in stages(source).items()}
+
+
+def stages(source: Path) -> dict[str, list[str]]:
+    return {"ingest": ["--source", str(source)], "features": []}
+
+
+def run_task(store: Path, task: str, arguments: list[str]) -> Path:
+    result = store / f"{task}.json"
+    node = shutil.which("node") or "node"
+    command = [node, "tasks/cli.ts", task, "--store", store, "--result", result, *arguments]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return Path(json.loads(result.read_text())["outputs"][0]["uri"])

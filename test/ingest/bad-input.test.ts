@@ -1,0 +1,289 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { InputError } from '../../tasks/errors.ts';
+import { findBadRows } from '../../tasks/ingest/bad-rows.ts';
+import {
+  csv,
+  csvOfVolumes,
+  type Files,
+  HEADER,
+  hashStore,
+  ingestFiles,
+  ingestInto,
+  makeFolder,
+  makeSource,
+  makeZip,
+  metadata,
+  runCli,
+} from '../fixtures.ts';
+
+const SOUND = '2020-01-01,1,1,1,1,1,1';
+const WAY_OUT = '; mend it, or run with --quarantine to set such rows aside';
+
+interface Refusal {
+  code: number | null;
+  message: string;
+  untouched: boolean;
+}
+
+/** Ingests a bad source from the command line, into a store that holds prices already. */
+async function refuse(source: string): Promise<Refusal> {
+  const { store } = await ingestFiles({ 'stocks/OLD.csv': csvOfVolumes(1, 2, 3) });
+  const before = await hashStore(store);
+  const { code, message } = await runCli(['ingest', '--store', store, '--source', source, '--shards', '1']);
+  return { code, message, untouched: isDeepStrictEqual(await hashStore(store), before) };
+}
+
+/** The same without a process of its own; 2 stands for an InputError, for which a process exits with 2. */
+async function refuseHere(source: string): Promise<Refusal> {
+  const { store } = await ingestFiles({ 'stocks/OLD.csv': csvOfVolumes(1, 2, 3) });
+  const before = await hashStore(store);
+  const error = await ingestInto(store, source).catch((error) => error);
+  const code = error instanceof InputError ? 2 : null;
+  return { code, message: error.message, untouched: isDeepStrictEqual(await hashStore(store), before) };
+}
+
+describe('a bad row ends the run with its file, line, field and the way out', () => {
+  test.each<[string, string, string]>([
+    ['text in a price', csv(SOUND, '2020-01-02,1,abc,1,1,1,1'), 'line 3: High "abc" is not a number'],
+    ['text in a volume', csv('2020-01-02,1,1,1,1,1,"12,3"'), 'line 2: Volume "12,3" is not a number'],
+    ['a fractional volume', csv('2020-01-02,1,1,1,1,1,1.5'), 'line 2: Volume "1.5" is not a whole number'],
+    ['a negative volume', csv('2020-01-02,1,1,1,1,1,-5'), 'line 2: Volume "-5" is negative'],
+    ['a huge volume', csv('2020-01-02,1,1,1,1,1,1e19'), 'line 2: Volume "1e19" is not a whole number'],
+    ['a thirteenth month', csv('2020-13-45,1,1,1,1,1,1'), 'line 2: Date "2020-13-45" is not a date'],
+    ['a thirtieth of February', csv('2020-02-30,1,1,1,1,1,1'), 'line 2: Date "2020-02-30" is not a date'],
+    ['a word for a date', csv('hello,1,1,1,1,1,1'), 'line 2: Date "hello" is not a date'],
+    ['a date with slashes', csv('2020/01/02,1,1,1,1,1,1'), 'line 2: Date "2020/01/02" is not a date'],
+    [
+      'a date with a time',
+      csv('2020-01-02 00:00:00,1,1,1,1,1,1'),
+      'line 2: Date "2020-01-02 00:00:00" is not',
+    ],
+    ['no date', csv(',1,1,1,1,1,1'), 'line 2: Date "" is not a date'],
+    ['NaN', csv('2020-01-02,NaN,1,1,1,1,1'), 'line 2: Open "NaN" is not a number'],
+    ['inf', csv('2020-01-02,1,inf,1,1,1,1'), 'line 2: High "inf" is not a number'],
+    ['-Infinity', csv('2020-01-02,1,1,-Infinity,1,1,1'), 'line 2: Low "-Infinity" is not a number'],
+    ['1e400', csv('2020-01-02,1,1,1,1e400,1,1'), 'line 2: Close "1e400" is too large'],
+    ['1_000', csv('2020-01-02,1,1,1,1,1_000,1'), 'line 2: Adj Close "1_000" is not a number'],
+    ['a hexadecimal number', csv('2020-01-02,0x10,1,1,1,1,1'), 'line 2: Open "0x10" is not a number'],
+    ['too few fields', csv(SOUND, '2020-01-02,1,1,1,1,1'), 'line 3: there are 6 fields instead of 7'],
+    ['too many fields', csv(SOUND, '2020-01-02,1,1,1,1,1,1,1'), 'line 3: there are 8 fields instead of 7'],
+    ['a semicolon for a comma', csv('2020-01-02;1;1;1;1;1;1'), 'line 2: there are 1 fields instead of 7'],
+    ['the same date twice', csv(SOUND, SOUND), 'line 3: Date 2020-01-01 was already on line 2'],
+    ['an open quote', csv('2020-01-02,1,1,1,1,1,"1', SOUND), 'line 2: '],
+    ['a line end inside quotes', csv('2020-01-02,1,1,1,1,1,"1\n"', SOUND), 'line 2: '],
+    ['a line of spaces', csv(SOUND, '   '), 'line 3: there are 1 fields instead of 7'],
+    ['a null byte', csv('2020-01-02,1\0,1,1,1,1,1'), 'line 2: Open "1\0" is not a number'],
+    ['a second header', csv(SOUND, HEADER), 'line 3: Date "Date" is not a date'],
+    [
+      'a missing column',
+      'Date,Open,High,Low,Close,Volume\n2020-01-02,1,1,1,1,1\n',
+      'line 1: the header lacks "Adj Close"; it must be',
+    ],
+    ['no header', `${SOUND}\n`, 'line 1: the header lacks "Date" and'],
+    [
+      'columns in another order',
+      'Date,Open,High,Low,Close,Volume,Adj Close\n',
+      'line 1: the header is Date,Open,High,Low,Close,Volume,Adj Close; it must be',
+    ],
+    ['an empty file', '', 'line 1: the file is empty'],
+    [
+      'a blank line for a header',
+      `\n${csv(SOUND)}`,
+      'line 1: the file begins with a blank line, not the header',
+    ],
+  ])('%s', async (_kind, content, reason) => {
+    const source = await makeSource({ 'stocks/GOOD.csv': csvOfVolumes(1, 2), 'stocks/ABC.csv': content });
+    const { code, message, untouched } = await refuseHere(source);
+    expect(message).toContain(`${source}: stocks/ABC.csv: ${reason}`);
+    expect(message).toContain(WAY_OUT);
+    expect({ code, untouched }).toEqual({ code: 2, untouched: true });
+  });
+
+  test('bytes that are no text', async () => {
+    const content = Buffer.concat([
+      Buffer.from(csv(SOUND)),
+      Buffer.from([0xff, 0xfe]),
+      Buffer.from(',1,1,1,1,1,1\n'),
+    ]);
+    const { code, message, untouched } = await refuseHere(await makeSource({ 'stocks/ABC.csv': content }));
+    expect(message).toContain('stocks/ABC.csv: line 3: Date "\uFFFD\uFFFD" is not a date');
+    expect({ code, untouched }).toEqual({ code: 2, untouched: true });
+  });
+
+  test('and how many more there are', async () => {
+    const { message } = await refuseHere(await makeSource({ 'stocks/ABC.csv': csv('x', 'y', SOUND, 'z') }));
+    expect(message).toContain(`line 2: there are 1 fields instead of 7 (and 2 more bad rows)${WAY_OUT}`);
+  });
+
+  test('found in a zip, too', async () => {
+    const zip = await makeZip({ 'stocks/ABC.csv': csv(SOUND, '2020-01-02,abc,1,1,1,1,1') });
+    const { code, message, untouched } = await refuse(zip);
+    expect(message).toContain(`${zip}: stocks/ABC.csv: line 3: Open "abc" is not a number`);
+    expect({ code, untouched }).toEqual({ code: 2, untouched: true });
+  });
+});
+
+test('a bad row ends a process with exit code 2', async () => {
+  const source = await makeSource({
+    'stocks/ABC.csv': 'Date,Open,High,Low,Close,Volume\n2020-01-02,1,1,1,1,1\n',
+  });
+  expect(await refuse(source)).toEqual({
+    code: 2,
+    message: `${source}: stocks/ABC.csv: line 1: the header lacks "Adj Close"; it must be ${HEADER} (and 1 more bad rows)${WAY_OUT}`,
+    untouched: true,
+  });
+});
+
+describe('whatever a field holds, DuckDB takes the row or findBadRows finds it', () => {
+  test.each([
+    '""',
+    '" 1"',
+    '\t1',
+    '1.',
+    '.',
+    '+.5',
+    '1e',
+    '1E+5',
+    '1d',
+    '1e-400',
+    '1.8e308',
+    '00012',
+    '1 2',
+    'null',
+    'NULL',
+    '\\N',
+    '#N/A',
+    '1%',
+    '$1',
+    "'1'",
+    '"1"2',
+    '1"2"',
+    '"1',
+    '1;',
+    '٣',
+    '１',
+    '0b1',
+    '0o7',
+    'true',
+    '1__0',
+    '_1',
+    '--1',
+    '-',
+    '5e-324',
+    '123456789012345678901234567890',
+    '0.1e1',
+  ])('%s', async (field) => {
+    for (const row of [`2020-01-02,${field},1,1,1,1,1`, `2020-01-02,1,1,1,1,1,${field}`]) {
+      const content = csv(row, '2020-01-03,1,1,1,1,1,1');
+      const bad = findBadRows(Buffer.from(content)).length;
+      const { result } = await ingestFiles({ 'stocks/A.csv': content }, { quarantine: true });
+      expect([result.outputs[0]?.rows, result.metrics.rows_quarantined]).toEqual([2 - bad, bad]);
+    }
+  });
+});
+
+describe('a source that is not of the Kaggle shape ends the run', () => {
+  const files: Files = {
+    'stocks/A.csv': csvOfVolumes(...Array(200).keys()),
+    'etfs/B.csv': csvOfVolumes(1, 2),
+  };
+
+  async function refuseDamaged(damage: (zip: Buffer) => Buffer) {
+    const path = await makeZip(files);
+    await writeFile(path, damage(await readFile(path)));
+    return { path, ...(await refuse(path)) };
+  }
+
+  test('where nothing is at the path', async () => {
+    const path = join(await makeFolder(), 'nothing');
+    expect(await refuse(path)).toEqual({
+      code: 2,
+      message: expect.stringContaining(`${path}: no such file or folder; give --source a folder or a zip`),
+      untouched: true,
+    });
+  });
+
+  test('where a folder has no price files', async () => {
+    const path = await makeSource({ 'stocks/README.txt': 'none' });
+    expect(await refuse(path)).toEqual({
+      code: 2,
+      message: expect.stringContaining(`${path}: holds no stocks/*.csv and no etfs/*.csv; point --source`),
+      untouched: true,
+    });
+  });
+
+  test('where the metadata is missing', async () => {
+    const path = await makeSource({ 'stocks/A.csv': csvOfVolumes(1) });
+    await rm(join(path, 'symbols_valid_meta.csv'));
+    expect(await refuse(path)).toEqual({
+      code: 2,
+      message: expect.stringContaining(
+        `${path}: symbols_valid_meta.csv is missing; Security Name is taken from it`,
+      ),
+      untouched: true,
+    });
+  });
+
+  test.each([
+    ['has other columns', 'Ticker,Name\nA,Agilent\n'],
+    ['is empty', ''],
+    ['has the columns in no header', metadata({ A: 'Agilent' }).split('\n').slice(1).join('\n')],
+  ])('where the metadata %s', async (_kind, content) => {
+    const path = await makeSource({ 'stocks/A.csv': csvOfVolumes(1), 'symbols_valid_meta.csv': content });
+    expect(await refuse(path)).toEqual({
+      code: 2,
+      message: expect.stringContaining(
+        `${path}: symbols_valid_meta.csv cannot be read; it must be a CSV file with the columns "NASDAQ Symbol" and "Security Name"`,
+      ),
+      untouched: true,
+    });
+  });
+
+  test('where one symbol is a stock and an ETF', async () => {
+    const path = await makeSource({ 'stocks/A.csv': csvOfVolumes(1), 'etfs/A.csv': csvOfVolumes(1) });
+    expect(await refuse(path)).toEqual({
+      code: 2,
+      message: expect.stringContaining(
+        `${path}: etfs/A.csv and stocks/A.csv are both about A; remove one of them`,
+      ),
+      untouched: true,
+    });
+  });
+
+  test.each<[string, (zip: Buffer) => Buffer]>([
+    ['in its central directory', (zip) => zip.subarray(0, zip.length - 40)],
+    ['in the middle', (zip) => zip.subarray(0, zip.length / 2)],
+    ['to nothing', (zip) => zip.subarray(0, 0)],
+    ['of its first half', (zip) => zip.subarray(zip.length / 2)],
+  ])('where a zip was cut short %s', async (_kind, damage) => {
+    const { path, code, message, untouched } = await refuseDamaged(damage);
+    expect(message).toContain(path);
+    expect(message).toMatch(/fetch (it|the zip) again/);
+    expect({ code, untouched }).toEqual({ code: 2, untouched: true });
+  });
+
+  test.each([10, 60, 200])('where byte %i of a packed file is another', async (offset) => {
+    const { path, code, message, untouched } = await refuseDamaged((zip) => {
+      const position = zip.indexOf('stocks/A.csv') + 'stocks/A.csv'.length + offset;
+      zip.writeUInt8(zip.readUInt8(position) ^ 0x10, position);
+      return zip;
+    });
+    expect(message).toContain(`${path}: stocks/A.csv `);
+    expect(message).toContain('fetch the zip again');
+    expect({ code, untouched }).toEqual({ code: 2, untouched: true });
+  });
+
+  test('where a checksum in the central directory is another', async () => {
+    const { path, code, message, untouched } = await refuseDamaged((zip) => {
+      // The last header of a file in the central directory that names it; its CRC-32 lies 30 bytes before the name.
+      const position = zip.lastIndexOf('stocks/A.csv') - 30;
+      zip.writeUInt32LE(~zip.readUInt32LE(position) >>> 0, position);
+      return zip;
+    });
+    expect(message).toContain(`${path}: stocks/A.csv `);
+    expect({ code, untouched }).toEqual({ code: 2, untouched: true });
+  });
+});

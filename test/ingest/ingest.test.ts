@@ -1,0 +1,497 @@
+import { cp, readFile, stat, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { shardName, shardOf } from '../../tasks/shards.ts';
+import {
+  csv,
+  csvOfVolumes,
+  type Files,
+  HEADER,
+  hashStore,
+  ingestFiles,
+  makeFolder,
+  makeSource,
+  makeZip,
+  metadata,
+  query,
+  readRows,
+  runCli,
+  runTask,
+} from '../fixtures.ts';
+
+const ALL = '*';
+const SYMBOLS = ['AAPL', 'NAN', 'TRUE', 'CARR#', 'LGF.B', 'AGM-A'];
+const FILES: Files = Object.fromEntries(
+  SYMBOLS.map((symbol, index) => [`stocks/${symbol}.csv`, csvOfVolumes(index, index + 1)]),
+);
+
+describe('prices', () => {
+  test('have the columns and types of the contract', async () => {
+    const { result } = await ingestFiles(FILES);
+    expect(result.outputs[0]?.columns).toEqual([
+      { name: 'Symbol', type: 'VARCHAR' },
+      { name: 'Security Name', type: 'VARCHAR' },
+      { name: 'Date', type: 'VARCHAR' },
+      { name: 'Open', type: 'DOUBLE' },
+      { name: 'High', type: 'DOUBLE' },
+      { name: 'Low', type: 'DOUBLE' },
+      { name: 'Close', type: 'DOUBLE' },
+      { name: 'Adj Close', type: 'DOUBLE' },
+      { name: 'Volume', type: 'BIGINT' },
+    ]);
+  });
+
+  test('hold every number as it is in the file', async () => {
+    const { result } = await ingestFiles({
+      'stocks/A.csv': csv(
+        '2020-01-01,1.2e-05,-0.5,0.1,9.050000190734863,-2.4e+21,123.0',
+        '2020-01-02,1.9e19,+1.5,.5,3.,-1E-300,9007199254740991',
+        '2020-01-03,-0,1e308,5e-324,2.2250738585072014e-308,170000000000.5,0',
+      ),
+    });
+    expect(await readRows(result, ALL)).toEqual([
+      ['A', null, '2020-01-01', 0.000012, -0.5, 0.1, 9.050000190734863, -2.4e21, 123n],
+      ['A', null, '2020-01-02', 1.9e19, 1.5, 0.5, 3, -1e-300, 9007199254740991n],
+      ['A', null, '2020-01-03', -0, 1e308, 5e-324, 2.2250738585072014e-308, 170000000000.5, 0n],
+    ]);
+  });
+
+  test('keep a row that has only a date, and count it', async () => {
+    const { result } = await ingestFiles({
+      'stocks/A.csv': csv('2020-01-01,1,1,1,1,1,1', '2020-01-02,,,,,,'),
+    });
+    expect(await readRows(result, ALL)).toEqual([
+      ['A', null, '2020-01-01', 1, 1, 1, 1, 1, 1n],
+      ['A', null, '2020-01-02', null, null, null, null, null, null],
+    ]);
+    expect(result.metrics).toMatchObject({ files: 1, rows_in: 2, null_rows: 1, rows_quarantined: 0 });
+  });
+
+  test('are sorted by symbol and date, whatever the order of the rows', async () => {
+    const { result } = await ingestFiles({
+      'stocks/B.csv': csv('2020-01-02,2,2,2,2,2,2', '2019-12-31,0,0,0,0,0,0', '2020-01-01,1,1,1,1,1,1'),
+      'etfs/A.csv': csv('2020-01-01,5,5,5,5,5,5'),
+    });
+    expect(await readRows(result, 'Symbol, Date, Volume')).toEqual([
+      ['A', '2020-01-01', 5n],
+      ['B', '2019-12-31', 0n],
+      ['B', '2020-01-01', 1n],
+      ['B', '2020-01-02', 2n],
+    ]);
+  });
+
+  test('take their symbols from the names of the files', async () => {
+    const { result } = await ingestFiles(
+      {
+        ...FILES,
+        'stocks/_PRN.csv': csvOfVolumes(1),
+        'etfs/NULL.csv': csvOfVolumes(1),
+        'etfs/007.csv': csvOfVolumes(1),
+      },
+      { shards: 3 },
+    );
+    expect((await readRows(result, 'DISTINCT Symbol')).flat().sort()).toEqual(
+      [...SYMBOLS, 'PRN', 'NULL', '007'].sort(),
+    );
+  });
+
+  test('lie in the shard of their symbol', async () => {
+    const { result } = await ingestFiles(FILES, { shards: 4 });
+    const rows = await readRows(result, 'DISTINCT Symbol, parse_filename(filename, true)');
+    expect(rows.length).toBe(SYMBOLS.length);
+    for (const [symbol, shard] of rows) expect(shard).toBe(shardName(shardOf(String(symbol), 4)));
+  });
+
+  test('have no rows where a file has only its header', async () => {
+    const { result } = await ingestFiles({ 'stocks/A.csv': `${HEADER}\n`, 'stocks/B.csv': HEADER });
+    expect(result.outputs[0]?.rows).toBe(0);
+    expect(result.metrics).toMatchObject({ files: 2, rows_in: 0 });
+  });
+
+  test.each<[string, string | Buffer]>([
+    ['CRLF', `${HEADER}\r\n2020-01-01,1,1,1,1,1,1\r\n2020-01-02,2,2,2,2,2,2\r\n`],
+    ['mixed line ends', `${HEADER}\r\n2020-01-01,1,1,1,1,1,1\n2020-01-02,2,2,2,2,2,2\r\n`],
+    ['mixed line ends after LF', `${HEADER}\n2020-01-01,1,1,1,1,1,1\r\n2020-01-02,2,2,2,2,2,2\n`],
+    ['no line end at the end', csv('2020-01-01,1,1,1,1,1,1', '2020-01-02,2,2,2,2,2,2').trimEnd()],
+    ['blank lines', csv('2020-01-01,1,1,1,1,1,1', '', '', '2020-01-02,2,2,2,2,2,2', '')],
+    ['a byte-order mark', `\uFEFF${csv('2020-01-01,1,1,1,1,1,1', '2020-01-02,2,2,2,2,2,2')}`],
+    ['quotes', csv('"2020-01-01","1","1","1","1","1","1"', '2020-01-02,2,"2",2,2,2,2')],
+    ['spaces round numbers', csv('2020-01-01, 1,1 ,1,1,1,1', '2020-01-02,2,2,2,2,2, 2 ')],
+  ])('are the same from a file with %s', async (_kind, content) => {
+    const { result } = await ingestFiles({ 'stocks/A.csv': content, 'stocks/B.csv': csvOfVolumes(3) });
+    expect(await readRows(result, 'Symbol, Date, "Open", Volume')).toEqual([
+      ['A', '2020-01-01', 1, 1n],
+      ['A', '2020-01-02', 2, 2n],
+      ['B', '2020-01-01', 1, 3n],
+    ]);
+  });
+
+  test('are found when the folders have names that mean something to a shell', async () => {
+    const folder = join(await makeFolder(), "it's [a] {copy}* ?");
+    const source = await makeSource(
+      { 'stocks/A[1].csv': csvOfVolumes(1), 'stocks/A1.csv': csvOfVolumes(2) },
+      folder,
+    );
+    const result = await runTask([
+      'ingest',
+      '--source',
+      source,
+      '--store',
+      join(folder, 'store'),
+      '--shards',
+      '1',
+    ]);
+    expect(result.outputs[0]?.rows).toBe(2);
+    expect((await runTask(['features', '--store', join(folder, 'store')])).outputs[0]?.rows).toBe(2);
+  });
+});
+
+describe('Security Name', () => {
+  test('is found by NASDAQ Symbol, not by Symbol', async () => {
+    const head = 'Nasdaq Traded,Symbol,Security Name,NASDAQ Symbol';
+    const { result } = await ingestFiles({
+      'stocks/AGM-A.csv': csvOfVolumes(1),
+      'stocks/CARR.V.csv': csvOfVolumes(1),
+      'stocks/CARR#.csv': csvOfVolumes(1),
+      'symbols_valid_meta.csv': `${head}\nY,AGM$A,Agricultural,AGM-A\nY,CARR.V,Carrier,CARR#\n`,
+    });
+    expect(await readRows(result, 'Symbol, "Security Name"')).toEqual([
+      ['AGM-A', 'Agricultural'],
+      ['CARR#', 'Carrier'],
+      ['CARR.V', null],
+    ]);
+  });
+
+  test('keeps commas, quotes, spaces and letters as they are', async () => {
+    const { result } = await ingestFiles({
+      'stocks/A.csv': csvOfVolumes(1),
+      'stocks/B.csv': csvOfVolumes(1),
+      'stocks/NAN.csv': csvOfVolumes(1),
+      'stocks/TRUE.csv': csvOfVolumes(1),
+      'symbols_valid_meta.csv': metadata({
+        A: '"Agilent Technologies, Inc."',
+        B: '"The ""B"" Fund\'s  Trust "',
+        NAN: 'Nuveen Ñew York',
+        TRUE: 'TrueCar',
+      }),
+    });
+    expect(await readRows(result, 'Symbol, "Security Name"')).toEqual([
+      ['A', 'Agilent Technologies, Inc.'],
+      ['B', 'The "B" Fund\'s  Trust '],
+      ['NAN', 'Nuveen Ñew York'],
+      ['TRUE', 'TrueCar'],
+    ]);
+  });
+});
+
+describe('the result', () => {
+  test('is of the shape of the contract', async () => {
+    const source = await makeSource({
+      'stocks/A.csv': csvOfVolumes(1, 2),
+      'symbols_valid_meta.csv': metadata({ A: 'Agilent' }),
+    });
+    const store = await makeFolder();
+    const result = await runTask(['ingest', '--source', source, '--store', store, '--shards', '2']);
+    expect(result).toEqual({
+      task: 'ingest',
+      status: 'done',
+      inputs: [
+        {
+          name: 'raw',
+          uri: source,
+          rows: 2,
+          bytes: csvOfVolumes(1, 2).length,
+          key: expect.stringMatching(/^[0-9a-f]{16}$/),
+        },
+      ],
+      outputs: [
+        {
+          name: 'prices',
+          uri: join(store, 'prices', String(result.outputs[0]?.key)),
+          format: 'parquet',
+          key: expect.stringMatching(/^[0-9a-f]{16}$/),
+          rows: 2,
+          bytes: expect.any(Number),
+          columns: expect.any(Array),
+        },
+      ],
+      columnLineage: {
+        Symbol: ['raw.file name'],
+        'Security Name': ['raw.file name', 'raw.NASDAQ Symbol', 'raw.Security Name'],
+        Date: ['raw.Date'],
+        Open: ['raw.Open'],
+        High: ['raw.High'],
+        Low: ['raw.Low'],
+        Close: ['raw.Close'],
+        'Adj Close': ['raw.Adj Close'],
+        Volume: ['raw.Volume'],
+      },
+      checks: expect.any(Array),
+      metrics: {
+        files: 1,
+        rows_in: 2,
+        null_rows: 0,
+        rows_quarantined: 0,
+        peak_memory_bytes: expect.any(Number),
+      },
+      seconds: expect.any(Number),
+    });
+    const sizes = await Promise.all(
+      ['shard-00.parquet', 'shard-01.parquet'].map(
+        async (name) => (await stat(join(String(result.outputs[0]?.uri), name))).size,
+      ),
+    );
+    expect(result.outputs[0]?.bytes).toBe(sizes.reduce((a, b) => a + b));
+  });
+
+  test('names each check that the prices passed', async () => {
+    const { result } = await ingestFiles({ 'stocks/A.csv': csvOfVolumes(1) });
+    expect(result.checks).toEqual([
+      { name: 'every_row_came_out_once', passed: true, value: 0 },
+      { name: 'symbol_and_date_are_unique', passed: true, value: 0 },
+      { name: 'symbol_is_present', passed: true, value: 0 },
+    ]);
+  });
+});
+
+describe('a run', () => {
+  test('gives the same key and the same bytes from a folder and from a zip', async () => {
+    const [one, other] = [await makeFolder(), await makeFolder()];
+    await runTask(['ingest', '--store', one, '--source', await makeSource(FILES), '--shards', '4']);
+    await runTask(['ingest', '--store', other, '--source', await makeZip(FILES), '--shards', '4']);
+    const hashes = await hashStore(one);
+    expect(Object.keys(hashes).length).toBe(9);
+    expect(await hashStore(other)).toEqual(hashes);
+  });
+
+  test('gives the same bytes with one thread and with four', async () => {
+    const source = await makeSource({
+      ...FILES,
+      'stocks/LONG.csv': csvOfVolumes(
+        ...Array.from({ length: 20_000 }, (_, index) => (index * 7919) % 100_003),
+      ),
+    });
+    const [one, four] = [await makeFolder(), await makeFolder()];
+    for (const [store, threads] of [
+      [one, '1'],
+      [four, '4'],
+    ] as const) {
+      await runTask(['ingest', '--store', store, '--source', source, '--shards', '2', '--threads', threads]);
+      await runTask(['features', '--store', store, '--threads', threads]);
+    }
+    expect(await hashStore(four)).toEqual(await hashStore(one));
+  });
+
+  test('is up to date when nothing has changed, and changes nothing', async () => {
+    const { store } = await ingestFiles(FILES, { shards: 2 });
+    const before = await hashStore(store);
+    const again = await runTask([
+      'ingest',
+      '--store',
+      store,
+      '--source',
+      await makeSource(FILES),
+      '--shards',
+      '2',
+    ]);
+    expect(again.status).toBe('up_to_date');
+    expect(again.outputs[0]?.rows).toBe(12);
+    expect(await hashStore(store)).toEqual(before);
+  });
+
+  test('makes again just the shard of the file that changed', async () => {
+    const store = await makeFolder();
+    const source = await makeSource(FILES);
+    const args = ['ingest', '--store', store, '--source', source, '--shards', '4'];
+    const before = await runTask(args);
+    await writeFile(join(source, 'stocks/NAN.csv'), csvOfVolumes(7, 7));
+    const after = await runTask(args);
+    expect(after.status).toBe('done');
+    expect(after.outputs[0]?.key).not.toBe(before.outputs[0]?.key);
+    for (const index of [0, 1, 2, 3]) {
+      const name = `${shardName(index)}.parquet`;
+      const [old, now] = await Promise.all(
+        [before, after].map((result) => stat(join(String(result.outputs[0]?.uri), name))),
+      );
+      expect([name, now?.ino === old?.ino]).toEqual([name, index !== shardOf('NAN', 4)]);
+    }
+    expect(await readRows(after, 'Volume', `${shardName(shardOf('NAN', 4))}.parquet`)).toContainEqual([7n]);
+  });
+
+  test('makes a shard again that was lost, and only that', async () => {
+    const { store, result } = await ingestFiles(FILES, { shards: 2 });
+    const before = await hashStore(store);
+    const folder = String(result.outputs[0]?.uri);
+    const kept = (await stat(join(folder, 'shard-01.parquet'))).ino;
+    await writeFile(join(folder, 'shard-00.parquet'), 'PAR1');
+    await runTask(['ingest', '--store', store, '--source', await makeSource(FILES), '--shards', '2']);
+    expect(await hashStore(store)).toEqual(before);
+    expect((await stat(join(folder, 'shard-01.parquet'))).ino).toBe(kept);
+  });
+
+  test('gives other keys to other names, other shard counts, and quarantine', async () => {
+    const { store, result } = await ingestFiles(FILES);
+    const source = await makeSource(FILES);
+    const named = await makeSource({ ...FILES, 'symbols_valid_meta.csv': metadata({ NAN: 'Nuveen' }) });
+    const keys = [result.outputs[0]?.key];
+    for (const args of [
+      ['--source', named, '--shards', '1'],
+      ['--source', source, '--shards', '2'],
+      ['--source', source, '--shards', '1', '--quarantine'],
+    ])
+      keys.push((await runTask(['ingest', '--store', store, ...args])).outputs[0]?.key);
+    expect(new Set(keys).size).toBe(4);
+  });
+
+  test('in three parts gives the same bytes as in one', async () => {
+    const whole = await ingestFiles(FILES, { shards: 5 });
+    const store = await makeFolder();
+    const source = await makeSource(FILES);
+    const parts = await Promise.all(
+      ['1/3', '2/3', '3/3'].map((part) =>
+        runTask(['ingest', '--store', store, '--source', source, '--shards', '5', '--shard', part]),
+      ),
+    );
+    expect(await hashStore(store)).toEqual(await hashStore(whole.store));
+    expect(parts.reduce((rows, part) => rows + Number(part.outputs[0]?.rows), 0)).toBe(12);
+  });
+
+  test('of one part alone publishes no dataset yet', async () => {
+    const store = await makeFolder();
+    const source = await makeSource(FILES);
+    await runTask(['ingest', '--store', store, '--source', source, '--shards', '5', '--shard', '2/5']);
+    expect((await runCli(['features', '--store', store])).code).toBe(2);
+    expect(Object.keys(await hashStore(store)).map((name) => basename(name))).toEqual([
+      'shard-01.json',
+      'shard-01.parquet',
+    ]);
+  });
+
+  test('does no harm to another on the same store', async () => {
+    const alone = await ingestFiles(FILES, { shards: 4 });
+    const store = await makeFolder();
+    const source = await makeSource(FILES);
+    await Promise.all(
+      [1, 2, 3].map(() => runTask(['ingest', '--store', store, '--source', source, '--shards', '4'])),
+    );
+    expect(await hashStore(store)).toEqual(await hashStore(alone.store));
+  });
+
+  test('leaves the source as it was', async () => {
+    const source = await makeSource(FILES);
+    const copy = join(await makeFolder(), 'copy');
+    await cp(source, copy, { recursive: true });
+    await runTask([
+      'ingest',
+      '--store',
+      await makeFolder(),
+      '--source',
+      source,
+      '--shards',
+      '1',
+      '--quarantine',
+    ]);
+    expect(await hashStore(source)).toEqual(await hashStore(copy));
+  });
+});
+
+describe('--quarantine', () => {
+  const mixed: Files = {
+    'stocks/A.csv': csv(
+      '2020-01-01,1,1,1,1,1,1',
+      '2020-01-02,x,1,1,1,1,1',
+      '2020-01-03,3,3,3,3,3,3',
+      '2020-01-03,4,4,4,4,4,4',
+      'junk "with" a quote',
+    ),
+    'stocks/B.csv': 'Date,Open\n2020-01-01,1\n2020-01-02,2\n',
+    'stocks/C.csv': csvOfVolumes(9),
+  };
+
+  test('sets bad rows aside and keeps the sound ones', async () => {
+    const { result } = await ingestFiles(mixed, { quarantine: true });
+    expect(await readRows(result, 'Symbol, Date, Volume')).toEqual([
+      ['A', '2020-01-01', 1n],
+      ['A', '2020-01-03', 3n],
+      ['C', '2020-01-01', 9n],
+    ]);
+    const header = `the header lacks "High" and "Low" and "Close" and "Adj Close" and "Volume"; it must be ${HEADER}`;
+    expect(await readRows(result, 'file, line, reason, text', 'quarantine-*.parquet')).toEqual([
+      ['stocks/A.csv', 3n, 'Open "x" is not a number', '2020-01-02,x,1,1,1,1,1'],
+      ['stocks/A.csv', 5n, 'Date 2020-01-03 was already on line 4', '2020-01-03,4,4,4,4,4,4'],
+      ['stocks/A.csv', 6n, 'there are 1 fields instead of 7', 'junk "with" a quote'],
+      ['stocks/B.csv', 1n, header, 'Date,Open'],
+      ['stocks/B.csv', 2n, header, '2020-01-01,1'],
+      ['stocks/B.csv', 3n, header, '2020-01-02,2'],
+    ]);
+  });
+
+  test('counts them: rows in are rows out and rows set aside', async () => {
+    const { result } = await ingestFiles(mixed, { quarantine: true });
+    expect(result.metrics).toMatchObject({ files: 3, rows_in: 8, rows_quarantined: 5 });
+    expect(result.outputs[0]?.rows).toBe(3);
+  });
+
+  test('leaves no file where no row is bad', async () => {
+    const { result } = await ingestFiles(FILES, { quarantine: true });
+    expect(await query(`SELECT count(*) FROM glob('${result.outputs[0]?.uri}/quarantine-*')`)).toEqual([
+      [0n],
+    ]);
+    expect(result.metrics.rows_quarantined).toBe(0);
+  });
+
+  test('goes on where every row of every file is bad', async () => {
+    const { result } = await ingestFiles(
+      { 'stocks/A.csv': csv('a', 'b'), 'stocks/B.csv': '' },
+      { quarantine: true },
+    );
+    expect(result.outputs[0]?.rows).toBe(0);
+    expect(result.metrics).toMatchObject({ rows_in: 2, rows_quarantined: 2 });
+  });
+
+  test('takes a file that begins with a blank line for one without its header', async () => {
+    const { result } = await ingestFiles(
+      { 'stocks/A.csv': `\n${csvOfVolumes(1, 2)}`, 'stocks/B.csv': csvOfVolumes(5) },
+      { quarantine: true },
+    );
+    expect(await readRows(result, 'Symbol, Volume')).toEqual([['B', 5n]]);
+    expect(Number(result.metrics.rows_in)).toBe(1 + Number(result.metrics.rows_quarantined));
+  });
+
+  test('is up to date on the second run, with the same counts', async () => {
+    const { store, result } = await ingestFiles(mixed, { quarantine: true });
+    const again = await runTask([
+      'ingest',
+      '--store',
+      store,
+      '--source',
+      await makeSource(mixed),
+      '--shards',
+      '1',
+      '--quarantine',
+    ]);
+    expect(again.status).toBe('up_to_date');
+    expect({ ...again.metrics, peak_memory_bytes: 0 }).toEqual({ ...result.metrics, peak_memory_bytes: 0 });
+  });
+
+  test('is written with the same bytes each time', async () => {
+    const [one, other] = [
+      await ingestFiles(mixed, { quarantine: true }),
+      await ingestFiles(mixed, { quarantine: true }),
+    ];
+    const hashes = await hashStore(one.store);
+    expect(Object.keys(hashes).some((name) => name.includes('quarantine-shard-00.parquet'))).toBe(true);
+    expect(await hashStore(other.store)).toEqual(hashes);
+  });
+});
+
+test('the log file has what the run logged', async () => {
+  const store = await makeFolder();
+  await runTask(['ingest', '--store', store, '--source', await makeSource(FILES)]);
+  const lines = (await readFile(join(store, 'logs/ingest.log'), 'utf8')).trim().split('\n');
+  expect(JSON.parse(String(lines.at(-1)))).toMatchObject({
+    level: 'info',
+    message: 'ingest: done',
+    rows_in: 12,
+  });
+});

@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { createApp } from '../../serving/app.ts';
+import { constantModel } from '../tiny-model.ts';
+
+// A log ratio of ln 2 doubles 1 + vol_moving_avg: 12345 gives 2 * 12346 - 1 = 24691.
+const app = createApp(constantModel([Math.LN2, 0, 0], '2020-04-02'));
+
+describe('GET /predict', () => {
+  it.each([
+    ['vol_moving_avg=12345&adj_close_rolling_med=25', '24691'],
+    ['vol_moving_avg=0&adj_close_rolling_med=0', '1'],
+    ['vol_moving_avg=1e3&adj_close_rolling_med=2.5E1', '2001'],
+    ['vol_moving_avg=.5&adj_close_rolling_med=25.', '2'],
+    ['vol_moving_avg=12345&adj_close_rolling_med=-3.25', '24691'],
+    ['adj_close_rolling_med=25&vol_moving_avg=12345&anything=else', '24691'],
+    ['vol_moving_avg=-0&adj_close_rolling_med=-0', '1'],
+    ['vol_moving_avg=0012345&adj_close_rolling_med=1e-320', '24691'],
+  ])('answers %s with the bare integer %s', async (query, volume) => {
+    const response = await app.request(`/predict?${query}`);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('application/json');
+    expect(await response.text()).toBe(volume);
+  });
+
+  it('answers with plain digits however large the numbers are', async () => {
+    const response = await app.request('/predict?vol_moving_avg=1e308&adj_close_rolling_med=-1e308');
+    expect(await response.text()).toBe(String(Number.MAX_SAFE_INTEGER));
+  });
+
+  const names = ['vol_moving_avg', 'adj_close_rolling_med'] as const;
+  const unusable: [string, string][] = [
+    ['empty', ''],
+    ['NaN', 'NaN'],
+    ['Infinity', 'Infinity'],
+    ['-Infinity', '-Infinity'],
+    ['beyond the doubles', '1e400'],
+    ['hexadecimal', '0x10'],
+    ['octal', '0o17'],
+    ['a space', '%20'],
+    ['led by a space', '%2012'],
+    ['followed by a space', '12%20'],
+    ['followed by a line feed', '12%0A'],
+    ['parted by a space', '1%202'],
+    ['a decimal comma', '1,5'],
+    ['thousands parted by commas', '1,000,000'],
+    ['parted by underscores', '1_000'],
+    ['led by a plus sign', '%2B5'],
+    ['led by what a form sends for a space', '+5'],
+    ['Arabic digits', encodeURIComponent('١٢')],
+    ['full-width digits', encodeURIComponent('１２')],
+    ['a Unicode minus', encodeURIComponent('−5')],
+    ['a lone point', '.'],
+    ['a lone minus', '-'],
+    ['an exponent without digits', '1e'],
+    ['a BigInt', '5n'],
+    ['null', 'null'],
+    ['text', 'many'],
+    ['broken percent-encoding', '%ZZ'],
+    ['a null byte', '5%00'],
+    ['100,000 digits', '9'.repeat(100_000)],
+  ];
+  for (const name of names) {
+    const other = names.find((one) => one !== name);
+
+    it.each(unusable)(`refuses ${name} when it is %s`, async (_, text) => {
+      await expectProblem(`/predict?${name}=${text}&${other}=25`, name);
+    });
+
+    it(`refuses ${name} when it is missing`, async () => {
+      await expectProblem(`/predict?${other}=25`, name);
+      await expectProblem(`/predict?${other}=25&${name}[]=5&${name.toUpperCase()}=5`, name);
+    });
+
+    it(`refuses ${name} when it is given twice, even with the same value`, async () => {
+      await expectProblem(`/predict?${name}=25&${other}=25&${name}=25`, name);
+    });
+  }
+
+  it('refuses a negative average', async () => {
+    await expectProblem('/predict?vol_moving_avg=-0.001&adj_close_rolling_med=25', 'vol_moving_avg');
+  });
+
+  async function expectProblem(path: string, parameter: string): Promise<void> {
+    const response = await app.request(path);
+    expect(response.status).toBe(400);
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    const text = await response.text();
+    expect(JSON.parse(text)).toMatchObject({
+      type: 'about:blank',
+      title: 'Bad Request',
+      status: 400,
+      parameter,
+    });
+    expect(JSON.parse(text).detail).toContain(parameter);
+    expect(text.length).toBeLessThan(400);
+  }
+});
+
+it.each(['/', '/predict/', '/Predict', '/health', '/nothing?vol_moving_avg=1'])(
+  'GET %s is a 404 that tells what to ask for',
+  async (path) => {
+    const response = await app.request(path);
+    expect(response.status).toBe(404);
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    const problem = JSON.parse(await response.text());
+    expect(problem).toMatchObject({ type: 'about:blank', title: 'Not Found', status: 404 });
+    expect(problem.detail).toContain('/predict?vol_moving_avg=');
+  },
+);
+
+it('POST /predict is no way to ask', async () => {
+  const response = await app.request('/predict?vol_moving_avg=1&adj_close_rolling_med=1', { method: 'POST' });
+  expect(response.status).toBe(404);
+  expect(await response.text()).toContain('POST /predict');
+});
+
+it('says that it is alive', async () => {
+  expect((await app.request('/health/live')).status).toBe(200);
+});
+
+it('says that it is ready, and with which model', async () => {
+  const response = await app.request('/health/ready');
+  expect(response.status).toBe(200);
+  expect(await response.json()).toMatchObject({ status: 'ready', model: '2020-04-02' });
+});

@@ -1,0 +1,297 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodeModel, encodeModel, type Model, ModelError, predict, signedLog } from '../../serving/model.ts';
+import { constantModel, dense, modelOf } from '../tiny-model.ts';
+
+const { E } = Math;
+
+describe('predict', () => {
+  // ln(1 + (e - 1)) = 1. The outputs 1, 0, 0 mean a log ratio of 1, and softplus(0) = ln 2 on either side of it:
+  // p50 = e^(1 + 1) - 1, p10 = e^2 / 2 - 1, p90 = 2 e^2 - 1.
+  it('multiplies the average by the exponential of the predicted log ratio', () => {
+    const { p10, p50, p90 } = predict(constantModel([1, 0, 0]), E - 1, 25);
+    expect(p50).toBeCloseTo(E ** 2 - 1, 9);
+    expect(p10).toBeCloseTo(E ** 2 / 2 - 1, 9);
+    expect(p90).toBeCloseTo(2 * E ** 2 - 1, 9);
+  });
+
+  it('passes hidden layers through tanh, and the last one not', () => {
+    // tanh(ln(3) / 2) = (3 - 1) / (3 + 1) = 0.5, times 4 = 2
+    const model = modelOf([dense([[0], [0]], [Math.log(3) / 2]), dense([[4, 0, 0]], [0, 0, 0])]);
+    expect(predict(model, 0, 0).p50).toBeCloseTo(E ** 2 - 1, 5);
+  });
+
+  it('scales each input, once it is clipped to what training saw', () => {
+    // The log ratio is the scaled first input: (x - 1) / 0.5 with x in [0, 2].
+    const model = modelOf([
+      dense(
+        [
+          [1, 0, 0],
+          [0, 0, 0],
+        ],
+        [0, 0, 0],
+      ),
+    ]);
+    model.scales[0] = { min: 0, max: 2, mean: 1, deviation: 0.5 };
+    expect(predict(model, E - 1, 0).p50).toBeCloseTo(E - 1, 9);
+    expect(predict(model, E ** 2 - 1, 0).p50).toBeCloseTo(E ** (2 + 2) - 1, 9);
+    expect(predict(model, E ** 9 - 1, 0).p50).toBeCloseTo(E ** (9 + 2) - 1, 6);
+  });
+
+  it('keeps the sign of the price, and counts in its logarithm', () => {
+    const model = modelOf([
+      dense(
+        [
+          [0, 0, 0],
+          [1, 0, 0],
+        ],
+        [0, 0, 0],
+      ),
+    ]);
+    expect(predict(model, 99, E - 1).p50).toBeCloseTo(100 * E - 1, 9);
+    expect(predict(model, 99, 1 - E).p50).toBeCloseTo(100 / E - 1, 9);
+    expect(signedLog(1 - E)).toBeCloseTo(-1, 12);
+  });
+
+  it('never falls below zero, however small the ratio', () => {
+    expect(predict(constantModel([-50, 0, 0]), 10, 1)).toEqual({ p10: 0, p50: 0, p90: 0 });
+  });
+
+  it('stays within the safe integers, however large the ratio', () => {
+    expect(predict(constantModel([1e30, 0, 0]), 1e308, 1).p90).toBe(Number.MAX_SAFE_INTEGER);
+  });
+
+  it('gives ordered, countable volumes for any network and any finite inputs', () => {
+    const weight = fc.float({ noNaN: true, noDefaultInfinity: true });
+    const layers = fc
+      .tuple(weights(weight, 8), weights(weight, 4), weights(weight, 12), weights(weight, 3))
+      .map(([k0, b0, k1, b1]) => [
+        { kernel: k0, bias: b0 },
+        { kernel: k1, bias: b1 },
+      ]);
+    const average = fc.oneof(fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }), fc.constant(1e308));
+    const median = fc.oneof(
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.constantFrom(1e308, -1e308, 0, -25, 5e-324),
+    );
+    fc.assert(
+      fc.property(layers, average, median, (layers, average, median) => {
+        const { p10, p50, p90 } = predict(modelOf(layers), average, median);
+        expect(p10).toBeGreaterThanOrEqual(0);
+        expect(p50).toBeGreaterThanOrEqual(p10);
+        expect(p90).toBeGreaterThanOrEqual(p50);
+        for (const volume of [p10, p50, p90]) expect(Math.round(volume)).toSatisfy(Number.isSafeInteger);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('model.bin', () => {
+  const model = modelOf([
+    dense(
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      [5, 6],
+    ),
+    dense(
+      [
+        [0.1, 0.2, 0.3],
+        [0.4, 0.5, 0.6],
+      ],
+      [-1, 0, 1],
+    ),
+  ]);
+  const bytes = encodeModel(model);
+
+  it('comes back as it was written', () => {
+    expect(decodeModel(bytes)).toEqual(model);
+  });
+
+  it('is the same bytes for the same model', () => {
+    expect(encodeModel(structuredClone(model)).equals(bytes)).toBe(true);
+  });
+
+  it('is a safetensors file: header length, JSON header with strings as metadata, little-endian floats', () => {
+    const length = Number(bytes.readBigUInt64LE(0));
+    const { __metadata__, ...tensors } = JSON.parse(bytes.subarray(8, 8 + length).toString());
+    expect(length % 8).toBe(0);
+    expect(Object.values(__metadata__).every((value) => typeof value === 'string')).toBe(true);
+    expect(tensors['layer0.kernel']).toEqual({ dtype: 'F32', shape: [2, 2], data_offsets: [0, 16] });
+    expect(tensors['layer0.bias']).toEqual({ dtype: 'F32', shape: [2], data_offsets: [16, 24] });
+    expect([0, 4, 8, 12].map((offset) => bytes.readFloatLE(8 + length + offset))).toEqual([1, 2, 3, 4]);
+    expect(bytes.length).toBe(8 + length + 4 * (4 + 2 + 6 + 3));
+  });
+
+  it('is refused at whatever byte it was cut', () => {
+    for (let length = 0; length < bytes.length; length++) {
+      expect(() => decodeModel(bytes.subarray(0, length)), `${length} bytes`).toThrow(ModelError);
+    }
+  });
+
+  it('is refused with anything appended', () => {
+    expect(() => decodeModel(Buffer.concat([bytes, Buffer.from([0])]))).toThrow(ModelError);
+  });
+
+  it('is refused when any bit is flipped, unless only the padding of the header changed', () => {
+    for (let index = 0; index < bytes.length; index++) {
+      for (let bit = 0; bit < 8; bit++) {
+        const flipped = Buffer.from(bytes);
+        flipped[index] = (flipped[index] as number) ^ (1 << bit);
+        const decoded = outcome(flipped);
+        if (decoded instanceof ModelError) continue;
+        expect(decoded, `byte ${index}, bit ${bit}`).toEqual(model);
+        expect(bytes[index], `byte ${index}, bit ${bit}`).toBe(0x20);
+      }
+    }
+  });
+
+  it('is refused when it is any other bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (other) => {
+        expect(outcome(Buffer.from(other))).toBeInstanceOf(ModelError);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.jsonValue(), (header) => {
+        expect(outcome(frame(JSON.stringify(header), Buffer.alloc(8)))).toBeInstanceOf(ModelError);
+      }),
+    );
+  });
+
+  it('names the format that it cannot read', () => {
+    const other = Buffer.from(bytes.toString('latin1').replace('pipeline/1', 'pipeline/9'), 'latin1');
+    expect(() => decodeModel(other)).toThrow('stock-market-pipeline/9');
+    expect(() => decodeModel(other)).toThrow(ModelError);
+  });
+
+  it.each([Number.NaN, Infinity, -Infinity])('is refused with the weight %d', (weight) => {
+    expect(() => decodeModel(encodeModel(constantModel([weight, 0, 0])))).toThrow(ModelError);
+  });
+
+  it.each<[string, Model]>([
+    ['no layers', modelOf([])],
+    [
+      'two outputs',
+      modelOf([
+        dense(
+          [
+            [1, 2],
+            [3, 4],
+          ],
+          [5, 6],
+        ),
+      ]),
+    ],
+    [
+      'three inputs',
+      modelOf([
+        dense(
+          [
+            [1, 2, 3],
+            [4, 5, 6],
+            [7, 8, 9],
+          ],
+          [1, 2, 3],
+        ),
+      ]),
+    ],
+    [
+      'layers that do not fit',
+      modelOf([
+        dense([[1], [2]], [3]),
+        dense(
+          [
+            [1, 2, 3],
+            [4, 5, 6],
+          ],
+          [1, 2, 3],
+        ),
+      ]),
+    ],
+    ['a ragged kernel', modelOf([{ kernel: new Float32Array(5), bias: new Float32Array(3) }])],
+    ['a deviation of zero', scaledBy({ deviation: 0 })],
+    ['a mean that is no number', scaledBy({ mean: Number.NaN })],
+    [
+      'one scale',
+      { ...constantModel([0, 0, 0]), scales: [{ min: 0, max: 1, mean: 0, deviation: 1 }] as never },
+    ],
+  ])('is refused with %s', (_, unsound) => {
+    expect(outcome(encodeModel(unsound))).toBeInstanceOf(ModelError);
+  });
+
+  it.each<[string, unknown]>([
+    ['another number type', { dtype: 'F64', shape: [3], data_offsets: [24, 36] }],
+    ['no offsets', { dtype: 'F32', shape: [3] }],
+    ['offsets that are no list', { dtype: 'F32', shape: [3], data_offsets: 24 }],
+    ['offsets beyond the end', { dtype: 'F32', shape: [3], data_offsets: [24, 48] }],
+    ['offsets before the start', { dtype: 'F32', shape: [3], data_offsets: [-12, 0] }],
+    ['offsets that are no whole numbers', { dtype: 'F32', shape: [3], data_offsets: [23.5, 35.5] }],
+    ['a shape that its bytes do not have', { dtype: 'F32', shape: [4], data_offsets: [24, 36] }],
+    ['an empty shape', { dtype: 'F32', shape: [0], data_offsets: [24, 24] }],
+    ['a shape that is no list', { dtype: 'F32', shape: 3, data_offsets: [24, 36] }],
+    ['null for a tensor', null],
+  ])('of a foreign program, with a sound checksum, is refused with %s', (_, bias) => {
+    const kernel = { dtype: 'F32', shape: [2, 3], data_offsets: [0, 24] };
+    expect(outcome(seal({ 'layer0.kernel': kernel, 'layer0.bias': bias }))).toBeInstanceOf(ModelError);
+  });
+
+  it('of a foreign program is refused when a kernel lies the other way round', () => {
+    const kernel = { dtype: 'F32', shape: [3, 2], data_offsets: [0, 24] };
+    const bias = { dtype: 'F32', shape: [3], data_offsets: [24, 36] };
+    expect(outcome(seal({ 'layer0.kernel': kernel, 'layer0.bias': bias }))).toBeInstanceOf(ModelError);
+  });
+
+  it('of a foreign program, with a sound checksum, is read', () => {
+    const kernel = { dtype: 'F32', shape: [2, 3], data_offsets: [0, 24] };
+    const bias = { dtype: 'F32', shape: [3], data_offsets: [24, 36] };
+    expect(decodeModel(seal({ 'layer0.kernel': kernel, 'layer0.bias': bias })).layers).toEqual(
+      constantModel([0, 0, 0]).layers,
+    );
+  });
+});
+
+function outcome(bytes: Buffer): Model | unknown {
+  try {
+    return decodeModel(bytes);
+  } catch (error) {
+    return error;
+  }
+}
+
+function scaledBy(scale: object): Model {
+  const model = constantModel([0, 0, 0]);
+  Object.assign(model.scales[0], scale);
+  return model;
+}
+
+function weights(weight: fc.Arbitrary<number>, length: number): fc.Arbitrary<Float32Array> {
+  return fc
+    .array(weight, { minLength: length, maxLength: length })
+    .map((values) => Float32Array.from(values));
+}
+
+/** A safetensors file of this header with 36 zero bytes, made as another program would. */
+function seal(tensors: Record<string, unknown>): Buffer {
+  const body = Buffer.alloc(36);
+  const scale = { min: 0, max: 1, mean: 0, deviation: 1 };
+  const metadata = {
+    format: 'stock-market-pipeline/1',
+    as_of: '2020-01-01',
+    scales: JSON.stringify([scale, scale]),
+  };
+  const checksum = createHash('sha256')
+    .update(JSON.stringify([tensors, metadata]))
+    .update(body)
+    .digest('hex');
+  return frame(JSON.stringify({ __metadata__: { ...metadata, checksum }, ...tensors }), body);
+}
+
+function frame(header: string, body: Buffer): Buffer {
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(Buffer.byteLength(header)));
+  return Buffer.concat([length, Buffer.from(header), body]);
+}

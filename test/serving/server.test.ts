@@ -1,0 +1,103 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { encodeModel } from '../../serving/model.ts';
+import { ROOT, type Running, start, until } from '../command.ts';
+import { constantModel } from '../tiny-model.ts';
+
+let store: string;
+const started: Running[] = [];
+
+beforeEach(() => {
+  store = mkdtempSync(join(tmpdir(), 'server-'));
+  writeFileSync(join(store, 'model.bin'), encodeModel(constantModel([Math.LN2, 0, 0])));
+});
+
+afterEach(() => {
+  for (const { process } of started.splice(0)) process.kill('SIGKILL');
+  rmSync(store, { recursive: true });
+});
+
+it('answers over HTTP on a free port', async () => {
+  const { url } = await listen();
+  const response = await fetch(`${url}/predict?vol_moving_avg=12345&adj_close_rolling_med=25`);
+  expect(response.headers.get('content-type')).toBe('application/json');
+  expect(await response.text()).toBe('24691');
+  expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+});
+
+it('holds no native module in its process', async () => {
+  const { running, url } = await listen();
+  await fetch(`${url}/predict?vol_moving_avg=12345&adj_close_rolling_med=25`);
+  const maps = readFileSync(`/proc/${running.process.pid}/maps`, 'utf8');
+  expect(maps).toContain('/bin/node');
+  expect(maps).not.toMatch(/\.node$|node_modules|tensorflow|duckdb/m);
+});
+
+it('does not start without a model, and tells the way to one', async () => {
+  rmSync(join(store, 'model.bin'));
+  const { code, stderr } = await serve().ended;
+  expect(code).toBe(2);
+  expect(stderr).toContain(join(store, 'model.bin'));
+  expect(stderr).toContain('make pipeline');
+});
+
+it('does not start with a damaged model, and names it', async () => {
+  writeFileSync(join(store, 'model.bin'), readFileSync(join(store, 'model.bin')).subarray(0, -1));
+  const { code, stderr } = await serve().ended;
+  expect(code).toBe(2);
+  expect(stderr).toContain(join(store, 'model.bin'));
+  expect(stderr).toContain('promote');
+});
+
+it.each(['http', '-1', '65536', '80.5', ' 80', '0x50'])('does not start on PORT=%s', async (port) => {
+  const { code, stderr } = await serve({ PORT: port }).ended;
+  expect(code).toBe(2);
+  expect(stderr).toContain(`PORT=${port}`);
+});
+
+it('does not start on a port in use, and names it', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await until(() => other.listening, 'a port');
+  const { port } = other.address() as AddressInfo;
+  try {
+    const { code, stderr } = await serve({ PORT: String(port) }).ended;
+    expect(code).toBe(2);
+    expect(stderr).toContain(`port ${port} is in use`);
+  } finally {
+    other.close();
+  }
+});
+
+it.each([
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+] as const)('ends on %s with %i within 3 s, though a client keeps its connection', async (signal, code) => {
+  const { running, url } = await listen();
+  await fetch(`${url}/health/live`, { headers: { connection: 'keep-alive' } });
+  const told = performance.now();
+  running.process.kill(signal);
+  expect((await running.ended).code).toBe(code);
+  expect(performance.now() - told).toBeLessThan(3_000);
+});
+
+function serve(environment: Record<string, string> = {}): Running {
+  const running = start(process.execPath, [join(ROOT, 'serving/server.ts')], {
+    STORE: store,
+    PORT: '0',
+    ...environment,
+  });
+  started.push(running);
+  return running;
+}
+
+async function listen(): Promise<{ running: Running; url: string }> {
+  const running = serve();
+  let stderr = '';
+  running.process.stderr?.on('data', (data) => (stderr += data));
+  const url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(stderr)?.[0], 'the server to listen');
+  return { running, url };
+}

@@ -1,0 +1,185 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { decodeModel, logVolume, type Model, predict, signedLog } from '../../serving/model.ts';
+import { type Examples, fitNetwork } from '../../tasks/train/fit.ts';
+import { LossLog } from '../../tasks/train/losses.ts';
+import { Network, pinballLoss } from '../../tasks/train/network.ts';
+import { createRandom } from '../../tasks/train/random.ts';
+import { loadTensorFlow, type TensorFlow } from '../../tasks/train/tensorflow.ts';
+
+let tf: TensorFlow;
+beforeAll(async () => {
+  tf = await loadTensorFlow();
+});
+
+describe('pinballLoss', () => {
+  it.each([
+    // Too low by 1 costs the quantile: (0.1 + 0.5 + 0.9) / 3. Too high by 1 costs what it lacks to 1: the same sum.
+    [[0, 0, 0], 1, 0.5],
+    [[0, 0, 0], -1, 0.5],
+    [[3, 3, 3], 3, 0],
+    // 0.1 * 2, 0.5 * 1 and (1 - 0.9) * 1
+    [[1, 2, 4], 3, 0.8 / 3],
+    // 0.9 * 10 for a p10 that is 10 too high
+    [[10, 0, 0], 0, 3],
+  ])('of %j against %d is %d', (predicted, actual, loss) => {
+    const [value] = tf.tidy(() =>
+      pinballLoss(tf.tensor2d([predicted]), tf.tensor1d([actual]), tf).dataSync(),
+    );
+    expect(value).toBeCloseTo(loss, 6);
+  });
+
+  it('is the mean over rows', () => {
+    const predicted = tf.tensor2d([
+      [0, 0, 0],
+      [3, 3, 3],
+    ]);
+    const [value] = pinballLoss(predicted, tf.tensor1d([1, 3]), tf).dataSync();
+    expect(value).toBeCloseTo(0.25, 6);
+  });
+});
+
+describe('10,000 points across the range that training saw', () => {
+  let model: Model;
+  let points: { average: number; median: number }[];
+
+  beforeAll(() => {
+    model = decodeModel(readFileSync(join(inject('sample').store, 'model.bin')));
+    const random = createRandom(11);
+    const [averages, medians] = model.scales;
+    const between = ({ min, max }: { min: number; max: number }) => min + (max - min) * random();
+    points = Array.from({ length: 10_000 }, () => {
+      const median = between(medians);
+      return {
+        average: Math.expm1(between(averages)),
+        median: Math.sign(median) * Math.expm1(Math.abs(median)),
+      };
+    });
+  });
+
+  it('get the same volumes from tf.layers with the trained weights as from the server', () => {
+    const network = tf.sequential();
+    for (const [index, { bias }] of model.layers.entries()) {
+      const activation = index < model.layers.length - 1 ? 'tanh' : 'linear';
+      const inputShape = index === 0 ? { inputShape: [2] } : {};
+      network.add(tf.layers.dense({ units: bias.length, activation, ...inputShape }));
+    }
+    network.setWeights(
+      model.layers.flatMap(({ kernel, bias }) => [
+        tf.tensor2d(kernel, [kernel.length / bias.length, bias.length]),
+        tf.tensor1d(bias),
+      ]),
+    );
+    const outputs = (network.predict(inputs()) as import('@tensorflow/tfjs-node').Tensor2D).arraySync();
+    compare(
+      outputs.map(([middle = 0, below = 0, above = 0]) => [
+        middle - Math.log(1 + Math.exp(below)),
+        middle,
+        middle + Math.log(1 + Math.exp(above)),
+      ]),
+      model,
+    );
+  });
+
+  it('get the same volumes from the network in training as from the server', () => {
+    const network = new Network(5, tf);
+    compare(network.predict(inputs()).arraySync(), { ...model, layers: network.weights() });
+  });
+
+  function inputs() {
+    const rows = points.map(({ average, median }) =>
+      [logVolume(average), signedLog(median)].map((x, index) => {
+        const { mean, deviation } = model.scales[index] as Model['scales'][0];
+        return (x - mean) / deviation;
+      }),
+    );
+    return tf.tensor2d(rows, [rows.length, 2]);
+  }
+
+  function compare(logRatios: number[][], model: Model): void {
+    expect(logRatios).toHaveLength(10_000);
+    let furthest = 0;
+    for (const [row, { average, median }] of points.entries()) {
+      const { p10, p50, p90 } = predict(model, average, median);
+      for (const [quantile, served] of [p10, p50, p90].entries()) {
+        const logRatio = logRatios[row]?.[quantile] as number;
+        const expected = Math.max(0, (1 + average) * Math.exp(logRatio) - 1);
+        furthest = Math.max(furthest, Math.abs(served - expected) / Math.max(1, expected));
+      }
+    }
+    expect(furthest).toBeLessThan(1e-5);
+  }
+});
+
+describe('fitNetwork', () => {
+  it('keeps no tensor, neither between steps nor when it is done', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'fit-'));
+    const losses = new LossLog(folder);
+    const scale = { min: -3, max: 3, mean: 0, deviation: 1 };
+    const before = tf.memory().numTensors;
+    const during: number[] = [];
+    try {
+      await fitNetwork(
+        {
+          training: examples(1000, 1),
+          validation: examples(100, 2),
+          scales: [scale, scale],
+          seed: 1,
+          losses,
+          onStep: () => during.push(tf.memory().numTensors),
+        },
+        tf,
+      );
+    } finally {
+      losses.close();
+      rmSync(folder, { recursive: true });
+    }
+    expect(during.length).toBeGreaterThan(20);
+    expect(new Set(during)).toHaveLength(1);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('learns quantiles that part the rows as they say', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'fit-'));
+    const losses = new LossLog(folder);
+    const scale = { min: -3, max: 3, mean: 0, deviation: 1 };
+    const training = examples(20_000, 3);
+    const validation = examples(5_000, 4);
+    try {
+      const layers = await fitNetwork(
+        { training, validation, scales: [scale, scale], seed: 1, losses, onStep() {} },
+        tf,
+      );
+      const model: Model = { layers, scales: [scale, scale], asOf: '2020-01-01', provenance: {} };
+      const below = { p10: 0, p50: 0, p90: 0 };
+      for (const [row, x] of validation.logAverage.entries()) {
+        // An input far from zero shares leaves expm1 and log1p without loss.
+        const average = Math.expm1(x);
+        const predicted = predict(model, average, Math.expm1(validation.signedLogMedian[row] as number));
+        for (const quantile of ['p10', 'p50', 'p90'] as const) {
+          const logRatio = Math.log1p(predicted[quantile]) - logVolume(average);
+          if ((validation.logRatio[row] as number) < logRatio) below[quantile]++;
+        }
+      }
+      expect(below.p10 / 5_000).toBeCloseTo(0.1, 1);
+      expect(below.p50 / 5_000).toBeCloseTo(0.5, 1);
+      expect(below.p90 / 5_000).toBeCloseTo(0.9, 1);
+    } finally {
+      losses.close();
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  /** A log ratio that is uniform in an interval of length 1, which moves with the first input. */
+  function examples(rows: number, seed: number): Examples {
+    const random = createRandom(seed);
+    const logAverage = Float32Array.from({ length: rows }, () => 2 + random());
+    return {
+      logAverage,
+      signedLogMedian: Float32Array.from({ length: rows }, () => random()),
+      logRatio: logAverage.map((x) => x / 2 - 0.5 + random()),
+    };
+  }
+});

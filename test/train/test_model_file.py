@@ -1,0 +1,161 @@
+"""What others make of a trained model: safetensors opens it, numpy computes it, pandas scores it."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors import safe_open
+
+ROOT = Path(__file__).resolve().parents[2]
+AS_OF = "1995-01-01"
+WINDOW = 30
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store in which the tasks ran on the bundled sample, with a model as of 1995."""
+    folder = tmp_path_factory.mktemp("store")
+    source = str(ROOT / "data/sample.zip")
+    tasks = [["ingest", "--source", source], ["features"], ["train", "--as-of", AS_OF], ["promote"]]
+    for task in tasks:
+        command = ["node", str(ROOT / "tasks/cli.ts"), *task, "--store", str(folder)]
+        subprocess.run(command, check=True, env=environment(), capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(store):
+    with safe_open(store / "model.bin", framework="np") as file:
+        return file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+@pytest.fixture(scope="module")
+def url(store):
+    """The running server's address."""
+    server = subprocess.Popen(
+        ["node", str(ROOT / "serving/server.ts")],
+        env=environment(STORE=str(store), PORT="0"),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield json.loads(server.stderr.readline())["url"]
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=30)
+
+
+def environment(**variables):
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    return {**kept, **variables}
+
+
+def predict(model, average, median):
+    """p10, p50 and p90 in shares, each as an array."""
+    metadata, tensors = model
+    inputs = [np.log1p(average), np.sign(median) * np.log1p(np.abs(median))]
+    signal = np.stack(
+        [
+            (np.clip(x, scale["min"], scale["max"]) - scale["mean"]) / scale["deviation"]
+            for x, scale in zip(inputs, json.loads(metadata["scales"]), strict=True)
+        ],
+        axis=1,
+    )
+    depth = len(tensors) // 2
+    for layer in range(depth):
+        weights = tensors[f"layer{layer}.kernel"].astype(float), tensors[f"layer{layer}.bias"].astype(float)
+        signal = signal @ weights[0] + weights[1]
+        if layer < depth - 1:
+            signal = np.tanh(signal)
+    middle, below, above = signal.T
+    ratios = middle - np.logaddexp(0, below), middle, middle + np.logaddexp(0, above)
+    return [np.maximum(0, np.expm1(inputs[0] + ratio)) for ratio in ratios]
+
+
+def round_half_up(x):
+    return np.floor(x + 0.5)
+
+
+def test_safetensors_opens_the_file_and_its_metadata_are_strings(model):
+    metadata, tensors = model
+    assert metadata["as_of"] == AS_OF
+    assert metadata["quantiles"] == "0.1,0.5,0.9"
+    assert all(isinstance(value, str) for value in metadata.values())
+    assert tensors["layer0.kernel"].shape[0] == 2
+    assert tensors[f"layer{len(tensors) // 2 - 1}.bias"].shape == (3,)
+    assert all(tensor.dtype == np.float32 and np.isfinite(tensor).all() for tensor in tensors.values())
+
+
+@pytest.mark.parametrize(
+    ("average", "median"),
+    [(0, 0), (1, 1), (12345, 25), (1e6, 0.01), (5e8, 300), (1e12, 1e9), (777, -40), (3.5, 1e-300)],
+)
+def test_server_answers_what_numpy_computes(model, url, average, median):
+    _, p50, _ = predict(model, np.array([float(average)]), np.array([float(median)]))
+    with urllib.request.urlopen(
+        f"{url}/predict?vol_moving_avg={average}&adj_close_rolling_med={median}", timeout=30
+    ) as answer:
+        assert answer.headers["content-type"] == "application/json"
+        assert math.isclose(int(answer.read()), round_half_up(p50[0]), rel_tol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def rows(store):
+    """The rows with full windows before the as-of date, with the features of the row before."""
+    key = json.loads((store / "features/latest.json").read_text())["key"]
+    shards = sorted((store / "features" / key).glob("*.parquet"))
+    frame = pd.concat([pd.read_parquet(shard) for shard in shards]).sort_values(["Symbol", "Date"])
+    features = ["vol_moving_avg", "adj_close_rolling_med"]
+    frame[["lagged_average", "lagged_median"]] = frame.groupby("Symbol")[features].shift()
+    return frame[(frame.Date < AS_OF) & frame[features].notna().all(axis=1)]
+
+
+@pytest.fixture(scope="module")
+def metrics(store):
+    return json.loads((store / "models" / AS_OF / "metrics.json").read_text())
+
+
+def test_training_ends_a_window_before_validation_begins(rows, metrics):
+    is_later = rows.Date >= metrics["validation_from"]
+    before = rows[~is_later].groupby("Symbol").size()
+    assert metrics["validation_rows"] == is_later.sum()
+    assert metrics["training_rows"] == (before - WINDOW).clip(lower=0).sum()
+    assert 0.1 <= is_later.mean() < 0.11
+
+
+def test_inputs_are_scaled_by_the_training_rows_alone(rows, metrics, model):
+    training = rows[rows.Date < metrics["validation_from"]]
+    training = training[training.groupby("Symbol").cumcount(ascending=False) >= WINDOW]
+    scales = json.loads(model[0]["scales"])
+    for scale, x in zip(
+        scales, [np.log1p(training.vol_moving_avg), np.log1p(training.adj_close_rolling_med)], strict=True
+    ):
+        expected = [x.min(), x.max(), x.mean(), x.std(ddof=0)]
+        measured = [scale[name] for name in ("min", "max", "mean", "deviation")]
+        np.testing.assert_allclose(measured, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("lagged", [False, True])
+def test_scores_are_those_that_pandas_and_numpy_find(rows, metrics, model, lagged):
+    block = rows[rows.Date >= metrics["validation_from"]].dropna(subset=["lagged_average"] if lagged else [])
+    columns = ["lagged_average", "lagged_median"] if lagged else ["vol_moving_avg", "adj_close_rolling_med"]
+    average, median = (block[column].to_numpy() for column in columns)
+    p10, p50, p90 = predict(model, average, median)
+    volume = block.Volume.to_numpy(dtype=float)
+    reported = metrics["lag_1"] if lagged else metrics
+    for name, predicted in {"model": round_half_up(p50), "vol_moving_avg": average}.items():
+        assert reported[name]["rows"] == len(block)
+        assert reported[name]["mae"] == pytest.approx(np.abs(predicted - volume).mean(), rel=1e-6)
+        squares = np.square(np.log1p(predicted) - np.log1p(volume))
+        assert reported[name]["rmsle"] == pytest.approx(math.sqrt(squares.mean()), rel=1e-6)
+        residual = np.square(predicted - volume).sum() / np.square(volume - volume.mean()).sum()
+        assert reported[name]["r2"] == pytest.approx(1 - residual, rel=1e-6)
+    if not lagged:
+        assert metrics["coverage"] == pytest.approx(((volume >= p10) & (volume <= p90)).mean(), abs=1e-3)
