@@ -30,24 +30,32 @@ export async function runPipeline(
   { store, source, asOf }: PipelineOptions,
   environment: NodeJS.ProcessEnv,
 ): Promise<void> {
-  const dated = asOf ? ['--as-of', asOf] : [];
-  const stages = [['ingest', '--source', source], ['features'], ['train', ...dated], ['promote']];
   const folder = await mkdtemp(join(tmpdir(), 'stock-market-'));
   const removeFolder = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', removeFolder);
+
+  async function run(task: string, ...options: string[]): Promise<TaskResult> {
+    const file = join(folder, `${task}.json`);
+    const args = [CLI, task, ...options, '--store', store, '--result', file];
+    await succeed(startNode(args, { stdio: 'inherit', env: environment }), `${task} failed`);
+    return JSON.parse(await readFile(file, 'utf8'));
+  }
+
   try {
-    const results: TaskResult[] = [];
-    for (const [index, stage] of stages.entries()) {
-      const file = join(folder, `${index}.json`);
-      const child = startNode([CLI, ...stage, '--store', store, '--result', file], {
-        stdio: 'inherit',
-        env: environment,
-      });
-      await succeed(child, `${stage[0]} failed`);
-      results.push(JSON.parse(await readFile(file, 'utf8')));
-    }
+    const ingest = await run('ingest', '--source', source);
+    const features = await run('features');
+    const train = await run('train', ...(asOf ? ['--as-of', asOf] : []));
+    const promote = await run('promote', '--as-of', String(train.metrics.as_of));
     const prediction = await askServer(store, environment);
-    process.stdout.write(`\n${summarize(results)}\n\nGET ${QUESTION}\n${prediction}\n`);
+    process.stdout.write(`
+${formatResults([ingest, features, train, promote])}
+
+${formatMetrics(train.metrics)}
+In service is the model as of ${promote.metrics.champion_as_of}.
+
+GET ${QUESTION}
+${prediction}
+`);
   } finally {
     removeFolder();
     process.off('exit', removeFolder);
@@ -75,6 +83,7 @@ async function askServer(store: string, environment: NodeJS.ProcessEnv): Promise
   const server = startNode([SERVER], { stdio: ['ignore', 'inherit', 'pipe'], env });
   try {
     for await (const line of createInterface(server.stderr as Readable)) {
+      if (!line.startsWith('{')) continue;
       const { message, url } = JSON.parse(line);
       if (!url) throw new Error(`the server did not start: ${message}`);
       return await (await fetch(new URL(QUESTION, url))).text();
@@ -85,7 +94,7 @@ async function askServer(store: string, environment: NodeJS.ProcessEnv): Promise
   }
 }
 
-function summarize(results: TaskResult[]): string {
+function formatResults(results: TaskResult[]): string {
   const rows = results.map(({ task, status, outputs: [output], metrics, seconds }) => [
     task,
     status.replaceAll('_', ' '),
@@ -94,11 +103,12 @@ function summarize(results: TaskResult[]): string {
     (Number(metrics.peak_memory_bytes) / 2 ** 20).toFixed(0),
     output?.uri ?? '',
   ]);
-  const { validation_rows, mae, mae_vol_moving_avg } =
-    results.find(({ task }) => task === 'train')?.metrics ?? {};
-  return `${formatTable([['task', 'status', 'rows', 'seconds', 'MiB at most', 'output'], ...rows])}
+  return formatTable([['task', 'status', 'rows', 'seconds', 'MiB at most', 'output'], ...rows]);
+}
 
-On ${whole(validation_rows)} later rows the model is off by ${whole(mae)} shares on average, vol_moving_avg itself by ${whole(mae_vol_moving_avg)}.`;
+function formatMetrics({ validation_rows, mae, mae_vol_moving_avg }: TaskResult['metrics']): string {
+  return `On ${whole(validation_rows)} later rows the model is off by ${whole(mae)} shares on average, \
+vol_moving_avg itself by ${whole(mae_vol_moving_avg)}.`;
 }
 
 function whole(number: number | string | undefined): string {

@@ -79,7 +79,7 @@ export class Store {
     };
   }
 
-  /** Removes this process's scratch at once, before it exits on a signal. */
+  /** Removes this process's scratch and locks at once, before it exits on a signal. */
   removeScratch(): void {
     for (const path of this.#scratch) rmSync(path, { recursive: true, force: true });
   }
@@ -133,7 +133,7 @@ export class Store {
 
   /** The JSON of a name, or undefined where there is none. @throws InputError where it is no JSON. */
   async readJson<T>(name: string): Promise<T | undefined> {
-    const text = await readFile(this.locate(name), 'utf8').catch(ignore('ENOENT', 'ENOTDIR'));
+    const text = await readFile(this.locate(name), 'utf8').catch(ignore('ENOENT'));
     if (text === undefined) return undefined;
     try {
       return JSON.parse(text) as T;
@@ -162,10 +162,12 @@ export class Store {
         await rename(lock, broken).then(() => rmdir(broken), ignore('ENOENT'));
       } else await new Promise((done) => setTimeout(done, 50));
     }
+    this.#scratch.add(lock);
     try {
       return await work();
     } finally {
       await rmdir(lock).catch(ignore('ENOENT'));
+      this.#scratch.delete(lock);
     }
   }
 

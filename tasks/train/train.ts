@@ -94,6 +94,7 @@ export async function train(
       },
     ],
     metrics: {
+      as_of: metrics.as_of,
       training_rows: metrics.training_rows,
       validation_rows: metrics.validation_rows,
       mae: metrics.model.mae,
