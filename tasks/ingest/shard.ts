@@ -36,14 +36,15 @@ export async function makeShard(
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;
     const bad = await findAll(files, source);
-    if (bad.length === 0)
-      throw new InputError(`${source.uri}: ${shardName(index)} cannot be read`, { cause: error.cause });
+    if (bad.length === 0) throw unreadable(files, error);
     if (!quarantine) throw badRowsError(bad, source);
     rowsQuarantined = bad.filter(({ line }) => line > 1).length;
     paths.push(join(scratch, `quarantine-${shardName(index)}.parquet`));
     await writeQuarantine(bad, scratch, paths[1] as string, database);
     const clean = await removeBadRows(fetched.files, bad, source, scratch);
-    checks = await writePrices(clean, fetched.rows - rowsQuarantined, path, database);
+    checks = await writePrices(clean, fetched.rows - rowsQuarantined, path, database).catch((cause) => {
+      throw cause instanceof BadInput ? unreadable(files, cause) : cause;
+    });
   }
   const [counts] = await database.rows<{ rows: bigint; null_rows: bigint }>(
     `SELECT count(*) AS rows, count(*) FILTER (coalesce(Open, High, Low, Close, "Adj Close", Volume) IS NULL) AS null_rows FROM prices`,
@@ -63,6 +64,13 @@ export async function makeShard(
 
 /** Says that rows are bad, but not yet which. */
 class BadInput extends Error {}
+
+function unreadable(files: NamedFile[], error: BadInput): InputError {
+  const names = files.map(({ name }) => name);
+  return new InputError(`a file cannot be read, though no line of it looks bad: ${names.join(', ')}`, {
+    cause: error,
+  });
+}
 
 async function fetchFiles(
   files: NamedFile[],
