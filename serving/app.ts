@@ -14,8 +14,13 @@ class ParameterError extends Error {
   }
 }
 
-/** The HTTP interface of one model. It listens nowhere by itself. */
-export function createApp(model: Model): Hono {
+/** What is in service at the moment; it may be replaced between two requests. */
+export interface Service {
+  model: Model;
+}
+
+/** The HTTP interface of the model in service. It listens nowhere by itself. */
+export function createApp(service: Service): Hono {
   const app = new Hono();
 
   app.get('/predict', (context) => {
@@ -23,11 +28,11 @@ export function createApp(model: Model): Hono {
     const average = readNumber(query, 'vol_moving_avg');
     if (average < 0) throw new ParameterError('vol_moving_avg', 'must not be negative');
     const median = readNumber(query, 'adj_close_rolling_med');
-    return context.json(Math.round(predict(model, average, median).p50));
+    return context.json(Math.round(predict(service.model, average, median).p50));
   });
 
   app.get('/health/live', (context) => context.json({ status: 'live' }));
-  app.get('/health/ready', (context) => context.json({ status: 'ready', model: model.asOf }));
+  app.get('/health/ready', (context) => context.json({ status: 'ready', model: service.model.asOf }));
 
   app.notFound((context) =>
     problem(

@@ -1,22 +1,28 @@
+import { watchFile } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { serve } from '@hono/node-server';
-import { createApp } from './app.ts';
-import { decodeModel, type Model } from './model.ts';
+import { createApp, type Service } from './app.ts';
+import { decodeModel } from './model.ts';
 
 /** How long requests that are under way may take once the server is told to stop. */
 const DRAIN_MS = 2_000;
+
+/** How often to look whether another model was promoted. */
+const POLL_MS = 2_000;
 
 const { STORE = 'data/store', PORT = '3000', HOST = '127.0.0.1' } = process.env;
 
 const port = Number(PORT);
 if (!/^\d+$/.test(PORT) || port > 65_535) fail(`PORT=${PORT}: give a number from 0 to 65535`);
-const model = await loadModel(resolve(STORE, 'model.bin'));
+const path = resolve(STORE, 'model.bin');
+const service = await load();
+watchFile(path, { interval: POLL_MS }, reload);
 
-const server = serve({ fetch: createApp(model).fetch, port, hostname: HOST }, (address) => {
+const server = serve({ fetch: createApp(service).fetch, port, hostname: HOST }, (address) => {
   log('info', `listening on http://${HOST}:${address.port}`, {
     url: `http://${HOST}:${address.port}`,
-    model: model.asOf,
+    model: service.model.asOf,
   });
 });
 server.on('error', (error: NodeJS.ErrnoException) => {
@@ -36,16 +42,27 @@ for (const [signal, code] of [
   });
 }
 
-async function loadModel(path: string): Promise<Model> {
+async function load(): Promise<Service> {
   try {
-    return decodeModel(await readFile(path));
+    return { model: decodeModel(await readFile(path)) };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT')
-      return fail(
-        `${path}: there is no model in service; run make pipeline, or the task promote, or set STORE`,
-      );
+      fail(`${path}: there is no model in service; run make pipeline, or the task promote, or set STORE`);
     return fail(`${path}: ${message}; run the task promote again, it puts a sound model into service`);
+  }
+}
+
+/** Takes the model that was promoted since; the one in service stays where that cannot be used. */
+async function reload(): Promise<void> {
+  try {
+    service.model = decodeModel(await readFile(path));
+    log('info', `serving the model as of ${service.model.asOf}`, { model: service.model.asOf });
+  } catch (error) {
+    log(
+      'error',
+      `${path}: ${(error as Error).message}; the model as of ${service.model.asOf} stays in service`,
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -35,6 +35,21 @@ it('holds no native module in its process', async () => {
   const maps = readFileSync(`/proc/${running.process.pid}/maps`, 'utf8');
   expect(maps).toContain('/bin/node');
   expect(maps).not.toMatch(/\.node$|node_modules|tensorflow|duckdb/m);
+});
+
+it('takes a model that is promoted while it runs, and keeps it when a damaged one follows', async () => {
+  const { running, url } = await listen();
+  const predict = async () =>
+    (await fetch(`${url}/predict?vol_moving_avg=999&adj_close_rolling_med=1`)).text();
+  expect(await predict()).toBe('1999');
+  writeFileSync(join(store, 'next'), encodeModel(constantModel([Math.log(3), 0, 0])));
+  renameSync(join(store, 'next'), join(store, 'model.bin'));
+  await expect.poll(predict, { timeout: 10_000 }).toBe('2999');
+  writeFileSync(join(store, 'model.bin'), 'damaged');
+  let log = '';
+  running.process.stderr?.on('data', (data) => (log += data));
+  await expect.poll(() => log, { timeout: 10_000 }).toContain('stays in service');
+  expect(await predict()).toBe('2999');
 });
 
 it('does not start without a model, and tells the way to one', async () => {
