@@ -19,8 +19,11 @@ export interface Service {
   model: Model;
 }
 
-/** The HTTP interface of the model in service. It listens nowhere by itself. */
-export function createApp(service: Service): Hono {
+/**
+ * The HTTP interface of the model in service. It listens nowhere by itself.
+ * @param report is told of an error that is not the client's
+ */
+export function createApp(service: Service, report: (error: Error) => void): Hono {
   const app = new Hono();
 
   app.get('/predict', (context) => {
@@ -44,7 +47,7 @@ export function createApp(service: Service): Hono {
   app.onError((error) => {
     if (error instanceof ParameterError)
       return problem(400, 'Bad Request', error.message, { parameter: error.parameter });
-    console.error(error);
+    report(error);
     return problem(500, 'Internal Server Error', 'the prediction failed; the server has logged why');
   });
   return app;

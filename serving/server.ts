@@ -11,7 +11,10 @@ const DRAIN_MS = 2_000;
 /** How often to look whether another model was promoted. */
 const POLL_MS = 2_000;
 
-const { STORE = 'data/store', PORT = '3000', HOST = '127.0.0.1' } = process.env;
+// An empty variable counts as not given.
+const STORE = process.env.STORE || 'data/store';
+const PORT = process.env.PORT || '3000';
+const HOST = process.env.HOST || '127.0.0.1';
 
 const port = Number(PORT);
 if (!/^\d+$/.test(PORT) || port > 65_535) fail(`PORT=${PORT}: give a number from 0 to 65535`);
@@ -19,17 +22,16 @@ const path = resolve(STORE, 'model.bin');
 const service = await load();
 watchFile(path, { interval: POLL_MS }, reload);
 
-const server = serve({ fetch: createApp(service).fetch, port, hostname: HOST }, (address) => {
-  log('info', `listening on http://${HOST}:${address.port}`, {
-    url: `http://${HOST}:${address.port}`,
-    model: service.model.asOf,
-  });
+const app = createApp(service, (error) => log('error', String(error.stack)));
+const server = serve({ fetch: app.fetch, port, hostname: HOST }, (address) => {
+  const url = `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${address.port}`;
+  log('info', `listening on ${url}`, { url, model: service.model.asOf });
 });
 server.on('error', (error: NodeJS.ErrnoException) => {
   fail(
     error.code === 'EADDRINUSE'
       ? `port ${port} is in use; choose another, for example PORT=${port + 1}`
-      : error.message,
+      : `HOST=${HOST}: ${error.message}; give an address of this machine, or leave it out for 127.0.0.1`,
   );
 });
 for (const [signal, code] of [

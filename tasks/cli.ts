@@ -6,7 +6,7 @@ import { classifyError, describeError, InputError } from './errors.ts';
 import { closeLogger, createLogger, logToFile } from './log.ts';
 import { fromEnvironment } from './options.ts';
 import { progressBar, progressLog } from './progress.ts';
-import { writeResult } from './result.ts';
+import { prepareResult, writeResult } from './result.ts';
 import { Store } from './store.ts';
 import { type CommonOptions, commonOptions, pipelineOptions, type Task, tasks } from './tasks.ts';
 
@@ -69,8 +69,9 @@ function withOptions(args: Argv, options: Record<string, Options>): Argv {
 async function runTask(name: string, task: Task, args: CommonOptions): Promise<void> {
   const started = performance.now();
   log.level = args.logLevel;
+  if (args.result) await prepareResult(args.result);
   store = await Store.open(args.store);
-  logToFile(log, store.locate(`logs/${name}.log`));
+  await logToFile(log, store.locate(`logs/${name}.log`));
   await using scratch = await store.scratch();
   await using database = await Database.open({ ...args, tempDirectory: scratch.path });
   const progress = onTerminal ? progressBar() : progressLog(log);

@@ -2,12 +2,13 @@
 export class InputError extends Error {}
 
 const UNMENDABLE: Record<string, string> = {
-  ENOSPC: 'no space left on the device; free some, or point --store to a larger disk',
-  EDQUOT: 'the disk quota is used up; free some space, or point --store elsewhere',
-  EROFS: 'the file system is read-only; point --store to a writable folder',
-  EACCES: 'permission denied; grant this user access, or point --store elsewhere',
-  EPERM: 'operation not permitted; grant this user access, or point --store elsewhere',
-  ENOTDIR: 'a part of the path is a file, not a folder; point --store elsewhere',
+  ENOSPC: 'no space left on the device; free some, or use a larger disk',
+  EDQUOT: 'the disk quota is used up; free some space, or use another disk',
+  EROFS: 'the file system is read-only; use a writable folder',
+  EACCES: 'permission denied; grant this user access, or use another folder',
+  EPERM: 'operation not permitted; grant this user access, or use another folder',
+  ENOTDIR: 'a part of the path is a file, not a folder; use another path',
+  ENOMEM: 'DuckDB needs more memory; raise --memory-limit, or spread the prices over more --shards',
 };
 
 /** Turns what retrying cannot mend (a full disk, say, whoever met it) into an InputError; returns others as they are. */
@@ -37,6 +38,7 @@ function unmendableCode(error: Error): string | undefined {
   if (code && code in UNMENDABLE) return code;
   if (/No space left on device/.test(error.message)) return 'ENOSPC';
   if (/Read-only file system/.test(error.message)) return 'EROFS';
+  if (/^Out of Memory Error/.test(error.message)) return 'ENOMEM';
   if (/Permission denied/.test(error.message)) return 'EACCES';
   return undefined;
 }

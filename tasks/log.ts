@@ -1,3 +1,8 @@
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { finished } from 'node:stream/promises';
 import winston from 'winston';
 
 export type Logger = winston.Logger;
@@ -26,19 +31,22 @@ export function createLogger(forPeople: boolean): Logger {
   return winston.createLogger({ level: 'info', transports: [console] });
 }
 
-/** Logs to a file, too: JSON lines. A task does not end because its log cannot be written. */
-export function logToFile(log: Logger, path: string): void {
-  const file = new winston.transports.File({ filename: path, format: lines });
-  file.on('error', (error) => {
-    log.remove(file);
-    log.warn('the log file cannot be written', { path, reason: error.message });
-  });
-  log.add(file);
+/** Logs to a file, too: JSON lines. A task does not fail because its log cannot be written. */
+export async function logToFile(log: Logger, path: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    const stream = createWriteStream(path, { flags: 'a' });
+    await once(stream, 'open');
+    const transport = new winston.transports.Stream({ stream, format: lines });
+    stream.on('error', () => log.remove(transport));
+    log.add(transport);
+  } catch (error) {
+    log.warn('the log file cannot be written', { path, reason: (error as Error).message });
+  }
 }
 
 /** Ends the logger once every line is written. */
 export async function closeLogger(log: Logger): Promise<void> {
-  const ends = log.transports.map((transport) => new Promise((done) => transport.once('finish', done)));
   log.end();
-  await Promise.all(ends);
+  await finished(log, { readable: false });
 }

@@ -33,6 +33,24 @@ export function date(name: string): (text: string) => string {
   };
 }
 
+/** Reads a path. */
+export function path(name: string): (text: string) => string {
+  return (text) => {
+    if (text !== '') return text;
+    throw new InputError(`--${name} is empty; give a path, or leave it out`);
+  };
+}
+
+/** Reads the key of a dataset, as results and folders have it. */
+export function key(name: string): (text: string) => string {
+  return (text) => {
+    if (/^[0-9a-f]{16}$/.test(text)) return text;
+    throw new InputError(
+      `--${name} ${text}: give a key of 16 hexadecimal digits, the name of a folder in the store`,
+    );
+  };
+}
+
 /** Reads which part of the shards to make: 3/16. */
 export function slice(name: string): (text: string) => Slice {
   return (text) => {

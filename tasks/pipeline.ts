@@ -79,14 +79,16 @@ async function succeed(child: ChildProcess, message: string): Promise<void> {
 }
 
 async function askServer(store: string, environment: NodeJS.ProcessEnv): Promise<string> {
-  const env = { ...environment, STORE: store, PORT: '0' };
+  const env = { ...environment, STORE: store, HOST: '127.0.0.1', PORT: '0' };
   const server = startNode([SERVER], { stdio: ['ignore', 'inherit', 'pipe'], env });
   try {
     for await (const line of createInterface(server.stderr as Readable)) {
       if (!line.startsWith('{')) continue;
       const { message, url } = JSON.parse(line);
       if (!url) throw new Error(`the server did not start: ${message}`);
-      return await (await fetch(new URL(QUESTION, url))).text();
+      const response = await fetch(new URL(QUESTION, url));
+      if (!response.ok) throw new Error(`the server answered ${response.status}: ${await response.text()}`);
+      return await response.text();
     }
     throw new Error('the server ended before it listened');
   } finally {

@@ -15,7 +15,9 @@ export interface Slice {
 }
 
 /** What the maker of a shard says of it: its files in scratch, the Parquet file of the dataset first. */
-export type ShardContent = Pick<ShardRecord, 'rows' | 'checks' | 'metrics'> & { paths: string[] };
+export type ShardContent = Pick<ShardRecord, 'rows' | 'checks' | 'parameters' | 'metrics'> & {
+  paths: string[];
+};
 
 export interface PublishedShards {
   key: string;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { InputError } from './errors.ts';
 
 export interface Column {
   name: string;
@@ -38,12 +39,21 @@ export interface TaskResult {
 /** What a task itself returns; the command line adds its name and the time it took. */
 export type Outcome = Omit<TaskResult, 'task' | 'seconds'>;
 
+/** Makes the result's folder, before any work is done in vain. @throws InputError when it cannot be written to */
+export async function prepareResult(path: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await access(dirname(path), constants.W_OK);
+  } catch (cause) {
+    throw new InputError(`--result ${path}: its folder cannot be written; give another path`, { cause });
+  }
+}
+
 /** Writes the result file, whole or not at all; to something that is not a file, such as /dev/stdout, directly. */
 export async function writeResult(result: TaskResult, path: string): Promise<void> {
   const text = `${JSON.stringify(result, null, 2)}\n`;
   const present = await stat(path).catch(() => undefined);
   if (present && !present.isFile()) return writeFile(path, text);
-  await mkdir(dirname(path), { recursive: true });
   const beside = `${path}.${randomUUID()}`;
   try {
     const handle = await open(beside, 'w');

@@ -18,6 +18,8 @@ export interface ShardRecord {
   /** The shard's files and their sizes; the Parquet file of the dataset comes first. */
   files: { name: string; bytes: number }[];
   checks: Check[];
+  /** The options that the content depends on. */
+  parameters: Record<string, number>;
   metrics: Record<string, number>;
 }
 

@@ -9,18 +9,17 @@ import {
   readFile,
   rename,
   rm,
-  rmdir,
   stat,
   utimes,
   writeFile,
 } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { waitForLock } from 'fs-native-extensions';
 import { InputError } from './errors.ts';
 
 const SCRATCH = 'tmp';
 const HEARTBEAT_MS = 60_000;
 const STALE_SCRATCH_MS = 60 * 60_000;
-const STALE_LOCK_MS = 30_000;
 
 /**
  * The one place that knows where things lie. Names are relative to the root, with forward slashes.
@@ -79,7 +78,7 @@ export class Store {
     };
   }
 
-  /** Removes this process's scratch and locks at once, before it exits on a signal. */
+  /** Removes this process's scratch at once, before it exits on a signal. */
   removeScratch(): void {
     for (const path of this.#scratch) rmSync(path, { recursive: true, force: true });
   }
@@ -152,22 +151,14 @@ export class Store {
     return ((await readdir(this.locate(name)).catch(ignore('ENOENT', 'ENOTDIR'))) ?? []).sort();
   }
 
-  /** Runs `work` while no other process that asks for the same lock does. A lock that its owner left behind is broken after 30 s. */
+  /** Runs `work` while nobody else who asks for the same lock does. The system frees the lock of a process that was killed. */
   async withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const lock = this.locate(`${SCRATCH}/${name}.lock`);
-    while (!(await mkdir(lock).then(() => true, ignore('EEXIST')))) {
-      const age = Date.now() - ((await stat(lock).catch(ignore('ENOENT')))?.mtimeMs ?? Date.now());
-      if (age > STALE_LOCK_MS) {
-        const broken = this.locate(`${SCRATCH}/${randomUUID()}`);
-        await rename(lock, broken).then(() => rmdir(broken), ignore('ENOENT'));
-      } else await new Promise((done) => setTimeout(done, 50));
-    }
-    this.#scratch.add(lock);
+    const handle = await open(this.locate(`${name}.lock`), 'a+');
     try {
+      await waitForLock(handle.fd);
       return await work();
     } finally {
-      await rmdir(lock).catch(ignore('ENOENT'));
-      this.#scratch.delete(lock);
+      await handle.close();
     }
   }
 

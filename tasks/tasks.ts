@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { ArgumentsCamelCase, InferredOptionTypes, Options } from 'yargs';
 import type { Context } from './context.ts';
-import { date, integer, memory, slice } from './options.ts';
+import { date, integer, key, memory, path, slice } from './options.ts';
 import type { Outcome } from './result.ts';
 
 /** A task as the command line offers it. A task is imported only when it is run. */
@@ -14,8 +14,8 @@ export interface Task {
 
 /** The options of every task. */
 export const commonOptions = {
-  store: { type: 'string', default: 'data/store', describe: 'Folder that holds all that the tasks make' },
-  result: { type: 'string', describe: 'File that gets the result as JSON, written last' },
+  store: { ...text('Folder that holds all that the tasks make', path('store')), default: 'data/store' },
+  result: text('File that gets the result as JSON, written last', path('result')),
   threads: { ...text('Threads of DuckDB', integer('threads', 1)), default: String(availableParallelism()) },
   'memory-limit': {
     ...text('Memory of DuckDB before it spills to the disk', memory('memory-limit')),
@@ -32,17 +32,16 @@ export const commonOptions = {
 export type CommonOptions = ArgumentsCamelCase<InferredOptionTypes<typeof commonOptions>>;
 
 const source = {
-  type: 'string',
+  ...text('Folder or zip with stocks/*.csv, etfs/*.csv and symbols_valid_meta.csv', path('source')),
   default: fileURLToPath(new URL('../data/sample.zip', import.meta.url)),
   defaultDescription: 'the bundled sample',
-  describe: 'Folder or zip with stocks/*.csv, etfs/*.csv and symbols_valid_meta.csv',
-} as const;
+};
 const shard = text('Make only the i-th of n parts of the shards, as i/n', slice('shard'));
 const asOf = {
   ...text('Only rows before this day are known: YYYY-MM-DD', date('as-of')),
   defaultDescription: 'the day after the last row',
 };
-const featuresKey = { type: 'string', describe: 'Key of the features; the latest, if not given' } as const;
+const featuresKey = text('Key of the features; the latest, if not given', key('features'));
 
 export const pipelineOptions = { store: commonOptions.store, source, 'as-of': asOf };
 
@@ -66,7 +65,7 @@ export const tasks: Record<string, Task> = {
     'prices -> features: vol_moving_avg and adj_close_rolling_med per symbol',
     {
       window: { ...text('Rows in a window, the current one included', integer('window', 1)), default: '30' },
-      prices: { type: 'string', describe: 'Key of the prices; the latest, if not given' },
+      prices: text('Key of the prices; the latest, if not given', key('prices')),
       shard,
     },
     async ({ shard, ...args }, context) =>

@@ -69,6 +69,7 @@ async function makeShard(
     paths: [path],
     rows: Number(counts?.rows),
     checks,
+    parameters: { window },
     metrics: { symbols: Number(counts?.symbols), full_windows: Number(counts?.full_windows) },
   };
 }

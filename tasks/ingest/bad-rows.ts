@@ -103,7 +103,7 @@ function rowFault(text: string, line: number, seen: Map<string, number>): string
 
 function splitFields(text: string): string[] {
   if (!text.includes('"')) return text.split(',');
-  return [...text.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"(?=,|$)|([^,]*))/g)].map(
+  return [...`,${text}`.matchAll(/,(?:"((?:[^"]|"")*)"(?=,|$)|([^,]*))/g)].map(
     ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? '',
   );
 }

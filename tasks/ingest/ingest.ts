@@ -67,7 +67,7 @@ export async function ingest(
     const raw = {
       name: 'raw',
       uri: source.uri,
-      rows: Number(outcome.metrics.rows_in),
+      rows: Number(outcome.metrics.rows_in ?? 0),
       bytes: files.reduce((total, { bytes }) => total + bytes, 0),
       key: contentKey(files.map(({ name, crc32 }) => [name, crc32])),
     };

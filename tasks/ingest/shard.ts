@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runChecks } from '../checks.ts';
 import { type Database, parquet, QueryError, quotedString, readSql } from '../duckdb.ts';
-import { classifyError, InputError } from '../errors.ts';
+import { InputError } from '../errors.ts';
 import type { ShardContent } from '../publish.ts';
 import type { Check } from '../result.ts';
 import { type ShardPlan, shardName } from '../shards.ts';
@@ -53,6 +53,7 @@ export async function makeShard(
     paths,
     rows: Number(counts?.rows),
     checks,
+    parameters: {},
     metrics: {
       files: files.length,
       rows_in: fetched.rows,
@@ -61,6 +62,9 @@ export async function makeShard(
     },
   };
 }
+
+/** How DuckDB begins to speak of data, rather than of disks and memory. */
+const DATA_ERROR = /^(Conversion|Invalid Input|Out of Range) Error/;
 
 /** Says that rows are bad, but not yet which. */
 class BadInput extends Error {}
@@ -112,7 +116,7 @@ async function writePrices(
   try {
     await database.copyToParquet(await readSql(import.meta.url, 'prices.sql'), path);
   } catch (error) {
-    if (error instanceof QueryError && !(classifyError(error) instanceof InputError))
+    if (error instanceof QueryError && DATA_ERROR.test(error.message))
       throw new BadInput('DuckDB refused a row', { cause: error });
     throw error;
   }

@@ -1,5 +1,5 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { crc32 } from 'node:zlib';
 import yauzl, { type Entry } from 'yauzl';
@@ -52,7 +52,7 @@ async function openFolder(uri: string): Promise<Source> {
   const found: SourceFile[] = [];
   for (const entry of await readdir(uri, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
-    const name = path.slice(uri.length + 1).replaceAll('\\', '/');
+    const name = relative(uri, path).replaceAll('\\', '/');
     if (!isOfTheSet(name) || entry.isDirectory()) continue;
     const content = await readFile(path);
     found.push({ name, symbol: symbolOf(name), bytes: content.length, crc32: crc32(content), path });
@@ -102,22 +102,26 @@ async function openZip(uri: string): Promise<Source> {
 
 function isOfTheSet(name: string): boolean {
   if (/(^|\/)(__MACOSX\/|\._)/.test(name)) return false;
-  return /(^|\/)(stocks|etfs)\/[^/]+\.csv$/.test(name) || name === METADATA || name.endsWith(`/${METADATA}`);
+  return /(^|\/)(stocks|etfs)\/[^/]+\.csv$/.test(name) || isMetadata(name);
+}
+
+function isMetadata(name: string): boolean {
+  return name.split('/').at(-1) === METADATA;
 }
 
 function arrange(uri: string, found: SourceFile[]): Pick<Source, 'uri' | 'files' | 'metadata'> {
-  const files = found
-    .filter(({ name }) => !name.endsWith(METADATA))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
-  const metadata = found.find(({ name }) => name.endsWith(METADATA));
+  const files = found.filter(({ name }) => !isMetadata(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const [metadata, second] = found.filter(({ name }) => isMetadata(name));
   if (files.length === 0)
     throw new InputError(
-      `${uri}: holds no stocks/*.csv and no etfs/*.csv; point --source to the folder or zip that does`,
+      `${uri}: holds no stocks/*.csv and no etfs/*.csv; point --source to the folder or zip that does (links to folders are not followed)`,
     );
   if (!metadata)
     throw new InputError(
       `${uri}: ${METADATA} is missing; Security Name is taken from it, so add the one that came with the prices`,
     );
+  if (second)
+    throw new InputError(`${uri}: ${metadata.name} and ${second.name} are both there; remove one of them`);
   const names = new Map<string, string>();
   for (const { name, symbol } of files) {
     const other = names.get(symbol);

@@ -8,7 +8,7 @@ import type { ShardedDataset } from '../shards.ts';
 /** About this share of the rows, the latest ones, validates. */
 const VALIDATION_SHARE = 0.1;
 
-/** Rows of each symbol that are left out before the validation block: as many as a window spans. */
+/** Rows of each symbol that are left out before the validation block: at least these, and a window's. */
 const EMBARGO = 30;
 
 /** The days that part the rows: training < validationFrom <= validation < asOf, each written YYYY-MM-DD. */
@@ -55,14 +55,15 @@ export async function readRows(
 ): Promise<Rows> {
   await database.setVariable('as_of', asOf);
   await database.setVariable('validation_from', validationFrom);
-  await database.setVariable('embargo', EMBARGO);
+  const embargo = Math.max(EMBARGO, ...features.shards.map(({ record }) => record.parameters.window ?? 0));
+  await database.setVariable('embargo', embargo);
   const training = await readShards('training.sql', features, database);
   const validation = await readShards('validation.sql', features, database);
   if (training.numRows > 0) return { training, validation };
   throw tooFew(
     features,
     validationFrom,
-    `is left to train on (validation begins there, after an embargo of ${EMBARGO} rows)`,
+    `is left to train on (validation begins there, after an embargo of ${embargo} rows)`,
   );
 }
 

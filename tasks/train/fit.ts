@@ -28,6 +28,9 @@ export interface FitOptions {
   onStep: (loss: number) => void;
 }
 
+/** Scaled inputs of shape [rows, 2] and targets of shape [rows]. */
+type Tensors = { inputs: Tensor2D; targets: Tensor1D };
+
 /** How many steps fitNetwork() will take. */
 export function countSteps(rows: number): number {
   return EPOCHS * Math.ceil(rows / batchSize(rows));
@@ -54,7 +57,7 @@ export async function fitNetwork(
   const random = createRandom(seed);
   let step = 0;
   for (let epoch = 1; epoch <= EPOCHS; epoch++) {
-    shuffle(order, random);
+    await shuffle(order, random);
     for (let start = 0; start < rows; start += size) {
       // TensorFlow.js reads the rate at each step, but its types call it private.
       Object.assign(optimizer, {
@@ -75,16 +78,27 @@ export async function fitNetwork(
       // A turn of the event loop, in which a signal is heard.
       await setImmediate();
     }
-    const loss = tf.tidy(
-      () => pinballLoss(network.predict(validate.inputs), validate.targets, tf).dataSync()[0] as number,
-    );
-    losses.write({ step, epoch, split: 'validation', loss });
+    losses.write({ step, epoch, split: 'validation', loss: await measureLoss(network, validate, tf) });
   }
   const weights = network.weights();
   tf.dispose([train, validate]);
   network.dispose();
   optimizer.dispose();
   return weights;
+}
+
+/** The mean loss over all rows, taken in slices, so that memory stays small and a signal is heard in between. */
+async function measureLoss(network: Network, { inputs, targets }: Tensors, tf: TensorFlow): Promise<number> {
+  let sum = 0;
+  for (let start = 0; start < targets.size; start += BATCH.max) {
+    const rows = Math.min(BATCH.max, targets.size - start);
+    sum += tf.tidy(() => {
+      const predicted = network.predict(tf.slice2d(inputs, [start, 0], [rows, 2]));
+      return rows * (pinballLoss(predicted, tf.slice1d(targets, start, rows), tf).dataSync()[0] as number);
+    });
+    await setImmediate();
+  }
+  return sum / targets.size;
 }
 
 function batchSize(rows: number): number {
@@ -96,7 +110,7 @@ function toTensors(
   { logAverage, signedLogMedian, logRatio }: Examples,
   scales: [Scale, Scale],
   tf: TensorFlow,
-): { inputs: Tensor2D; targets: Tensor1D } {
+): Tensors {
   return tf.tidy(() => {
     const columns = [logAverage, signedLogMedian].map((values, index) => {
       const { min, max, mean, deviation } = scales[index] as Scale;

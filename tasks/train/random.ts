@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 /** A seeded source of numbers in [0, 1): mulberry32, by Tommy Ettinger. */
 export function createRandom(seed: number): () => number {
   let state = seed >>> 0;
@@ -9,12 +11,13 @@ export function createRandom(seed: number): () => number {
   };
 }
 
-/** Shuffles in place: Fisher and Yates. */
-export function shuffle(values: Int32Array, random: () => number): void {
+/** Shuffles in place: Fisher and Yates. Pauses now and then, so that a signal is heard. */
+export async function shuffle(values: Int32Array, random: () => number): Promise<void> {
   for (let last = values.length - 1; last > 0; last--) {
     const other = Math.floor(random() * (last + 1));
     const value = values[last] as number;
     values[last] = values[other] as number;
     values[other] = value;
+    if (last % 1_000_000 === 0) await setImmediate();
   }
 }

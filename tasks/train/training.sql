@@ -1,4 +1,4 @@
--- The rows to train on, in log units: those before the validation block, less each symbol's last rows before it,
+-- The rows to train on, in log units (those of logVolume and signedLog in serving/model.ts): those before the validation block, less each symbol's last rows before it,
 -- so that no window of the validation block reaches into a training row.
 --   features                     one shard
 --   variables validation_from, embargo

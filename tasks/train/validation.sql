@@ -1,13 +1,13 @@
 -- The rows to validate on, in shares and dollars, with the features of the row before: what was known the evening before
--- (NaN where that row has no full window).
+-- (both NaN where that row lacks one of them).
 --   features                     one shard
 --   variables validation_from, as_of
 SELECT
   CAST(Volume AS DOUBLE) AS volume,
   vol_moving_avg,
   adj_close_rolling_med,
-  coalesce(lag(vol_moving_avg) OVER symbol, 'NaN') AS vol_moving_avg_lag_1,
-  coalesce(lag(adj_close_rolling_med) OVER symbol, 'NaN') AS adj_close_rolling_med_lag_1
+  coalesce(CASE WHEN lag(adj_close_rolling_med) OVER symbol IS NOT NULL THEN lag(vol_moving_avg) OVER symbol END, 'NaN') AS vol_moving_avg_lag_1,
+  coalesce(CASE WHEN lag(vol_moving_avg) OVER symbol IS NOT NULL THEN lag(adj_close_rolling_med) OVER symbol END, 'NaN') AS adj_close_rolling_med_lag_1
 FROM features
 WHERE Date < getvariable('as_of')
 WINDOW symbol AS (PARTITION BY Symbol ORDER BY Date)

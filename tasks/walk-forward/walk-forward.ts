@@ -1,10 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { decodeModel } from '../../serving/model.ts';
 import { column, readTable } from '../arrow.ts';
 import type { Context } from '../context.ts';
 import { parquet, readSql } from '../duckdb.ts';
-import { InputError } from '../errors.ts';
-import { modelDates } from '../models.ts';
+import { modelDates, readModel } from '../models.ts';
 import type { Outcome } from '../result.ts';
 import { predictAll, score } from '../score.ts';
 import { openDataset } from '../shards.ts';
@@ -24,8 +21,6 @@ export async function walkForward({ features: key }: WalkForwardOptions, context
   const { store, database } = context;
   const features = await openDataset('features', key, 'features', store);
   const dates = await modelDates(store);
-  if (dates.length === 0)
-    throw new InputError(`${store.locate('models')}: there are no models in this store; run train first`);
   await database.createView(
     'features',
     `SELECT * FROM ${parquet(...features.shards.map(({ path }) => path))}`,
@@ -39,7 +34,7 @@ export async function walkForward({ features: key }: WalkForwardOptions, context
     if (month.numRows === 0) continue;
     const volume = column<Float64Array>(month, 'volume');
     const average = column<Float64Array>(month, 'vol_moving_avg');
-    const model = decodeModel(await readFile(store.locate(`models/${asOf}/model.bin`)));
+    const { model } = await readModel(asOf, store);
     const { p50 } = await predictAll(model, average, column(month, 'adj_close_rolling_med'));
     const ours = score(p50, volume);
     const theirs = score(average, volume);

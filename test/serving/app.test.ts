@@ -3,7 +3,9 @@ import { createApp } from '../../serving/app.ts';
 import { constantModel } from '../tiny-model.ts';
 
 // A log ratio of ln 2 doubles 1 + vol_moving_avg: 12345 gives 2 * 12346 - 1 = 24691.
-const app = createApp({ model: constantModel([Math.LN2, 0, 0], '2020-04-02') });
+const app = createApp({ model: constantModel([Math.LN2, 0, 0], '2020-04-02') }, (error) => {
+  throw error;
+});
 
 describe('GET /predict', () => {
   it.each([
