@@ -116,7 +116,7 @@ describe('the store', () => {
 
   test.skipIf(!mayMount)('on a full disk ends with exit code 2 and publishes nothing', async () => {
     const { code, message, listed } = await ingestOnDisk('size=256k');
-    expect(message).toMatch(/no space left on the device; free some, or point --store to a larger disk/);
+    expect(message).toMatch(/no space left on the device; free some, or use a larger disk/);
     expect(code).toBe(2);
     expect(listed).not.toMatch(/latest\.json/);
     expect(listed).not.toMatch(/tmp\/./);

@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   cpSync,
   existsSync,
@@ -16,7 +17,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { Store } from '../tasks/store.ts';
-import { runCli, SAMPLE, scratchOf, snapshot, startCli, succeed, until } from './command.ts';
+import { ROOT, runCli, SAMPLE, scratchOf, snapshot, startCli, succeed, until } from './command.ts';
 
 const { store: sample } = inject('sample');
 
@@ -123,17 +124,17 @@ describe('withLock', () => {
     expect(await store.withLock('door', async () => 'in')).toBe('in');
   });
 
-  it('breaks a lock that was left behind, and not a fresh one', async () => {
+  it('is not kept shut by a process that was killed', async () => {
+    const work = `const { Store } = await import(process.argv[1]);
+      const store = await Store.open(process.argv[2]);
+      await store.withLock('door', () => { console.log('in'); return new Promise(() => setInterval(() => {}, 1000)); });`;
+    const module = join(ROOT, 'tasks/store.ts');
+    const other = spawn(process.execPath, ['--input-type=module', '-e', work, module, root]);
+    await once(other.stdout, 'data');
     const store = await Store.open(root);
-    mkdirSync(join(root, 'tmp/old.lock'));
-    const minuteAgo = Date.now() / 1000 - 60;
-    utimesSync(join(root, 'tmp/old.lock'), minuteAgo, minuteAgo);
-    expect(await store.withLock('old', async () => 'in')).toBe('in');
-
-    mkdirSync(join(root, 'tmp/fresh.lock'));
-    const entered = store.withLock('fresh', async () => 'in');
+    const entered = store.withLock('door', async () => 'in');
     expect(await Promise.race([entered, sleep(300, 'waiting')])).toBe('waiting');
-    rmSync(join(root, 'tmp/fresh.lock'), { recursive: true });
+    other.kill('SIGKILL');
     expect(await entered).toBe('in');
   });
 });
@@ -187,7 +188,7 @@ describe('a full disk', () => {
       const before = snapshot(store, 'prices', 'features');
 
       const { code, stderr } = await runCli(['ingest', '--source', SAMPLE, '--store', store]);
-      expect(stderr).toContain('no space left on the device; free some, or point --store to a larger disk');
+      expect(stderr).toContain('no space left on the device; free some, or use a larger disk');
       expect(code).toBe(2);
       expect(snapshot(store, 'prices', 'features')).toMatchObject(before);
       expect(scratchOf(store)).toEqual([]);

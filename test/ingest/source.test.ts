@@ -48,7 +48,6 @@ describe.each([
     const source = await openSource(
       await make({
         'archive/stocks/A.csv': 'a',
-        'archive/symbols_valid_meta.csv': 'm',
         '__MACOSX/stocks/A.csv': 'x',
         'archive/stocks/._A.csv': 'x',
         'archive/README.csv': 'x',
@@ -57,6 +56,13 @@ describe.each([
     );
     expect(source.files.map(({ name }) => name)).toEqual(['archive/stocks/A.csv']);
     source.close();
+  });
+
+  test('refuses two files of metadata', async () => {
+    const path = await make({ 'stocks/A.csv': 'a', 'archive/symbols_valid_meta.csv': 'm' });
+    await expect(openSource(path)).rejects.toThrow(
+      'symbols_valid_meta.csv are both there; remove one of them',
+    );
   });
 
   test('refuses a symbol that has two files', async () => {

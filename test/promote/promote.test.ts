@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -75,17 +75,6 @@ it('ends with the newest model however many promote at once', async () => {
   await Promise.all(dates.map((date) => succeed(promote(date))));
   expectChampion('2020-01-01');
   expect(scratchOf(store)).toEqual([]);
-});
-
-it('breaks the lock that a killed process left behind', async () => {
-  addModels('2020-01-01');
-  const lock = join(store, 'tmp/champion.lock');
-  mkdirSync(lock, { recursive: true });
-  const minuteAgo = Date.now() / 1000 - 60;
-  utimesSync(lock, minuteAgo, minuteAgo);
-  await succeed(promote());
-  expectChampion('2020-01-01');
-  expect(existsSync(lock)).toBe(false);
 });
 
 it('refuses a damaged model, and the champion stays', async () => {
