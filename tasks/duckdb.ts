@@ -23,11 +23,20 @@ export class QueryError extends Error {
 /** An in-memory DuckDB. Dispose of it (`await using`) to close it. */
 export class Database {
   readonly #instance: DuckDBInstance;
+  readonly #ownsInstance: boolean;
   readonly connection: DuckDBConnection;
+  readonly threads: number;
 
-  private constructor(instance: DuckDBInstance, connection: DuckDBConnection) {
+  private constructor(
+    instance: DuckDBInstance,
+    ownsInstance: boolean,
+    connection: DuckDBConnection,
+    threads: number,
+  ) {
     this.#instance = instance;
+    this.#ownsInstance = ownsInstance;
     this.connection = connection;
+    this.threads = threads;
   }
 
   static async open({ threads, memoryLimit, tempDirectory }: DatabaseOptions): Promise<Database> {
@@ -37,7 +46,12 @@ export class Database {
       temp_directory: tempDirectory,
       autoinstall_known_extensions: 'false',
     });
-    return new Database(instance, await instance.connect());
+    return new Database(instance, true, await instance.connect(), threads);
+  }
+
+  /** A second connection with views and variables of its own; memory and threads are shared. Close it first. */
+  async connect(): Promise<Database> {
+    return new Database(this.#instance, false, await this.#instance.connect(), this.threads);
   }
 
   /** Runs one statement whose rows are not wanted. @throws QueryError */
@@ -77,7 +91,7 @@ export class Database {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.connection.closeSync();
-    this.#instance.closeSync();
+    if (this.#ownsInstance) this.#instance.closeSync();
   }
 }
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Context } from './context.ts';
-import { parquet } from './duckdb.ts';
+import { type Database, parquet } from './duckdb.ts';
 import { InputError } from './errors.ts';
 import { contentKey } from './key.ts';
 import type { Check, Outcome } from './result.ts';
@@ -31,14 +31,15 @@ export interface PublishedShards {
  * Makes the shards of a dataset that are not there yet and publishes each one whole, under a key that follows from the
  * keys of all its shards. A shard that an older key already has is taken from there. When the last shard is there, the
  * dataset's `latest.json` names the key.
+ * Shards are made side by side, each by one thread, so that the bytes do not depend on how many threads there are.
  * @param make writes one shard's files into the scratch folder and says what they hold
  */
 export async function publishShards<Plan extends ShardPlan>(
   dataset: 'prices' | 'features',
   plans: Plan[],
   slice: Slice | undefined,
-  { store, log, progress }: Context,
-  make: (plan: Plan, scratch: string) => Promise<ShardContent>,
+  { store, database, log, progress }: Context,
+  make: (plan: Plan, scratch: string, database: Database) => Promise<ShardContent>,
 ): Promise<PublishedShards> {
   const key = contentKey(plans.map((plan) => plan.key));
   const folder = `${dataset}/${key}`;
@@ -47,7 +48,7 @@ export async function publishShards<Plan extends ShardPlan>(
   let status: PublishedShards['status'] = 'up_to_date';
   progress.start(dataset, mine.length);
   try {
-    for (const plan of mine) {
+    await inLanes(mine, database, async (plan, lane) => {
       let record = await readShard(folder, plan.index, store, plan.key);
       if (!record) {
         status = 'done';
@@ -55,12 +56,12 @@ export async function publishShards<Plan extends ShardPlan>(
       }
       if (!record) {
         await using scratch = await store.scratch();
-        record = await publishShard(folder, plan, plans.length, await make(plan, scratch.path), store);
+        record = await publishShard(folder, plan, plans.length, await make(plan, scratch.path, lane), store);
       }
       log.debug('shard is there', { folder, shard: plan.index, rows: record.rows });
-      records.push(record);
+      records[mine.indexOf(plan)] = record;
       progress.advance();
-    }
+    });
   } finally {
     progress.stop();
   }
@@ -97,6 +98,25 @@ export async function describeShards(
     checks: sumChecks(records.flatMap(({ checks }) => checks)),
     metrics: sumMetrics(records.map(({ metrics }) => metrics)),
   };
+}
+
+/** Hands out the plans, in order, to as many connections as there are threads. Stops handing out at the first error. */
+async function inLanes<Plan>(
+  plans: Plan[],
+  database: Database,
+  work: (plan: Plan, database: Database) => Promise<void>,
+): Promise<void> {
+  await database.run('SET threads = 1');
+  const errors: unknown[] = [];
+  const rest = plans.values();
+  const lanes = Array.from({ length: Math.min(database.threads, plans.length) }, async () => {
+    await using lane = await database.connect();
+    for (const plan of rest) {
+      if (errors.length === 0) await work(plan, lane).catch((error) => errors.push(error));
+    }
+  });
+  await Promise.all(lanes);
+  if (errors.length > 0) throw errors[0];
 }
 
 async function publishShard(

@@ -40,8 +40,13 @@ export async function features(
     path,
     key: contentKey('features', FORMAT_VERSION, window, record.key),
   }));
-  const published = await publishShards('features', plans, slice, context, ({ index, path }, scratch) =>
-    makeShard(path, join(scratch, `${shardName(index)}.parquet`), window, context.database),
+  const published = await publishShards(
+    'features',
+    plans,
+    slice,
+    context,
+    ({ index, path }, scratch, database) =>
+      makeShard(path, join(scratch, `${shardName(index)}.parquet`), window, database),
   );
   return {
     ...(await describeShards('features', published, context)),
@@ -57,7 +62,7 @@ async function makeShard(
   database: Database,
 ): Promise<ShardContent> {
   await database.setVariable('window', window);
-  await database.createView('prices', `SELECT * FROM ${parquet(prices)}`);
+  await database.createView('prices', `SELECT *, file_row_number AS place FROM ${parquet(prices)}`);
   await database.copyToParquet(await readSql(import.meta.url, 'features.sql'), path);
   await database.createView('features', `SELECT * FROM ${parquet(path)}`);
   const checks = await runChecks(await readSql(import.meta.url, 'checks.sql'), database);

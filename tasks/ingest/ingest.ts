@@ -60,8 +60,8 @@ export async function ingest(
         files: mine,
       };
     });
-    const published = await publishShards('prices', plans, slice, context, (plan, scratch) =>
-      makeShard(plan, source, quarantine, scratch, context.database),
+    const published = await publishShards('prices', plans, slice, context, (plan, scratch, database) =>
+      makeShard(plan, source, quarantine, scratch, database),
     );
     const outcome = await describeShards('prices', published, context);
     const raw = {

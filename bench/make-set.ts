@@ -1,0 +1,53 @@
+/**
+ * Writes a set of price files as large as the real one: the files of a small set repeated under new symbols.
+ *
+ *     node bench/make-set.ts TARGET [FILES] [ROWS] [SOURCE]
+ *
+ * Each copy keeps the last part of its rows, so that all have about ROWS together.
+ */
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { METADATA, openSource, type SourceFile } from '../tasks/ingest/source.ts';
+
+const SAMPLE = fileURLToPath(new URL('../data/sample.zip', import.meta.url));
+const METADATA_HEADER = 'Nasdaq Traded,Symbol,Security Name,Listing Exchange,ETF,NASDAQ Symbol';
+
+const [target, files = '8049', rows = '28151758', from = SAMPLE] = process.argv.slice(2);
+if (!target) throw new Error('usage: node bench/make-set.ts TARGET [FILES] [ROWS] [SOURCE]');
+await makeSet(target, Number(files), Number(rows), from);
+
+/** Does nothing where a set of the same description is already there. */
+async function makeSet(target: string, files: number, rows: number, from: string): Promise<void> {
+  const description = `${JSON.stringify({ files, rows, from: from === SAMPLE ? 'sample' : from })}\n`;
+  if ((await readFile(join(target, 'made.json'), 'utf8').catch(() => '')) === description) return;
+  const beside = `${target}.${process.pid}`;
+  const source = await openSource(from);
+  try {
+    const originals: (SourceFile & { header: string; lines: string[] })[] = [];
+    for (const file of source.files) {
+      const [header = '', ...lines] = (await source.read(file)).toString('utf8').trimEnd().split('\n');
+      originals.push({ ...file, header, lines });
+    }
+    const turns = files / originals.length;
+    const share = rows / turns / originals.reduce((sum, { lines }) => sum + lines.length, 0);
+    const metadata = [METADATA_HEADER];
+    for (let index = 0; index < files; index++) {
+      const { name, header, lines, symbol } = originals[
+        index % originals.length
+      ] as (typeof originals)[number];
+      const copy = `${Math.floor(index / originals.length)}.${symbol}`;
+      const path = join(beside, name.includes('etfs/') ? 'etfs' : 'stocks', `${copy}.csv`);
+      if (index < 2 * originals.length) await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, `${[header, ...lines.slice(-Math.ceil(lines.length * share))].join('\n')}\n`);
+      metadata.push(`Y,${copy},"${symbol}, copy ${index}",Q,N,${copy}`);
+    }
+    await writeFile(join(beside, METADATA), `${metadata.join('\n')}\n`);
+    await writeFile(join(beside, 'made.json'), description);
+    await rm(target, { recursive: true, force: true });
+    await rename(beside, target);
+  } finally {
+    source.close();
+    await rm(beside, { recursive: true, force: true });
+  }
+}
