@@ -1,8 +1,18 @@
 import type { Database } from './duckdb.ts';
 import type { Check } from './result.ts';
 
-/** Runs a checks.sql: each of its rows names a promise and counts what breaks it. */
+/** Runs a checks.sql: each of its rows names a promise, says how bad it is to break it, and counts what does. */
 export async function runChecks(sql: string, database: Database): Promise<Check[]> {
-  const rows = await database.rows<{ name: string; value: number | bigint }>(sql);
-  return rows.map(({ name, value }) => ({ name, passed: Number(value) === 0, value: Number(value) }));
+  const rows = await database.rows<{ name: string; severity: 'fail' | 'warn'; value: number | bigint }>(sql);
+  return rows.map(({ name, severity, value }) => ({
+    name,
+    severity,
+    passed: Number(value) === 0,
+    value: Number(value),
+  }));
+}
+
+/** The first check whose failure keeps data from being published, if any. */
+export function findBroken(checks: Check[]): Check | undefined {
+  return checks.find(({ severity, passed }) => severity !== 'warn' && !passed);
 }

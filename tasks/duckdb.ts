@@ -70,6 +70,12 @@ export class Database {
     }
   }
 
+  /** The one row of a query of numbers, all as JavaScript's. @throws QueryError */
+  async row<Row extends Record<string, number>>(sql: string): Promise<Row> {
+    const [row = {}] = await this.rows<Record<string, number | bigint>>(sql);
+    return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, Number(value)])) as Row;
+  }
+
   /** Gives a query a name that .sql files can select from. */
   async createView(name: string, select: string): Promise<void> {
     await this.run(`CREATE OR REPLACE TEMP VIEW ${quotedIdentifier(name)} AS ${select}`);

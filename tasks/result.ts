@@ -17,6 +17,8 @@ export interface Dataset {
 
 export interface Check {
   name: string;
+  /** What a check that is broken does: `fail`, the default, keeps the data from being published; `warn` is reported. */
+  severity?: 'fail' | 'warn';
   passed: boolean;
   value: number;
 }

@@ -137,11 +137,11 @@ export async function query(sql: string): Promise<unknown[][]> {
   return (await (await database.connection.run(sql)).getRowsJS()) as unknown[][];
 }
 
-/** Published name -> SHA-256 of the file, for all of a store but its logs and scratch. */
+/** Published name -> SHA-256 of the file, for all of a store but its cache, logs and scratch. */
 export async function hashStore(store: string): Promise<Record<string, string>> {
   const hashes: Record<string, string> = {};
   for (const name of (await readdir(store, { recursive: true })).sort()) {
-    if (/^(logs|tmp)\b/.test(name) || (await stat(join(store, name))).isDirectory()) continue;
+    if (/^(cache|logs|tmp)\b/.test(name) || (await stat(join(store, name))).isDirectory()) continue;
     hashes[name] = createHash('sha256')
       .update(await readFile(join(store, name)))
       .digest('hex');

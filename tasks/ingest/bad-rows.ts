@@ -1,3 +1,5 @@
+import { crc32 } from 'node:zlib';
+
 export const COLUMNS = ['Date', 'Open', 'High', 'Low', 'Close', 'Adj Close', 'Volume'] as const;
 
 /** A line that cannot become a row of prices. Lines count from 1, the header included. */
@@ -32,6 +34,29 @@ export function findBadRows(content: Buffer): BadRow[] {
     if (reason) bad.push({ line, text, reason });
   }
   return bad;
+}
+
+/** What one look at a file's bytes tells of it. */
+export interface FileFacts {
+  bytes: number;
+  crc32: number;
+  /** Counted by line ends, independently of any parser. */
+  rows: number;
+  /** It holds what DuckDB would take, but prices must not have. */
+  isBad: boolean;
+  /** Some lines may end in CRLF and others in LF, which DuckDB refuses. */
+  mayMix: boolean;
+}
+
+export function inspectFile(content: Buffer): FileFacts {
+  return {
+    bytes: content.length,
+    crc32: crc32(content),
+    rows: countRows(content),
+    // DuckDB would take 1_000 for a thousand.
+    isBad: !hasGoodHeader(content) || content.includes('_'),
+    mayMix: content.includes('\r'),
+  };
 }
 
 /** The file without its bad rows; nothing of it, where its header is bad. */

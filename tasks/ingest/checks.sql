@@ -1,8 +1,25 @@
--- What must hold for a shard of prices before it is published: each line counts the rows that break a promise.
---   prices    the shard as written
+-- What must hold for a shard of prices: each line counts the rows that break a promise.
+-- One that fails keeps the shard from being published; one that warns is reported, since prices stay as the source has them.
+--   counts    what the shard holds, by counts.sql
 --   expected  rows: the lines of the source files, less those set aside
-SELECT 'every_row_came_out_once' AS name, abs((SELECT count(*) FROM prices) - expected.rows) AS value FROM expected
+SELECT 'every_row_came_out_once' AS name, 'fail' AS severity, abs(counts.rows - expected.rows) AS value FROM counts, expected
 UNION ALL
-SELECT 'symbol_and_date_are_unique', coalesce(sum(times - 1), 0) FROM (SELECT count(*) AS times FROM prices GROUP BY Symbol, Date)
+SELECT 'symbol_and_date_are_unique', 'fail', duplicates FROM counts
 UNION ALL
-SELECT 'symbol_is_present', count(*) FROM prices WHERE Symbol IS NULL OR Symbol = ''
+SELECT 'rows_are_in_order', 'fail', out_of_order FROM counts
+UNION ALL
+SELECT 'symbol_is_present', 'fail', without_symbol FROM counts
+UNION ALL
+SELECT 'date_is_a_day', 'fail', without_date FROM counts
+UNION ALL
+SELECT 'prices_are_finite', 'fail', not_finite FROM counts
+UNION ALL
+SELECT 'row_has_more_than_a_date', 'warn', null_rows FROM counts
+UNION ALL
+SELECT 'date_is_not_in_the_future', 'warn', in_the_future FROM counts
+UNION ALL
+SELECT 'high_is_not_below_low', 'warn', high_below_low FROM counts
+UNION ALL
+SELECT 'price_is_not_negative', 'warn', negative_prices FROM counts
+UNION ALL
+SELECT 'price_is_below_a_billion', 'warn', prices_over_a_billion FROM counts

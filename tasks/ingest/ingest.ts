@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Context } from '../context.ts';
 import { quotedString } from '../duckdb.ts';
 import { InputError } from '../errors.ts';
@@ -8,11 +8,12 @@ import { describeShards, publishShards, type Slice } from '../publish.ts';
 import type { Outcome } from '../result.ts';
 import { type ShardPlan, shardOf } from '../shards.ts';
 import { COLUMNS } from './bad-rows.ts';
+import { KnownFiles } from './known-files.ts';
 import { makeShard, type NamedFile } from './shard.ts';
 import { METADATA, openSource, type Source } from './source.ts';
 
 /** Goes up whenever the same files give other Parquet files than before. */
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 
 const LINEAGE = {
   Symbol: ['raw.file name'],
@@ -39,7 +40,9 @@ export async function ingest(
   { source: path, shards, quarantine, slice }: IngestOptions,
   context: Context,
 ): Promise<Outcome> {
-  const source = await openSource(path);
+  const known = await KnownFiles.open(resolve(path), context.store);
+  const source = await openSource(path, known);
+  await known.save();
   try {
     const names = await readSecurityNames(source, context);
     const files = source.files.map(

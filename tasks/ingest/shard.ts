@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runChecks } from '../checks.ts';
+import { findBroken, runChecks } from '../checks.ts';
 import { type Database, parquet, QueryError, quotedString, readSql } from '../duckdb.ts';
 import { InputError } from '../errors.ts';
 import type { ShardContent } from '../publish.ts';
 import type { Check } from '../result.ts';
 import { type ShardPlan, shardName } from '../shards.ts';
-import { type BadRow, COLUMNS, countRows, findBadRows, hasGoodHeader, withoutRows } from './bad-rows.ts';
+import { type BadRow, COLUMNS, type FileFacts, findBadRows, inspectFile, withoutRows } from './bad-rows.ts';
 import type { Source, SourceFile } from './source.ts';
 
 export type NamedFile = SourceFile & { securityName: string | null };
@@ -29,10 +29,11 @@ export async function makeShard(
   const paths = [path];
   const fetched = await fetchFiles(files, source, scratch);
   let rowsQuarantined = 0;
-  let checks: Check[];
+  let written: Written;
   try {
     if (fetched.isBad) throw new BadInput('a header or a number is bad');
-    checks = await writePrices(fetched.files, fetched.rows, path, database);
+    written = await writePrices(fetched.files, fetched.rows, path, database);
+    for (const file of files) source.assertUnchanged(file);
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;
     const bad = await findAll(files, source);
@@ -42,22 +43,22 @@ export async function makeShard(
     paths.push(join(scratch, `quarantine-${shardName(index)}.parquet`));
     await writeQuarantine(bad, scratch, paths[1] as string, database);
     const clean = await removeBadRows(fetched.files, bad, source, scratch);
-    checks = await writePrices(clean, fetched.rows - rowsQuarantined, path, database).catch((cause) => {
+    written = await writePrices(clean, fetched.rows - rowsQuarantined, path, database).catch((cause) => {
       throw cause instanceof BadInput ? unreadable(files, cause) : cause;
     });
   }
-  const [counts] = await database.rows<{ rows: bigint; null_rows: bigint }>(
-    `SELECT count(*) AS rows, count(*) FILTER (coalesce(Open, High, Low, Close, "Adj Close", Volume) IS NULL) AS null_rows FROM prices`,
-  );
+  const { rows, symbols, null_rows, zero_volumes } = written.counts;
   return {
     paths,
-    rows: Number(counts?.rows),
-    checks,
+    rows,
+    checks: written.checks,
     parameters: {},
     metrics: {
       files: files.length,
       rows_in: fetched.rows,
-      null_rows: Number(counts?.null_rows),
+      symbols,
+      null_rows,
+      zero_volumes,
       rows_quarantined: rowsQuarantined,
     },
   };
@@ -85,46 +86,70 @@ async function fetchFiles(
   let rows = 0;
   let isBad = false;
   for (const [index, file] of files.entries()) {
-    const content = await source.read(file);
-    rows += countRows(content);
-    // DuckDB would take 1_000 for a thousand.
-    isBad ||= !hasGoodHeader(content) || content.includes('_');
-    // DuckDB refuses files in which some lines end in CRLF and others in LF.
-    const mayMix = content.includes('\r');
-    const inPlace = mayMix ? undefined : file.path;
-    const path = inPlace ?? join(scratch, `${index}.csv`);
-    if (!inPlace) await writeFile(path, mayMix ? endLinesInLf(content) : content);
+    const { path, facts } = await fetchFile(file, source, join(scratch, `${index}.csv`));
+    rows += facts.rows;
+    isBad ||= facts.isBad;
     fetched.push({ ...file, path });
   }
-  return { files: fetched, rows, isBad };
+  return { files: fetched.sort((a, b) => (a.symbol < b.symbol ? -1 : 1)), rows, isBad };
+}
+
+/** Where DuckDB finds the file, which is copied to `path` unless it can be read in place. */
+async function fetchFile(
+  file: NamedFile,
+  source: Source,
+  path: string,
+): Promise<{ path: string; facts: FileFacts }> {
+  if (file.inPlace && !file.inPlace.facts.mayMix) return file.inPlace;
+  const content = await source.read(file);
+  const facts = inspectFile(content);
+  await writeFile(path, facts.mayMix ? endLinesInLf(content) : content);
+  return { path, facts };
 }
 
 function endLinesInLf(content: Buffer): Buffer {
   return Buffer.from(content.toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
 }
 
-/** Makes the view `prices` of what it wrote. @throws BadInput */
+interface Written {
+  counts: { rows: number; symbols: number; null_rows: number; zero_volumes: number };
+  checks: Check[];
+}
+
+/** Writes the rows in the order of the files and sorts them only where that is not theirs. @throws BadInput */
 async function writePrices(
   files: LocalFile[],
   rows: number,
   path: string,
   database: Database,
-): Promise<Check[]> {
+): Promise<Written> {
   await database.createView('files', fileTable(files));
   await database.createView('csv', csvReader(files));
   await database.createView('expected', `SELECT ${rows} AS rows`);
+  const prices = await readSql(import.meta.url, 'prices.sql');
+  let written = await writeAndCheck(prices, path, database);
+  if (written.checks.some(({ name, passed }) => name === 'rows_are_in_order' && !passed))
+    written = await writeAndCheck(`SELECT * FROM (${prices}) ORDER BY Symbol, Date`, path, database);
+  const broken = findBroken(written.checks);
+  if (broken) throw new BadInput(`check ${broken.name} is broken by ${broken.value} rows`);
+  return written;
+}
+
+async function writeAndCheck(prices: string, path: string, database: Database): Promise<Written> {
   try {
-    await database.copyToParquet(await readSql(import.meta.url, 'prices.sql'), path);
+    await database.copyToParquet(prices, path);
   } catch (error) {
     if (error instanceof QueryError && DATA_ERROR.test(error.message))
       throw new BadInput('DuckDB refused a row', { cause: error });
     throw error;
   }
   await database.createView('prices', `SELECT * FROM ${parquet(path)}`);
-  const checks = await runChecks(await readSql(import.meta.url, 'checks.sql'), database);
-  const broken = checks.find(({ passed }) => !passed);
-  if (broken) throw new BadInput(`check ${broken.name} is broken by ${broken.value} rows`);
-  return checks;
+  const counts = await readSql(import.meta.url, 'counts.sql');
+  await database.run(`CREATE OR REPLACE TEMP TABLE counts AS ${counts}`);
+  return {
+    counts: await database.row('SELECT rows, symbols, null_rows, zero_volumes FROM counts'),
+    checks: await runChecks(await readSql(import.meta.url, 'checks.sql'), database),
+  };
 }
 
 function fileTable(files: LocalFile[]): string {

@@ -1,9 +1,12 @@
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { crc32 } from 'node:zlib';
 import yauzl, { type Entry } from 'yauzl';
 import { InputError } from '../errors.ts';
+import { type FileFacts, inspectFile } from './bad-rows.ts';
+import { fingerprintOf, type KnownFiles } from './known-files.ts';
 
 export const METADATA = 'symbols_valid_meta.csv';
 
@@ -14,8 +17,8 @@ export interface SourceFile {
   symbol: string;
   bytes: number;
   crc32: number;
-  /** Where it lies, if it can be read in place. */
-  path?: string;
+  /** Where it lies, if it can be read in place, and what is known of it there. */
+  inPlace?: { path: string; fingerprint: string; facts: FileFacts };
 }
 
 /** A folder or a zip of the Kaggle shape: `stocks/*.csv`, `etfs/*.csv` and `symbols_valid_meta.csv`, at any depth. */
@@ -27,11 +30,13 @@ export interface Source {
   metadata: SourceFile;
   /** The bytes of a file, checked against its size and CRC-32. */
   read(file: SourceFile): Promise<Buffer>;
+  /** @throws Error where a file that is read in place changed since the source was opened */
+  assertUnchanged(file: SourceFile): void;
   close(): void;
 }
 
 /** @throws InputError where there is nothing, or nothing of the Kaggle shape */
-export async function openSource(path: string): Promise<Source> {
+export async function openSource(path: string, known?: KnownFiles): Promise<Source> {
   const uri = resolve(path);
   const status = await stat(uri).catch((cause) => {
     throw new InputError(
@@ -39,7 +44,7 @@ export async function openSource(path: string): Promise<Source> {
       { cause },
     );
   });
-  return status.isDirectory() ? openFolder(uri) : openZip(uri);
+  return status.isDirectory() ? openFolder(uri, known) : openZip(uri);
 }
 
 /** The symbol that a file of the set is about. Copies made on Windows have `_PRN.csv`, since that system reserves `PRN`. */
@@ -48,20 +53,52 @@ export function symbolOf(name: string): string {
   return /^_(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])$/.test(stem) ? stem.slice(1) : stem;
 }
 
-async function openFolder(uri: string): Promise<Source> {
+async function openFolder(uri: string, known?: KnownFiles): Promise<Source> {
   const found: SourceFile[] = [];
+  const reader = new FileReader();
   for (const entry of await readdir(uri, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     const name = relative(uri, path).replaceAll('\\', '/');
     if (!isOfTheSet(name) || entry.isDirectory()) continue;
-    const content = await readFile(path);
-    found.push({ name, symbol: symbolOf(name), bytes: content.length, crc32: crc32(content), path });
+    const status = statSync(path, { bigint: true });
+    const inspect = () => inspectFile(reader.read(path));
+    const facts = known ? known.find(name, status, inspect) : inspect();
+    const { bytes, crc32 } = facts;
+    const inPlace = { path, fingerprint: fingerprintOf(status), facts };
+    found.push({ name, symbol: symbolOf(name), bytes, crc32, inPlace });
   }
   return {
     ...arrange(uri, found),
     read: async (file) => verify(uri, file, await readFile(join(uri, file.name))),
+    assertUnchanged({ inPlace }) {
+      if (inPlace && fingerprintOf(statSync(inPlace.path, { bigint: true })) !== inPlace.fingerprint)
+        throw changedError(inPlace.path);
+    },
     close() {},
   };
+}
+
+/** Reads whole files, one after another, into the same memory: thousands of them go three times as fast. */
+class FileReader {
+  #memory = Buffer.allocUnsafeSlow(1 << 20);
+
+  /** The bytes of a file, good until the next one is read. */
+  read(path: string): Buffer {
+    const file = openSync(path, 'r');
+    try {
+      const { size } = fstatSync(file);
+      if (size > this.#memory.length) this.#memory = Buffer.allocUnsafeSlow(2 * size);
+      let length = 0;
+      while (length < size) {
+        const read = readSync(file, this.#memory, length, size - length, length);
+        if (read === 0) throw changedError(path);
+        length += read;
+      }
+      return this.#memory.subarray(0, length);
+    } finally {
+      closeSync(file);
+    }
+  }
 }
 
 async function openZip(uri: string): Promise<Source> {
@@ -92,6 +129,7 @@ async function openZip(uri: string): Promise<Source> {
           });
         return verify(uri, file, content);
       },
+      assertUnchanged() {},
       close: () => zip.close(),
     };
   } catch (error) {
@@ -134,6 +172,10 @@ function arrange(uri: string, found: SourceFile[]): Pick<Source, 'uri' | 'files'
 
 function verify(uri: string, file: SourceFile, content: Buffer): Buffer {
   if (content.length === file.bytes && crc32(content) === file.crc32) return content;
-  if (file.path) throw new Error(`${file.path}: changed while it was read; run ingest again`);
+  if (file.inPlace) throw changedError(file.inPlace.path);
   throw new InputError(`${uri}: ${file.name} is damaged (its checksum differs); fetch the zip again`);
+}
+
+function changedError(path: string): Error {
+  return new Error(`${path}: changed while it was read; run ingest again`);
 }

@@ -30,7 +30,8 @@ async function computeFeatures(window: number, rows: Row[]): Promise<unknown[][]
   );
   await database.createView(
     'prices',
-    `FROM (VALUES ${values.join()}) AS prices(Symbol, Date, Volume, "Adj Close")`,
+    `SELECT *, row_number() OVER (ORDER BY Symbol, Date) AS place
+     FROM (VALUES ${values.join()}) AS prices(Symbol, Date, Volume, "Adj Close") ORDER BY place`,
   );
   await database.setVariable('window', window);
   const sql = await readFile(new URL('features.sql', FOLDER), 'utf8');

@@ -30,7 +30,7 @@ describe.each([
   test('lists price files by name, with size and CRC-32', async () => {
     // crc32 and bytes by Python: zlib.crc32(open(name, 'rb').read())
     const source = await openSource(await make({ 'stocks/B.csv': 'hello', 'etfs/A.csv': 'ab' }));
-    expect(source.files.map(({ path, ...file }) => file)).toEqual([
+    expect(source.files.map(({ inPlace, ...file }) => file)).toEqual([
       { name: 'etfs/A.csv', symbol: 'A', bytes: 2, crc32: 0x9e83486d },
       { name: 'stocks/B.csv', symbol: 'B', bytes: 5, crc32: 0x3610a686 },
     ]);

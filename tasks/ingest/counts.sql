@@ -1,0 +1,26 @@
+-- What a shard of prices holds, counted in one pass over the file as it was written.
+--   prices  the shard, in the order of the file
+WITH followed AS (
+  SELECT *, lag(Symbol) OVER () AS symbol_before, lag(Date) OVER () AS date_before
+  FROM prices
+),
+days AS (
+  SELECT Date, count(*) AS rows
+  FROM prices
+  GROUP BY Date
+)
+SELECT
+  count(*) AS rows,
+  count(*) FILTER (Symbol IS DISTINCT FROM symbol_before) AS symbols,
+  count(*) FILTER (Symbol IS NULL OR Symbol = '') AS without_symbol,
+  count(*) FILTER (Symbol < symbol_before OR (Symbol = symbol_before AND Date < date_before)) AS out_of_order,
+  count(*) FILTER (Symbol = symbol_before AND Date = date_before) AS duplicates,
+  (SELECT coalesce(sum(rows), 0) FROM days WHERE CAST(TRY_CAST(Date AS DATE) AS VARCHAR) IS DISTINCT FROM Date) AS without_date,
+  (SELECT coalesce(sum(rows), 0) FROM days WHERE Date > CAST(current_date AS VARCHAR)) AS in_the_future,
+  count(*) FILTER (NOT (isfinite(Open) AND isfinite(High) AND isfinite(Low) AND isfinite(Close) AND isfinite("Adj Close"))) AS not_finite,
+  count(*) FILTER (coalesce(Open, High, Low, Close, "Adj Close", Volume) IS NULL) AS null_rows,
+  count(*) FILTER (Volume = 0) AS zero_volumes,
+  count(*) FILTER (High < Low) AS high_below_low,
+  count(*) FILTER (Low < 0 OR "Adj Close" < 0) AS negative_prices,
+  count(*) FILTER (High > 1e9 OR "Adj Close" > 1e9) AS prices_over_a_billion
+FROM followed

@@ -1,0 +1,51 @@
+import type { BigIntStats } from 'node:fs';
+import { contentKey } from '../key.ts';
+import type { Store } from '../store.ts';
+import type { FileFacts } from './bad-rows.ts';
+
+/** A file that changed this shortly before it was read could change again without its times telling. */
+const SETTLED_MS = 2_000;
+
+type Entry = [fingerprint: string, facts: FileFacts];
+
+/** What reading a folder's files told, kept in the store, so that only files that changed since are read again. */
+export class KnownFiles {
+  readonly #store: Store;
+  readonly #name: string;
+  readonly #known: Record<string, Entry>;
+  readonly #current: Record<string, Entry> = {};
+  #isChanged = false;
+
+  private constructor(store: Store, name: string, known: Record<string, Entry>) {
+    this.#store = store;
+    this.#name = name;
+    this.#known = known;
+  }
+
+  /** What is known of the folder at `uri`; nothing, where what was kept cannot be read. */
+  static async open(uri: string, store: Store): Promise<KnownFiles> {
+    const name = `cache/files-${contentKey(uri)}.json`;
+    const known = await store.readJson<Record<string, Entry>>(name).catch(() => undefined);
+    return new KnownFiles(store, name, known ?? {});
+  }
+
+  /** The facts of a file: those that are known, if it has not changed since, or else those that reading it tells. */
+  find(name: string, status: BigIntStats, read: () => FileFacts): FileFacts {
+    const fingerprint = fingerprintOf(status);
+    const [known, facts = undefined] = this.#known[name] ?? [];
+    const entry: Entry = [fingerprint, known === fingerprint && facts ? facts : read()];
+    this.#isChanged ||= known !== fingerprint;
+    if (Date.now() - Number(status.ctimeMs) > SETTLED_MS) this.#current[name] = entry;
+    return entry[1];
+  }
+
+  /** Keeps what is known by now. */
+  async save(): Promise<void> {
+    if (this.#isChanged) await this.#store.publishText(this.#name, JSON.stringify(this.#current));
+  }
+}
+
+/** Differs where a file was written since: size, times of change in nanoseconds, inode. */
+export function fingerprintOf({ size, mtimeNs, ctimeNs, ino }: BigIntStats): string {
+  return [size, mtimeNs, ctimeNs, ino].join(' ');
+}
