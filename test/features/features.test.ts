@@ -218,6 +218,7 @@ describe('checks.sql', () => {
       'features',
       `SELECT col0 AS Symbol, col1::DOUBLE AS vol_moving_avg, col2::DOUBLE AS adj_close_rolling_med FROM (VALUES ${features.join()})`,
     );
+    await database.createView('counts', await readFile(new URL('counts.sql', FOLDER), 'utf8'));
     const rows = await database.rows<{ name: string; value: number | bigint }>(
       await readFile(new URL('checks.sql', FOLDER), 'utf8'),
     );

@@ -1,4 +1,4 @@
-import { cp, readFile, stat, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { shardName, shardOf } from '../../tasks/shards.ts';
@@ -9,6 +9,7 @@ import {
   HEADER,
   hashStore,
   ingestFiles,
+  ingestInto,
   makeFolder,
   makeSource,
   makeZip,
@@ -230,7 +231,9 @@ describe('the result', () => {
       metrics: {
         files: 1,
         rows_in: 2,
+        symbols: 1,
         null_rows: 0,
+        zero_volumes: 0,
         rows_quarantined: 0,
         peak_memory_bytes: expect.any(Number),
       },
@@ -247,14 +250,106 @@ describe('the result', () => {
   test('names each check that the prices passed', async () => {
     const { result } = await ingestFiles({ 'stocks/A.csv': csvOfVolumes(1) });
     expect(result.checks).toEqual([
-      { name: 'every_row_came_out_once', passed: true, value: 0 },
-      { name: 'symbol_and_date_are_unique', passed: true, value: 0 },
-      { name: 'symbol_is_present', passed: true, value: 0 },
+      { name: 'every_row_came_out_once', severity: 'fail', passed: true, value: 0 },
+      { name: 'symbol_and_date_are_unique', severity: 'fail', passed: true, value: 0 },
+      { name: 'rows_are_in_order', severity: 'fail', passed: true, value: 0 },
+      { name: 'symbol_is_present', severity: 'fail', passed: true, value: 0 },
+      { name: 'date_is_a_day', severity: 'fail', passed: true, value: 0 },
+      { name: 'prices_are_finite', severity: 'fail', passed: true, value: 0 },
+      { name: 'row_has_more_than_a_date', severity: 'warn', passed: true, value: 0 },
+      { name: 'date_is_not_in_the_future', severity: 'warn', passed: true, value: 0 },
+      { name: 'high_is_not_below_low', severity: 'warn', passed: true, value: 0 },
+      { name: 'price_is_not_negative', severity: 'warn', passed: true, value: 0 },
+      { name: 'price_is_below_a_billion', severity: 'warn', passed: true, value: 0 },
     ]);
   });
 });
 
+describe('what is absurd is flagged, not altered:', () => {
+  test.each<[string, string, string]>([
+    ['a row with only a date', '2020-01-02,,,,,,', 'row_has_more_than_a_date'],
+    ['a day to come', '9999-01-02,1,1,1,1,1,1', 'date_is_not_in_the_future'],
+    ['a high below the low', '2020-01-02,1,1,2,1,1,1', 'high_is_not_below_low'],
+    ['a negative price, as NVO has', '2020-01-02,1,1,-1,1,1,1', 'price_is_not_negative'],
+    ['an adjusted close as AAN has', '2020-01-02,1,1,1,1,-2.4e21,1', 'price_is_not_negative'],
+    ['a price as TOPS has', '2020-01-02,1.7e11,1.7e11,1,1,1,1', 'price_is_below_a_billion'],
+  ])('%s', async (_kind, row, name) => {
+    const { result } = await ingestFiles({ 'stocks/A.csv': csv('2020-01-01,1,1,1,1,1,1', row) });
+    expect(result.checks.filter(({ passed }) => !passed)).toEqual([
+      { name, severity: 'warn', passed: false, value: 1 },
+    ]);
+    const [date, ...numbers] = row.split(',');
+    const values = numbers.map((text) => (text === '' ? null : Number(text)));
+    const written = await query(
+      `SELECT Date, Open, High, Low, Close, "Adj Close", Volume::DOUBLE FROM '${result.outputs[0]?.uri}/*.parquet'`,
+    );
+    expect(written.at(-1)).toEqual([date, ...values]);
+  });
+});
+
+describe('a folder that was ingested before', () => {
+  /** As a file is that was not written just now: its times can be trusted. */
+  async function settle(path: string): Promise<void> {
+    const age = Date.now() - (await stat(path)).ctimeMs;
+    await new Promise((done) => setTimeout(done, 2_100 - age));
+  }
+
+  test('is not read again', async () => {
+    const store = await makeFolder();
+    const source = await makeSource({ 'stocks/A.csv': csvOfVolumes(1, 2) });
+    await settle(join(source, 'stocks/A.csv'));
+    await ingestInto(store, source);
+    const [cache = ''] = await readdir(join(store, 'cache'));
+    const known = JSON.parse(await readFile(join(store, 'cache', cache), 'utf8'));
+    expect(known['stocks/A.csv'][1]).toMatchObject({ bytes: 85, rows: 2 });
+    known['stocks/A.csv'][1].crc32++;
+    await writeFile(join(store, 'cache', cache), JSON.stringify(known));
+    expect((await ingestInto(store, source)).status).toBe('done');
+  });
+
+  test('is read again where a file has changed, be it of the same size', async () => {
+    const store = await makeFolder();
+    const source = await makeSource({ 'stocks/A.csv': csvOfVolumes(1, 2), 'stocks/B.csv': csvOfVolumes(3) });
+    await settle(join(source, 'stocks/A.csv'));
+    await ingestInto(store, source);
+    await writeFile(join(source, 'stocks/A.csv'), csvOfVolumes(1, 7));
+    const result = await ingestInto(store, source);
+    expect(await readRows(result, 'Symbol, Volume')).toEqual([
+      ['A', 1n],
+      ['A', 7n],
+      ['B', 3n],
+    ]);
+  });
+
+  test('is read where what was kept of it is damaged', async () => {
+    const store = await makeFolder();
+    const source = await makeSource({ 'stocks/A.csv': csvOfVolumes(1, 2) });
+    await settle(join(source, 'stocks/A.csv'));
+    await ingestInto(store, source);
+    const [cache = ''] = await readdir(join(store, 'cache'));
+    await writeFile(join(store, 'cache', cache), '{"stocks/A.csv":');
+    expect((await ingestInto(store, source)).status).toBe('up_to_date');
+  });
+});
+
 describe('a run', () => {
+  test('gives the same bytes with one thread and with three, in whatever order the rows are', async () => {
+    const files: Files = {
+      ...FILES,
+      'stocks/LATE.csv': csv('2020-01-02,2,2,2,2,2,2', '2020-01-01,1,1,1,1,1,1'),
+    };
+    const [one, three] = [await makeFolder(), await makeFolder()];
+    const source = await makeSource(files);
+    for (const [store, threads] of [
+      [one, '1'],
+      [three, '3'],
+    ] as const) {
+      await runTask(['ingest', '--store', store, '--source', source, '--shards', '3', '--threads', threads]);
+      await runTask(['features', '--store', store, '--window', '2', '--threads', threads]);
+    }
+    expect(await hashStore(three)).toEqual(await hashStore(one));
+  });
+
   test('gives the same key and the same bytes from a folder and from a zip', async () => {
     const [one, other] = [await makeFolder(), await makeFolder()];
     await runTask(['ingest', '--store', one, '--source', await makeSource(FILES), '--shards', '4']);
