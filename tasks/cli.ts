@@ -44,7 +44,8 @@ try {
       handler: async (args) => (await import('./pipeline.ts')).runPipeline(args as never, process.env),
     })
     .demandCommand(1, 'which task? For example: node tasks/cli.ts ingest')
-    .strict()
+    .strictCommands()
+    .strictOptions()
     .parserConfiguration({ 'duplicate-arguments-array': false })
     .wrap(Math.min(120, process.stdout.columns ?? 100))
     .fail((message, error) => {

@@ -2,12 +2,17 @@ import type { Options } from 'yargs';
 import { InputError } from './errors.ts';
 import type { Slice } from './publish.ts';
 
-/** Reads a whole number that is not below `least`. */
-export function integer(name: string, least: number): (text: string) => number {
+/** Reads a whole number from `least` to `most`. */
+export function integer(
+  name: string,
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+): (text: string) => number {
   return (text) => {
-    if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text)) && Number(text) >= least)
-      return Number(text);
-    throw new InputError(`--${name} ${text}: give a whole number from ${least} on`);
+    if (/^\d+$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
+    throw new InputError(
+      `--${name} ${text}: give a whole number from ${least} ${most < Number.MAX_SAFE_INTEGER ? `to ${most}` : 'on'}`,
+    );
   };
 }
 

@@ -51,7 +51,7 @@ export async function runPipeline(
 ${formatResults([ingest, features, train, promote])}
 
 ${formatMetrics(train.metrics)}
-In service is the model as of ${promote.metrics.champion_as_of}.
+${formatChampion(promote.metrics)}
 
 GET ${QUESTION}
 ${prediction}
@@ -111,6 +111,12 @@ function formatResults(results: TaskResult[]): string {
 function formatMetrics({ validation_rows, mae, mae_vol_moving_avg }: TaskResult['metrics']): string {
   return `On ${whole(validation_rows)} later rows the model is off by ${whole(mae)} shares on average, \
 vol_moving_avg itself by ${whole(mae_vol_moving_avg)}.`;
+}
+
+function formatChampion({ champion_as_of, challenger_as_of }: TaskResult['metrics']): string {
+  if (champion_as_of === challenger_as_of) return `In service is the model as of ${champion_as_of}.`;
+  return `In service stays another model, as of ${champion_as_of}, since that is newer. To serve this one:
+  make run-task TASK=promote ARGS="--as-of ${challenger_as_of} --force"`;
 }
 
 function whole(number: number | string | undefined): string {

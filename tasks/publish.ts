@@ -66,7 +66,10 @@ export async function publishShards<Plan extends ShardPlan>(
   } finally {
     progress.stop();
   }
-  if (await readShards(dataset, key, store)) await nameLatest(dataset, key, store);
+  const whole = await readShards(dataset, key, store);
+  if (whole?.rows === 0)
+    throw new InputError(`${whole.uri}: there is not one row; look at what it was made from`);
+  if (whole) await nameLatest(dataset, key, store);
   return { key, folder: store.locate(folder), status, records };
 }
 

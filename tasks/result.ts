@@ -46,8 +46,9 @@ export async function prepareResult(path: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true });
     await access(dirname(path), constants.W_OK);
+    if ((await stat(path).catch(() => undefined))?.isDirectory()) throw new Error('it is a folder');
   } catch (cause) {
-    throw new InputError(`--result ${path}: its folder cannot be written; give another path`, { cause });
+    throw new InputError(`--result ${path}: cannot be written; give another path`, { cause });
   }
 }
 

@@ -10,16 +10,14 @@ import {
   rename,
   rm,
   stat,
-  utimes,
   writeFile,
 } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { waitForLock } from 'fs-native-extensions';
+import { tryLock, waitForLock } from 'fs-native-extensions';
 import { InputError } from './errors.ts';
 
 const SCRATCH = 'tmp';
-const HEARTBEAT_MS = 60_000;
-const STALE_SCRATCH_MS = 60 * 60_000;
+const LOCK = '.lock';
 
 /**
  * The one place that knows where things lie. Names are relative to the root, with forward slashes.
@@ -34,7 +32,7 @@ export class Store {
   }
 
   /**
-   * Opens the store and makes its folder if need be. Scratch that a killed run left behind more than an hour ago goes.
+   * Opens the store and makes its folder if need be. Scratch that a killed run left behind goes.
    * @throws InputError when the root cannot be written, or is of a kind that is not supported.
    */
   static async open(root: string): Promise<Store> {
@@ -50,7 +48,7 @@ export class Store {
         cause,
       });
     }
-    await store.#removeStaleScratch();
+    await store.#removeAbandonedScratch();
     return store;
   }
 
@@ -59,20 +57,22 @@ export class Store {
     return join(this.root, name);
   }
 
-  /** A new folder on the store's own disk, gone when disposed of (`await using`) or when the process is told to stop. */
+  /**
+   * A new folder on the store's own disk, gone when disposed of (`await using`) or when the process is told to stop.
+   * A lock, taken before the folder is made, says that its owner lives.
+   */
   async scratch(): Promise<{ path: string; [Symbol.asyncDispose](): Promise<void> }> {
     const path = this.locate(`${SCRATCH}/${randomUUID()}`);
+    const lock = await open(`${path}${LOCK}`, 'a+');
+    await waitForLock(lock.fd);
     await mkdir(path);
     this.#scratch.add(path);
-    const heartbeat = setInterval(
-      () => void utimes(path, new Date(), new Date()).catch(() => {}),
-      HEARTBEAT_MS,
-    ).unref();
     return {
       path,
       [Symbol.asyncDispose]: async () => {
-        clearInterval(heartbeat);
         await rm(path, { recursive: true, force: true });
+        await rm(`${path}${LOCK}`, { force: true });
+        await lock.close();
         this.#scratch.delete(path);
       },
     };
@@ -80,7 +80,10 @@ export class Store {
 
   /** Removes this process's scratch at once, before it exits on a signal. */
   removeScratch(): void {
-    for (const path of this.#scratch) rmSync(path, { recursive: true, force: true });
+    for (const path of this.#scratch) {
+      rmSync(path, { recursive: true, force: true });
+      rmSync(`${path}${LOCK}`, { force: true });
+    }
   }
 
   /** Moves a file made in scratch to its name: fsync, then an atomic rename. An older file of that name is replaced. */
@@ -153,7 +156,7 @@ export class Store {
 
   /** Runs `work` while nobody else who asks for the same lock does. The system frees the lock of a process that was killed. */
   async withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const handle = await open(this.locate(`${name}.lock`), 'a+');
+    const handle = await open(this.locate(`${name}${LOCK}`), 'a+');
     try {
       await waitForLock(handle.fd);
       return await work();
@@ -162,11 +165,19 @@ export class Store {
     }
   }
 
-  async #removeStaleScratch(): Promise<void> {
-    for (const entry of await this.list(SCRATCH)) {
-      const path = this.locate(`${SCRATCH}/${entry}`);
-      const age = Date.now() - ((await stat(path).catch(ignore('ENOENT')))?.mtimeMs ?? Date.now());
-      if (age > STALE_SCRATCH_MS) await rm(path, { recursive: true, force: true });
+  async #removeAbandonedScratch(): Promise<void> {
+    const entries = await this.list(SCRATCH);
+    for (const path of entries
+      .filter((name) => !name.endsWith(LOCK))
+      .map((name) => this.locate(`${SCRATCH}/${name}`))) {
+      const lock = await open(`${path}${LOCK}`, 'a+');
+      try {
+        if (!tryLock(lock.fd)) continue;
+        await rm(path, { recursive: true, force: true });
+        await rm(`${path}${LOCK}`, { force: true });
+      } finally {
+        await lock.close();
+      }
     }
   }
 }

@@ -16,7 +16,10 @@ export interface Task {
 export const commonOptions = {
   store: { ...text('Folder that holds all that the tasks make', path('store')), default: 'data/store' },
   result: text('File that gets the result as JSON, written last', path('result')),
-  threads: { ...text('Threads of DuckDB', integer('threads', 1)), default: String(availableParallelism()) },
+  threads: {
+    ...text('Threads of DuckDB', integer('threads', 1, 256)),
+    default: String(availableParallelism()),
+  },
   'memory-limit': {
     ...text('Memory of DuckDB before it spills to the disk', memory('memory-limit')),
     default: '1GB',
@@ -50,7 +53,10 @@ export const tasks: Record<string, Task> = {
     'CSV files -> Parquet prices: every row once, in shards of whole symbols',
     {
       source,
-      shards: { ...text('Parquet files to spread the prices over', integer('shards', 1)), default: '16' },
+      shards: {
+        ...text('Parquet files to spread the prices over', integer('shards', 1, 4096)),
+        default: '16',
+      },
       quarantine: {
         type: 'boolean',
         default: false,
@@ -82,7 +88,10 @@ export const tasks: Record<string, Task> = {
   ),
   promote: task(
     'a model -> model.bin and champion.json: puts it into service',
-    { 'as-of': { ...asOf, describe: 'Which model: YYYY-MM-DD', defaultDescription: 'the newest' } },
+    {
+      'as-of': { ...asOf, describe: 'Which model: YYYY-MM-DD', defaultDescription: 'the newest' },
+      force: { type: 'boolean', default: false, describe: 'Put it in place of a newer model, too' },
+    },
     async (args, context) => (await import('./promote/promote.ts')).promote(args, context),
   ),
   'walk-forward': task(

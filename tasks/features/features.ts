@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { runChecks } from '../checks.ts';
 import type { Context } from '../context.ts';
-import { type Database, parquet, readSql } from '../duckdb.ts';
+import { type Database, parquet, QueryError, readSql } from '../duckdb.ts';
+import { InputError } from '../errors.ts';
 import { contentKey } from '../key.ts';
 import { describeShards, publishShards, type ShardContent, type Slice } from '../publish.ts';
 import type { Outcome } from '../result.ts';
@@ -9,6 +10,9 @@ import { openDataset, shardName } from '../shards.ts';
 
 /** Goes up whenever the same prices give other Parquet files than before. */
 const FORMAT_VERSION = 2;
+
+/** How DuckDB begins to speak of a Parquet file that it cannot read. */
+const DAMAGED = /^(Invalid Input|Serialization|Conversion) Error|Parquet|TProtocol/;
 
 const COPIED = ['Symbol', 'Security Name', 'Date', 'Open', 'High', 'Low', 'Close', 'Adj Close', 'Volume'];
 const LINEAGE = {
@@ -62,8 +66,13 @@ async function makeShard(
   database: Database,
 ): Promise<ShardContent> {
   await database.setVariable('window', window);
-  await database.createView('prices', `SELECT *, file_row_number AS place FROM ${parquet(prices)}`);
-  await database.copyToParquet(await readSql(import.meta.url, 'features.sql'), path);
+  try {
+    await database.createView('prices', `SELECT *, file_row_number AS place FROM ${parquet(prices)}`);
+    await database.copyToParquet(await readSql(import.meta.url, 'features.sql'), path);
+  } catch (cause) {
+    if (!(cause instanceof QueryError) || !DAMAGED.test(cause.message)) throw cause;
+    throw new InputError(`${prices}: is damaged; remove it and run ingest again`, { cause });
+  }
   await database.createView('features', `SELECT * FROM ${parquet(path)}`);
   await database.run(
     `CREATE OR REPLACE TEMP TABLE counts AS ${await readSql(import.meta.url, 'counts.sql')}`,

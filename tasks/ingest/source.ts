@@ -49,7 +49,7 @@ export async function openSource(path: string, known?: KnownFiles): Promise<Sour
 
 /** The symbol that a file of the set is about. Copies made on Windows have `_PRN.csv`, since that system reserves `PRN`. */
 export function symbolOf(name: string): string {
-  const stem = name.replace(/^.*\//, '').replace(/\.csv$/, '');
+  const stem = name.replace(/^.*\//, '').replace(/\.csv$/i, '');
   return /^_(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])$/.test(stem) ? stem.slice(1) : stem;
 }
 
@@ -60,7 +60,8 @@ async function openFolder(uri: string, known?: KnownFiles): Promise<Source> {
     const path = join(entry.parentPath, entry.name);
     const name = relative(uri, path).replaceAll('\\', '/');
     if (!isOfTheSet(name) || entry.isDirectory()) continue;
-    const status = statSync(path, { bigint: true });
+    const status = statSync(path, { bigint: true, throwIfNoEntry: false });
+    if (!status) throw new InputError(`${path}: leads nowhere; remove this link`);
     const inspect = () => inspectFile(reader.read(path));
     const facts = known ? known.find(name, status, inspect) : inspect();
     const { bytes, crc32 } = facts;
@@ -109,7 +110,10 @@ async function openZip(uri: string): Promise<Source> {
   try {
     const entries = new Map<string, Entry>();
     for (const entry of await Array.fromAsync(zip.eachEntry()).catch(damaged)) {
-      if (isOfTheSet(entry.fileName)) entries.set(entry.fileName, entry);
+      if (!isOfTheSet(entry.fileName)) continue;
+      if (entries.has(entry.fileName))
+        throw new InputError(`${uri}: holds ${entry.fileName} twice; remove one of them`);
+      entries.set(entry.fileName, entry);
     }
     const found = [...entries].map(([name, entry]) => ({
       name,
@@ -125,7 +129,10 @@ async function openZip(uri: string): Promise<Source> {
           .openReadStreamPromise(entry)
           .then(buffer)
           .catch((cause) => {
-            throw new InputError(`${uri}: ${file.name} cannot be unpacked; fetch the zip again`, { cause });
+            throw new InputError(
+              `${uri}: ${file.name} cannot be unpacked; fetch the zip again, or pack it with deflate`,
+              { cause },
+            );
           });
         return verify(uri, file, content);
       },
@@ -140,7 +147,7 @@ async function openZip(uri: string): Promise<Source> {
 
 function isOfTheSet(name: string): boolean {
   if (/(^|\/)(__MACOSX\/|\._)/.test(name)) return false;
-  return /(^|\/)(stocks|etfs)\/[^/]+\.csv$/.test(name) || isMetadata(name);
+  return /(^|\/)(stocks|etfs)\/[^/]+\.csv$/i.test(name) || isMetadata(name);
 }
 
 function isMetadata(name: string): boolean {

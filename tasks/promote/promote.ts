@@ -17,20 +17,22 @@ export interface Champion {
 export interface PromoteOptions {
   /** Which model: YYYY-MM-DD. The newest, if not given. */
   asOf?: string | undefined;
+  /** Also in place of a newer model. */
+  force: boolean;
 }
 
 /**
  * Puts a model into service: its model.bin becomes the store's model.bin, and champion.json names it. A model never
- * takes the place of one with a newer as-of date. What is in service is what model.bin itself says it is.
+ * takes the place of one with a newer as-of date, unless it is forced to. What is in service is what model.bin itself says it is.
  * @throws InputError when there is no such model, or it is damaged
  */
-export async function promote({ asOf }: PromoteOptions, { store, log }: Context): Promise<Outcome> {
+export async function promote({ asOf, force }: PromoteOptions, { store, log }: Context): Promise<Outcome> {
   const chosen = asOf ?? ((await modelDates(store)).at(-1) as string);
   const { bytes } = await readModel(chosen, store);
 
   const { champion, changed } = await store.withLock('champion', async () => {
     const inService = await readInService(store);
-    const keep = inService && (inService.asOf > chosen || inService.bytes.equals(bytes));
+    const keep = inService && ((inService.asOf > chosen && !force) || inService.bytes.equals(bytes));
     const champion = keep ? inService : { asOf: chosen, bytes };
     if (!keep) {
       await using scratch = await store.scratch();
@@ -45,7 +47,10 @@ export async function promote({ asOf }: PromoteOptions, { store, log }: Context)
   });
 
   if (champion.asOf !== chosen)
-    log.info('a newer model stays in service', { champion: champion.asOf, challenger: chosen });
+    log.warn('a newer model stays in service; --force puts this one in its place', {
+      champion: champion.asOf,
+      challenger: chosen,
+    });
   const uri = store.locate(`models/${chosen}/model.bin`);
   return {
     status: changed ? 'done' : 'up_to_date',

@@ -35,14 +35,15 @@ case $(uname -s)-$(uname -m) in
     ;;
 esac
 
-version=$(node -p "require('$package/package.json').version")
+version=$(node -p 'require(process.argv[1]).version' "$package/package.json")
 built=$cache/tfjs-node-$version-tensorflow-$tensorflow-$(uname -m)
 
 if [ ! -e "$built" ]; then
   work=$cache/building
   rm -rf "$work"
   mkdir -p "$work"
-  trap 'rm -rf "$work"' EXIT
+  here=$(mktemp -d) # node-gyp compiles only where the path has no space
+  trap 'rm -rf "$work" "$here"' EXIT
   trap 'exit 143' TERM INT HUP
 
   echo "tfjs-node addon: downloading $wheel $tensorflow (200 MB)"
@@ -66,11 +67,13 @@ PYTHON
   ln -s libtensorflow_framework.so.2 "$work/deps/lib/libtensorflow_framework.so"
 
   echo "tfjs-node addon: compiling"
-  cp -R "$package/binding" "$package/binding.gyp" "$package/package.json" "$work"
+  cp -R "$package/binding" "$package/binding.gyp" "$package/package.json" "$here"
   prefix=$(node -p 'path.resolve(process.execPath, "../..")')
+  ln -s "$work/deps" "$here/deps"
+  ln -s "$prefix" "$here/node"
   node "$prefix/lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js" rebuild \
-    --directory="$work" --nodedir="$prefix" --python="$(command -v "$python")" --loglevel=error \
-    --module_name=tfjs_binding --module_path="$work/lib/napi-v8" \
+    --directory="$here" --nodedir="$here/node" --python="$(command -v "$python")" --loglevel=error \
+    --module_name=tfjs_binding --module_path="$here/lib/napi-v8" \
     --napi_version=8 --napi_build_version=8 >"$work/build.log" 2>&1 || {
     cat "$work/build.log" >&2
     exit 1
@@ -78,7 +81,7 @@ PYTHON
 
   mkdir "$work/built" "$work/built/deps"
   rm "$work"/deps/lib/*.so
-  mv "$work/lib" "$work/built/lib"
+  mv "$here/lib" "$work/built/lib"
   mv "$work/deps/lib" "$work/built/deps/lib"
   mv "$work/built" "$built"
 fi
@@ -86,5 +89,5 @@ fi
 rm -rf "$package/deps" "$package/lib"
 # Hard links where the file system allows them, else copies.
 cp -Rl "$built/deps" "$built/lib" "$package" 2>/dev/null || cp -R "$built/deps" "$built/lib" "$package"
-TF_CPP_MIN_LOG_LEVEL=2 node -e "require('$package/$binding')"
+TF_CPP_MIN_LOG_LEVEL=2 node -e 'require(process.argv[1])' "$package/$binding"
 echo "tfjs-node addon: ready"

@@ -11,8 +11,10 @@ import {
 import { column } from '../arrow.ts';
 import type { Context } from '../context.ts';
 import { contentKey } from '../key.ts';
+import { readModel } from '../models.ts';
 import type { Outcome } from '../result.ts';
 import { openDataset } from '../shards.ts';
+import type { Store } from '../store.ts';
 import { modelCard } from './card.ts';
 import { findSplit, type Rows, readRows, type Split } from './dataset.ts';
 import { countSteps, type Examples, fitNetwork } from './fit.ts';
@@ -46,11 +48,16 @@ export async function train(
   const name = `models/${split.asOf}`;
   const key = contentKey('model', FORMAT_VERSION, features.key, split.asOf, seed);
   let metrics = await store.readJson<Metrics>(`${name}/metrics.json`);
-  const isThere = metrics?.key === key && (await store.size(`${name}/model.bin`)) !== undefined;
+  const isThere = metrics?.key === key && (await isSound(split.asOf, store));
   if (!metrics || !isThere) {
     await using scratch = await store.scratch();
     const rows = await readRows(features, split, context);
-    log.info('training', { ...split, rows: rows.training.numRows, losses: join(scratch.path, 'losses.csv') });
+    log.info('training', {
+      as_of: split.asOf,
+      validation_from: split.validationFrom,
+      rows: rows.training.numRows,
+      losses: join(scratch.path, 'losses.csv'),
+    });
     const losses = new LossLog(scratch.path);
     progress.start('train', countSteps(rows.training.numRows));
     let bytes: Buffer;
@@ -102,6 +109,13 @@ export async function train(
       coverage: metrics.coverage,
     },
   };
+}
+
+async function isSound(asOf: string, store: Store): Promise<boolean> {
+  return readModel(asOf, store).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function makeModel(

@@ -18,7 +18,7 @@ export interface WalkForwardOptions {
  * @throws InputError when there are no models, or no features
  */
 export async function walkForward({ features: key }: WalkForwardOptions, context: Context): Promise<Outcome> {
-  const { store, database } = context;
+  const { store, database, log } = context;
   const features = await openDataset('features', key, 'features', store);
   const dates = await modelDates(store);
   await database.createView(
@@ -49,6 +49,7 @@ export async function walkForward({ features: key }: WalkForwardOptions, context
       theirs.rmsle.toFixed(3),
     ]);
   }
+  if (table.length === 0) log.warn('no row lies in the month after any model');
   const head = [
     'as of',
     'rows',
