@@ -1,0 +1,28 @@
+#!/bin/sh
+# Builds images: build.sh [tasks|train|serving|airflow ...], all four by default. What the host itself needs to reach
+# the package registries, its own certificate roots and its proxy, goes along.
+set -eu
+cd "$(dirname "$0")/.."
+
+version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+[ $# -gt 0 ] && names=$* || names='tasks train serving airflow'
+
+cp /usr/local/share/ca-certificates/*.crt docker/certs/ 2>/dev/null || true
+docker/bases.sh
+
+set --
+for name in HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_INDEX_URL NPM_CONFIG_REGISTRY; do
+    eval "value=\${$name:-}"
+    [ -z "$value" ] || set -- "$@" --build-arg "$name=$value"
+done
+
+for name in $names; do
+    docker build "$@" --file "docker/$name.Dockerfile" --tag "stock-market/$name:$version" . >"$log" 2>&1 || {
+        tail -n 40 "$log" >&2
+        exit 1
+    }
+    docker image inspect --format "{{index .RepoTags 0}}  {{.Size}}" "stock-market/$name:$version" |
+        awk '{ printf "%-28s %4.0f MB\n", $1, $2 / 1e6 }'
+done

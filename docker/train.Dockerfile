@@ -1,0 +1,35 @@
+# The train stage: TensorFlow and its addon for Node beside what the other stages have.
+ARG NODE=node:24-trixie-slim
+
+FROM ${NODE} AS base
+COPY docker/certs/ /usr/local/share/ca-certificates/
+RUN apt-get update -qq \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates tini \
+ && update-ca-certificates \
+ && rm -rf /var/lib/apt/lists/*
+ENV NODE_ENV=production NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
+WORKDIR /app
+
+FROM base AS build
+ARG NPM_CONFIG_REGISTRY
+ARG PIP_INDEX_URL
+RUN apt-get update -qq \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends g++ make python3-pip
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --ignore-scripts \
+ && npm pkg delete "dependencies[hono]" "dependencies[@hono/node-server]" \
+ && npm prune --omit=dev --ignore-scripts
+COPY tasks/train/build-tfjs-addon.sh tasks/train/
+RUN PIP_CERT=/etc/ssl/certs/ca-certificates.crt sh tasks/train/build-tfjs-addon.sh \
+ && strip --strip-unneeded node_modules/@tensorflow/tfjs-node/deps/lib/*
+
+FROM base
+COPY --from=build /app/node_modules/ node_modules/
+COPY package.json ./
+COPY tasks/ tasks/
+COPY serving/model.ts serving/
+RUN install -d -o node -g node /store
+USER node
+ENV STORE=/store
+ENTRYPOINT ["tini", "--", "node", "tasks/cli.ts"]
+CMD ["train", "--help"]
