@@ -1,0 +1,13 @@
+"""An Airflow of the tests' own, without a database: these tests only look at DAGs."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+DAGS = Path(__file__).parents[2] / "dags"
+
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(DAGS)
+sys.path.insert(0, str(DAGS))
