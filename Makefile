@@ -17,11 +17,11 @@ PORT ?= 3000
 TOOLS := .venv/.uv-$(UV_VERSION)-node-$(NODE_VERSION)
 PACKAGES := node_modules/.installed
 ADDON := node_modules/.tfjs-addon
-PYTHON_PACKAGES := .venv/.test-requirements
+PYTHON_PACKAGES := .venv/.python-requirements
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install pipeline run-task serve test check fix lock clean
+.PHONY: help install pipeline run-task serve airflow images up down test check fix lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.* ## ' Makefile | sort | sed -E 's/^([a-z-]+):.* ## /\1\t/' | expand -t 12
@@ -40,6 +40,20 @@ serve: export STORE := $(STORE)
 serve: export PORT := $(PORT)
 serve: $(PACKAGES) ## serve the champion over HTTP [STORE= PORT=3000]
 	@node serving/server.ts
+
+airflow: export STORE := $(STORE)
+airflow: images $(PYTHON_PACKAGES) ## Airflow on this host, the tasks in containers, until Ctrl-C [STORE=]
+	@.venv/bin/python dags/local.py
+
+images: ## build the images; Debian's Docker is installed where there is none and we are root
+	@docker/daemon.sh
+	@docker/build.sh
+
+up: images ## all of it in containers: Airflow on port 8080, the server on port 3000
+	@docker/compose.sh up
+
+down: ## stop what up started; the store, the database and the logs stay
+	@docker/compose.sh down
 
 # Runs $(2), keeps its exit status for the summary, and goes on.
 part = @echo "--- $(1)"; status=0; $(2) || status=$$?; echo $$status > reports/$(1).status
@@ -65,10 +79,12 @@ fix: $(PACKAGES) $(PYTHON_PACKAGES) ## put right what lint and format can put ri
 	ruff check --fix
 	ruff format
 
-lock: $(TOOLS) ## write the lock files anew from package.json and test/requirements.in
+lock: $(TOOLS) ## write the lock files anew from package.json and the requirements.in
 	npm install --package-lock-only
 	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	  test/requirements.in --output-file test/requirements.txt
+	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
+	  --constraint test/requirements.txt dags/requirements.in --output-file dags/requirements.txt
 
 clean: ## remove all that was installed and every report; stores and logs stay
 	rm -rf .venv node_modules reports
@@ -93,7 +109,8 @@ $(ADDON): tasks/train/build-tfjs-addon.sh $(PACKAGES)
 	@sh tasks/train/build-tfjs-addon.sh
 	@touch $@
 
-$(PYTHON_PACKAGES): test/requirements.txt $(TOOLS)
+$(PYTHON_PACKAGES): test/requirements.txt dags/requirements.txt $(TOOLS)
 	@echo 'installing Python packages'
-	@uv pip install --quiet --python .venv --require-hashes --requirement test/requirements.txt
+	@uv pip install --quiet --python .venv --require-hashes \
+	  --requirement test/requirements.txt --requirement dags/requirements.txt
 	@touch $@

@@ -1,0 +1,69 @@
+"""Airflow as `make airflow` starts it, on a store and a port of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from rest import Airflow, wait
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def running_airflow(folder: Path, dags: Path = ROOT / "dags", **environment: str) -> Iterator[Airflow]:
+    """Starts Airflow with its home and store in a folder; ends it as Ctrl-C does, and sees that it did."""
+    home, log = folder / "airflow", folder / "airflow.log"
+    port = free_port()
+    own = {"AIRFLOW_HOME": str(home), "AIRFLOW_PORT": str(port), "STORE": str(folder / "store")}
+    folder.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as output:
+        process = psutil.Popen(
+            [sys.executable, dags / "local.py"],
+            env=os.environ | own | environment,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        wait(lambda: "password" in log.read_text() or process.poll() is not None, 180)
+        if process.poll() is not None:
+            raise RuntimeError(log.read_text())
+        password = json.loads((home / "passwords.json").read_text())["admin"]
+        yield Airflow(f"http://localhost:{port}", "admin", password, process)
+    finally:
+        sessions = {session(child) for child in process.children(recursive=True)} - {os.getsid(0)}
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+        left = [child.cmdline() for child in psutil.process_iter() if session(child) in sessions]
+        assert left == [], f"left running: {left}"
+
+
+def session(process: psutil.Process) -> int | None:
+    try:
+        return os.getsid(process.pid)
+    except ProcessLookupError:
+        return None
+
+
+def containers_of(folder: Path) -> list[str]:
+    """Names of the tasks whose containers are there, running or not."""
+    mine = f"label=stock-market.home={folder / 'airflow'}"
+    return docker("ps", "--all", "--filter", mine, "--format", '{{.Label "stock-market.task"}}').split()
+
+
+def docker(*command: str) -> str:
+    return subprocess.run(["docker", *command], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
