@@ -25,6 +25,10 @@ build() {
 }
 
 make_debian() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || {
+        echo "bases: stand-ins can be made by root on Debian only; give Docker a registry that it can reach" >&2
+        exit 1
+    }
     command -v debootstrap >/dev/null || apt-get install -y -qq --no-install-recommends debootstrap >/dev/null
     debootstrap --variant=minbase --include=ca-certificates trixie "$work/root" >"$work/log" 2>&1 || {
         tail -n 5 "$work/log"

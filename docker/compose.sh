@@ -7,7 +7,9 @@ compose() {
     if docker compose version >/dev/null 2>&1; then
         docker compose --project-name stock-market --env-file .env "$@"
     else
-        command -v docker-compose >/dev/null || apt-get install -y -qq --no-install-recommends docker-compose >/dev/null
+        command -v docker-compose >/dev/null ||
+            apt-get install -y -qq --no-install-recommends docker-compose >/dev/null ||
+            { echo "compose: install Docker Compose" >&2; exit 1; }
         docker-compose --project-name stock-market --env-file .env "$@"
     fi
 }
