@@ -1,20 +1,26 @@
+/** Programs in processes of their own, as users and Airflow run them. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { TaskResult } from '../tasks/result.ts';
+import { makeFolder } from './fixtures.ts';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
-export const CLI = join(ROOT, 'tasks/cli.ts');
 export const SAMPLE = join(ROOT, 'data/sample.zip');
 
+const CLI = join(ROOT, 'tasks/cli.ts');
 const { PATH, HOME, TMPDIR } = process.env;
 
 /** How a process ended and what it said. */
 export interface Ended {
   /** The exit code; null where a signal ended it. */
   code: number | null;
+  signal: NodeJS.Signals | null;
+  /** What it reported last, as its log line says it. */
+  message: string;
   stdout: string;
   stderr: string;
 }
@@ -24,23 +30,21 @@ export interface Running {
   ended: Promise<Ended>;
 }
 
-/** Starts a program in an environment that holds nothing but what is named here. */
-export function start(
-  file: string,
-  args: string[],
-  environment: Record<string, string> = {},
-  cwd = ROOT,
-): Running {
-  const env = { ...Object.fromEntries(Object.entries({ PATH, HOME, TMPDIR }).filter(([, v]) => v)) };
+/** Starts a program in the repository, in an environment that holds nothing but what is named here. */
+export function start(file: string, args: string[], environment: Record<string, string> = {}): Running {
+  const kept = Object.fromEntries(Object.entries({ PATH, HOME, TMPDIR }).filter(([, value]) => value));
   const child = spawn(file, args, {
-    cwd,
-    env: { ...env, ...environment },
+    cwd: ROOT,
+    env: { ...kept, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let [stdout, stderr] = ['', ''];
-  child.stdout?.on('data', (data) => (stdout += data));
-  child.stderr?.on('data', (data) => (stderr += data));
-  const ended = once(child, 'close').then(([code]) => ({ code, stdout, stderr }));
+  child.stdout.on('data', (data) => (stdout += data));
+  child.stderr.on('data', (data) => (stderr += data));
+  const ended = once(child, 'close').then(([code, signal]) => {
+    const last = stderr.trim().split('\n').at(-1) ?? '';
+    return { code, signal, message: last.startsWith('{') ? JSON.parse(last).message : last, stdout, stderr };
+  });
   return { process: child, ended };
 }
 
@@ -49,40 +53,30 @@ export function startCli(args: string[], environment?: Record<string, string>): 
   return start(process.execPath, [CLI, ...args], environment);
 }
 
+/** Runs `node tasks/cli.ts` with these words, to whatever end. */
 export function runCli(args: string[], environment?: Record<string, string>): Promise<Ended> {
   return startCli(args, environment).ended;
 }
 
-/** Runs a task that must succeed. */
-export async function succeed(args: string[]): Promise<Ended> {
-  const ended = await runCli(args);
+/** Runs `node tasks/cli.ts` with these words, which must succeed. */
+export async function succeed(args: string[], environment?: Record<string, string>): Promise<Ended> {
+  const ended = await runCli(args, environment);
   if (ended.code !== 0) throw new Error(`${args.join(' ')} ended with ${ended.code}: ${ended.stderr}`);
   return ended;
 }
 
+/** Runs a task, which must succeed, and gives what it wrote to its result file. */
+export async function runTask(args: string[], environment?: Record<string, string>): Promise<TaskResult> {
+  const file = join(makeFolder(), 'result.json');
+  await succeed([...args, '--result', file], environment);
+  return JSON.parse(await readFile(file, 'utf8'));
+}
+
 /** Waits until something is there. */
 export async function until<T>(look: () => T | undefined | false, what: string): Promise<T> {
-  for (const deadline = Date.now() + 20_000; Date.now() < deadline; await sleep(5)) {
+  for (const deadline = Date.now() + 20_000; Date.now() < deadline; await sleep(2)) {
     const found = look();
     if (found) return found;
   }
   throw new Error(`waited 20 s for ${what}`);
-}
-
-/** Every file below some folders of a store as `name: content in hexadecimal`, to compare stores with. */
-export function snapshot(store: string, ...folders: string[]): Record<string, string> {
-  const files: Record<string, string> = {};
-  for (const folder of folders) {
-    if (!existsSync(join(store, folder))) continue;
-    for (const entry of readdirSync(join(store, folder), { recursive: true, withFileTypes: true })) {
-      const path = join(entry.parentPath, entry.name);
-      if (entry.isFile()) files[path.slice(store.length + 1)] = readFileSync(path, 'hex');
-    }
-  }
-  return files;
-}
-
-/** What lies in a store's scratch folder. */
-export function scratchOf(store: string): string[] {
-  return readdirSync(join(store, 'tmp'));
 }

@@ -1,20 +1,20 @@
-/** What the tests of the tasks share: source files made by hand, the command line as users run it, what it published. */
-import { spawn } from 'node:child_process';
+/** What tests work on: folders, price files made by hand, stores that are filled within this process, and what lies in a store. */
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
+import type { Context } from '../tasks/context.ts';
 import { Database } from '../tasks/duckdb.ts';
 import { type IngestOptions, ingest } from '../tasks/ingest/ingest.ts';
 import { createLogger } from '../tasks/log.ts';
-import type { Outcome, TaskResult } from '../tasks/result.ts';
+import type { Outcome } from '../tasks/result.ts';
 import { Store } from '../tasks/store.ts';
 
 export const HEADER = 'Date,Open,High,Low,Close,Adj Close,Volume';
-const CLI = fileURLToPath(new URL('../tasks/cli.ts', import.meta.url));
 
 /** Name -> content, as in the Kaggle set: `stocks/AAPL.csv`. */
 export type Files = Record<string, string | Buffer>;
@@ -44,16 +44,18 @@ export function metadata(names: Record<string, string> = {}): string {
 }
 
 /** An empty folder that is gone after the test. */
-export async function makeFolder(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'stock-market-test-'));
-  onTestFinished(() => rm(path, { recursive: true, force: true }));
+export function makeFolder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'stock-market-test-'));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
   return path;
 }
 
-/** A source folder. Metadata without names is added where the files have none. */
+/** A source folder. Metadata without names is added where the files have none of their own. */
 export async function makeSource(files: Files, path?: string): Promise<string> {
-  const folder = path ?? (await makeFolder());
-  for (const [name, content] of Object.entries({ 'symbols_valid_meta.csv': metadata(), ...files })) {
+  const folder = path ?? makeFolder();
+  const isThere = Object.keys(files).some((name) => name.endsWith('symbols_valid_meta.csv'));
+  const all = isThere ? files : { ...files, 'symbols_valid_meta.csv': metadata() };
+  for (const [name, content] of Object.entries(all)) {
     await mkdir(dirname(join(folder, name)), { recursive: true });
     await writeFile(join(folder, name), content);
   }
@@ -63,49 +65,24 @@ export async function makeSource(files: Files, path?: string): Promise<string> {
 /** A zip of the same files, by Python's zipfile. */
 export async function makeZip(files: Files): Promise<string> {
   const folder = await makeSource(files);
-  const zip = join(await makeFolder(), 'source.zip');
-  const { code, stderr } = await run('python3', [
-    '-m',
-    'zipfile',
-    '-c',
-    zip,
-    ...(await readdir(folder)).map((name) => join(folder, name)),
-  ]);
-  if (code !== 0) throw new Error(stderr);
+  const zip = join(makeFolder(), 'source.zip');
+  const paths = (await readdir(folder)).map((name) => join(folder, name));
+  await promisify(execFile)('python3', ['-m', 'zipfile', '-c', zip, ...paths]);
   return zip;
 }
 
-/** How a task ended. */
-export interface Ending {
-  code: number | null;
-  /** What it reported last, as its log line says it. */
-  message: string;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs `node tasks/cli.ts` in a process of its own, with nothing in its environment but what is given. */
-export async function runCli(args: string[], environment: Record<string, string> = {}): Promise<Ending> {
-  const ending = await run(process.execPath, [CLI, ...args], environment);
-  const last = ending.stderr.trim().split('\n').at(-1) ?? '';
-  return { ...ending, message: last.startsWith('{') ? JSON.parse(last).message : last };
-}
-
-/** Runs a task that must succeed and returns what it wrote to its result file. */
-export async function runTask(args: string[], environment: Record<string, string> = {}): Promise<TaskResult> {
-  const file = join(await makeFolder(), 'result.json');
-  const { code, stderr } = await runCli([...args, '--result', file], environment);
-  if (code !== 0) throw new Error(`exit code ${code}: ${stderr}`);
-  return JSON.parse(await readFile(file, 'utf8'));
-}
-
-/** Ingests within this process: these files, into a new store, in one shard unless told otherwise. */
-export async function ingestFiles(
-  files: Files,
-  options: Partial<IngestOptions> = {},
-): Promise<{ store: string; result: Outcome }> {
-  const store = await makeFolder();
-  return { store, result: await ingestInto(store, await makeSource(files), options) };
+/** Runs a task within this process, where neither exit code nor output is the point. */
+export async function runHere<Options>(
+  task: (options: Options, context: Context) => Promise<Outcome>,
+  options: Options,
+  store: string,
+  threads = 1,
+): Promise<Outcome> {
+  const log = createLogger(false);
+  log.silent = true;
+  const progress = { start() {}, advance() {}, stop() {} };
+  await using database = await openDatabase(threads);
+  return await task(options, { store: await Store.open(store), database, log, progress });
 }
 
 /** Ingests within this process: a source, into a store, in one shard unless told otherwise. */
@@ -114,12 +91,20 @@ export async function ingestInto(
   source: string,
   options: Partial<IngestOptions> = {},
 ): Promise<Outcome> {
-  const log = createLogger(false);
-  log.silent = true;
-  const progress = { start() {}, advance() {}, stop() {} };
-  await using database = await Database.open({ threads: 1, memoryLimit: '256MB', tempDirectory: tmpdir() });
-  const context = { store: await Store.open(store), database, log, progress };
-  return await ingest({ source, shards: 1, quarantine: false, ...options }, context);
+  return runHere(ingest, { source, shards: 1, quarantine: false, ...options }, store);
+}
+
+/** The same from these files, into a new store. */
+export async function ingestFiles(
+  files: Files,
+  options: Partial<IngestOptions> = {},
+): Promise<{ store: string; result: Outcome }> {
+  const store = makeFolder();
+  return { store, result: await ingestInto(store, await makeSource(files), options) };
+}
+
+export async function openDatabase(threads = 1): Promise<Database> {
+  return Database.open({ threads, memoryLimit: '256MB', tempDirectory: tmpdir() });
 }
 
 /** The rows of a dataset as arrays, in the order of shards and rows. 64-bit integers come as bigint. */
@@ -133,32 +118,25 @@ export async function readRows(
 
 /** The rows of a query as arrays. */
 export async function query(sql: string): Promise<unknown[][]> {
-  await using database = await Database.open({ threads: 1, memoryLimit: '256MB', tempDirectory: tmpdir() });
+  await using database = await openDatabase();
   return (await (await database.connection.run(sql)).getRowsJS()) as unknown[][];
 }
 
-/** Published name -> SHA-256 of the file, for all of a store but its cache, logs and scratch. */
-export async function hashStore(store: string): Promise<Record<string, string>> {
+/** Name -> SHA-256 of each file that is published in a store, or in some folders of it. */
+export function hashStore(store: string, ...folders: string[]): Record<string, string> {
   const hashes: Record<string, string> = {};
-  for (const name of (await readdir(store, { recursive: true })).sort()) {
-    if (/^(cache|logs|tmp)\b/.test(name) || (await stat(join(store, name))).isDirectory()) continue;
-    hashes[name] = createHash('sha256')
-      .update(await readFile(join(store, name)))
-      .digest('hex');
+  for (const entry of readdirSync(store, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const name = path.slice(store.length + 1);
+    const [top = ''] = name.split('/');
+    if (!entry.isFile() || /^(cache|logs|tmp)$|\.lock$/.test(top)) continue;
+    if (folders.length === 0 || folders.includes(top))
+      hashes[name] = createHash('sha256').update(readFileSync(path)).digest('hex');
   }
   return hashes;
 }
 
-async function run(
-  command: string,
-  args: string[],
-  environment: Record<string, string> = {},
-): Promise<Omit<Ending, 'message'>> {
-  const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, ...environment },
-  });
-  const code = new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done));
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  return { code: await code, stdout, stderr };
+/** What lies in a store's scratch folder. */
+export function scratchOf(store: string): string[] {
+  return existsSync(join(store, 'tmp')) ? readdirSync(join(store, 'tmp')) : [];
 }

@@ -13,7 +13,8 @@ declare module 'vitest' {
 
 /** Runs the whole pipeline on the bundled sample once, for all tests. */
 export default async function setup(project: TestProject): Promise<() => void> {
-  const store = mkdtempSync(join(tmpdir(), 'sample-store-'));
+  // makeFolder() would clean up after a test; this is there for all of them.
+  const store = mkdtempSync(join(tmpdir(), 'stock-market-test-'));
   const ended = await succeed(['pipeline', '--source', SAMPLE, '--store', store]);
   project.provide('sample', { ...ended, store });
   return () => rmSync(store, { recursive: true });

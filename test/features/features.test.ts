@@ -1,19 +1,21 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { Database } from '../../tasks/duckdb.ts';
+import { InputError } from '../../tasks/errors.ts';
+import { type FeaturesOptions, features } from '../../tasks/features/features.ts';
+import { runTask } from '../command.ts';
 import {
   csv,
   csvOfVolumes,
   type Files,
   hashStore,
   ingestFiles,
+  ingestInto,
   makeFolder,
   makeSource,
+  openDatabase,
   readRows,
-  runCli,
-  runTask,
+  runHere,
 } from '../fixtures.ts';
 
 const FOLDER = new URL('../../tasks/features/', import.meta.url);
@@ -23,7 +25,7 @@ type Row = [symbol: string, day: number, volume: number | null, adjClose: number
 
 /** vol_moving_avg and adj_close_rolling_med of each row, by features.sql in the real engine. */
 async function computeFeatures(window: number, rows: Row[]): Promise<unknown[][]> {
-  await using database = await Database.open({ threads: 2, memoryLimit: '256MB', tempDirectory: tmpdir() });
+  await using database = await openDatabase(2);
   const values = rows.map(
     ([symbol, day, volume, adjClose]) =>
       `('${symbol}', '2020-01-${String(day).padStart(2, '0')}', ${volume}::BIGINT, ${adjClose}::DOUBLE)`,
@@ -211,7 +213,7 @@ describe('checks.sql', () => {
     prices: number,
     features: string[],
   ): Promise<Record<string, number>> {
-    await using database = await Database.open({ threads: 1, memoryLimit: '256MB', tempDirectory: tmpdir() });
+    await using database = await openDatabase();
     await database.setVariable('window', window);
     await database.createView('prices', `SELECT * FROM range(${prices})`);
     await database.createView(
@@ -268,11 +270,14 @@ describe('the features task', () => {
     'etfs/C.csv': csvOfVolumes(2, 4),
   };
 
+  const makeFeatures = (store: string, options: Partial<FeaturesOptions> = {}) =>
+    runHere(features, { window: 30, ...options }, store);
+
   test('adds two columns to every row of the prices', async () => {
     const { store } = await ingestFiles({
       'stocks/A.csv': csv('2020-01-02,1,2,3,4,8,20', '2020-01-01,5,6,7,8,9,10'),
     });
-    const result = await runTask(['features', '--store', store, '--window', '2']);
+    const result = await makeFeatures(store, { window: 2 });
     expect(await readRows(result, '*')).toEqual([
       ['A', null, '2020-01-01', 5, 6, 7, 8, 9, 10n, null, null],
       ['A', null, '2020-01-02', 1, 2, 3, 4, 8, 20n, 15, 8.5],
@@ -303,70 +308,62 @@ describe('the features task', () => {
 
   test('works on prices without any row', async () => {
     const { store } = await ingestFiles({ 'stocks/A.csv': csv() });
-    expect((await runTask(['features', '--store', store])).outputs[0]?.rows).toBe(0);
+    expect((await makeFeatures(store)).outputs[0]?.rows).toBe(0);
   });
 
   test('is up to date when run again, and has another key for another window', async () => {
     const { store } = await ingestFiles(files);
-    const first = await runTask(['features', '--store', store]);
-    const before = await hashStore(store);
-    const again = await runTask(['features', '--store', store]);
+    const first = await makeFeatures(store);
+    const before = hashStore(store);
+    const again = await makeFeatures(store);
     expect(again).toMatchObject({ status: 'up_to_date', outputs: first.outputs, metrics: { symbols: 3 } });
-    expect(await hashStore(store)).toEqual(before);
-    const other = await runTask(['features', '--store', store, '--window', '2']);
+    expect(hashStore(store)).toEqual(before);
+    const other = await makeFeatures(store, { window: 2 });
     expect(other.status).toBe('done');
     expect(other.outputs[0]?.key).not.toBe(first.outputs[0]?.key);
   });
 
   test('in two parts gives the same bytes as in one', async () => {
     const [one, other] = [await ingestFiles(files, { shards: 3 }), await ingestFiles(files, { shards: 3 })];
-    await runTask(['features', '--store', one.store, '--window', '2']);
-    await Promise.all(
-      ['1/2', '2/2'].map((part) =>
-        runTask(['features', '--store', other.store, '--window', '2', '--shard', part]),
-      ),
-    );
-    expect(await hashStore(other.store)).toEqual(await hashStore(one.store));
+    await makeFeatures(one.store);
+    await Promise.all([1, 2].map((i) => makeFeatures(other.store, { slice: { i, n: 2 } })));
+    expect(hashStore(other.store)).toEqual(hashStore(one.store));
   });
 
   test('takes the prices that were ingested last, or those of --prices', async () => {
     const { store, result: old } = await ingestFiles(files);
     const source = await makeSource({ 'stocks/A.csv': csvOfVolumes(1) });
-    const latest = await runTask(['ingest', '--store', store, '--source', source, '--shards', '1']);
-    expect((await runTask(['features', '--store', store])).inputs[0]?.key).toBe(latest.outputs[0]?.key);
+    const latest = await ingestInto(store, source);
+    expect((await makeFeatures(store)).inputs[0]?.key).toBe(latest.outputs[0]?.key);
     const key = String(old.outputs[0]?.key);
-    expect((await runTask(['features', '--store', store, '--prices', key])).inputs[0]?.key).toBe(key);
+    expect((await makeFeatures(store, { prices: key })).inputs[0]?.key).toBe(key);
   });
 
   test('sends who comes before ingest to ingest', async () => {
-    const store = await makeFolder();
-    expect(await runCli(['features', '--store', store])).toMatchObject({
-      code: 2,
-      message: `${store}/prices: there are no prices in this store; run ingest first`,
-    });
+    const store = makeFolder();
+    await expect(makeFeatures(store)).rejects.toThrow(
+      new InputError(`${store}/prices: there are no prices in this store; run ingest first`),
+    );
   });
 
   test('names a shard that is missing as ingest to be run again', async () => {
     const { store, result } = await ingestFiles(files, { shards: 2 });
-    const before = await hashStore(store);
+    const before = hashStore(store);
     const folder = String(result.outputs[0]?.uri);
     await rm(join(folder, 'shard-01.parquet'));
-    expect(await runCli(['features', '--store', store])).toMatchObject({
-      code: 2,
-      message: `${folder}: shards are missing; run ingest again, it makes just those`,
-    });
-    await runTask(['ingest', '--store', store, '--source', await makeSource(files), '--shards', '2']);
-    expect(await hashStore(store)).toEqual(before);
+    await expect(makeFeatures(store)).rejects.toThrow(
+      new InputError(`${folder}: shards are missing; run ingest again, it makes just those`),
+    );
+    await ingestInto(store, await makeSource(files), { shards: 2 });
+    expect(hashStore(store)).toEqual(before);
   });
 
   test('publishes nothing from a shard whose bytes are damaged', async () => {
     const { store, result } = await ingestFiles(files);
     const path = join(String(result.outputs[0]?.uri), 'shard-00.parquet');
     await writeFile(path, Buffer.alloc((await readFile(path)).length));
-    const before = await hashStore(store);
-    const { code, message } = await runCli(['features', '--store', store]);
-    expect(code).not.toBe(0);
-    expect(message).toContain('shard-00.parquet');
-    expect(await hashStore(store)).toEqual(before);
+    const before = hashStore(store);
+    await expect(makeFeatures(store)).rejects.toThrow('shard-00.parquet');
+    expect(hashStore(store)).toEqual(before);
   });
 });

@@ -1,7 +1,11 @@
 import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { InputError } from '../../tasks/errors.ts';
+import { features } from '../../tasks/features/features.ts';
+import { ingest } from '../../tasks/ingest/ingest.ts';
 import { shardName, shardOf } from '../../tasks/shards.ts';
+import { runTask } from '../command.ts';
 import {
   csv,
   csvOfVolumes,
@@ -16,8 +20,7 @@ import {
   metadata,
   query,
   readRows,
-  runCli,
-  runTask,
+  runHere,
 } from '../fixtures.ts';
 
 const ALL = '*';
@@ -128,22 +131,14 @@ describe('prices', () => {
   });
 
   test('are found when the folders have names that mean something to a shell', async () => {
-    const folder = join(await makeFolder(), "it's [a] {copy}* ?");
+    const folder = join(makeFolder(), "it's [a] {copy}* ?");
     const source = await makeSource(
       { 'stocks/A[1].csv': csvOfVolumes(1), 'stocks/A1.csv': csvOfVolumes(2) },
       folder,
     );
-    const result = await runTask([
-      'ingest',
-      '--source',
-      source,
-      '--store',
-      join(folder, 'store'),
-      '--shards',
-      '1',
-    ]);
-    expect(result.outputs[0]?.rows).toBe(2);
-    expect((await runTask(['features', '--store', join(folder, 'store')])).outputs[0]?.rows).toBe(2);
+    const store = join(folder, 'store');
+    expect((await ingestInto(store, source)).outputs[0]?.rows).toBe(2);
+    expect((await runHere(features, { window: 2 }, store)).outputs[0]?.rows).toBe(2);
   });
 });
 
@@ -191,7 +186,7 @@ describe('the result', () => {
       'stocks/A.csv': csvOfVolumes(1, 2),
       'symbols_valid_meta.csv': metadata({ A: 'Agilent' }),
     });
-    const store = await makeFolder();
+    const store = makeFolder();
     const result = await runTask(['ingest', '--source', source, '--store', store, '--shards', '2']);
     expect(result).toEqual({
       task: 'ingest',
@@ -295,7 +290,7 @@ describe('a folder that was ingested before', () => {
   }
 
   test('is not read again', async () => {
-    const store = await makeFolder();
+    const store = makeFolder();
     const source = await makeSource({ 'stocks/A.csv': csvOfVolumes(1, 2) });
     await settle(join(source, 'stocks/A.csv'));
     await ingestInto(store, source);
@@ -308,7 +303,7 @@ describe('a folder that was ingested before', () => {
   });
 
   test('is read again where a file has changed, be it of the same size', async () => {
-    const store = await makeFolder();
+    const store = makeFolder();
     const source = await makeSource({ 'stocks/A.csv': csvOfVolumes(1, 2), 'stocks/B.csv': csvOfVolumes(3) });
     await settle(join(source, 'stocks/A.csv'));
     await ingestInto(store, source);
@@ -322,7 +317,7 @@ describe('a folder that was ingested before', () => {
   });
 
   test('is read where what was kept of it is damaged', async () => {
-    const store = await makeFolder();
+    const store = makeFolder();
     const source = await makeSource({ 'stocks/A.csv': csvOfVolumes(1, 2) });
     await settle(join(source, 'stocks/A.csv'));
     await ingestInto(store, source);
@@ -333,74 +328,48 @@ describe('a folder that was ingested before', () => {
 });
 
 describe('a run', () => {
-  test('gives the same bytes with one thread and with three, in whatever order the rows are', async () => {
-    const files: Files = {
-      ...FILES,
-      'stocks/LATE.csv': csv('2020-01-02,2,2,2,2,2,2', '2020-01-01,1,1,1,1,1,1'),
-    };
-    const [one, three] = [await makeFolder(), await makeFolder()];
-    const source = await makeSource(files);
-    for (const [store, threads] of [
-      [one, '1'],
-      [three, '3'],
-    ] as const) {
-      await runTask(['ingest', '--store', store, '--source', source, '--shards', '3', '--threads', threads]);
-      await runTask(['features', '--store', store, '--window', '2', '--threads', threads]);
-    }
-    expect(await hashStore(three)).toEqual(await hashStore(one));
-  });
-
   test('gives the same key and the same bytes from a folder and from a zip', async () => {
-    const [one, other] = [await makeFolder(), await makeFolder()];
-    await runTask(['ingest', '--store', one, '--source', await makeSource(FILES), '--shards', '4']);
-    await runTask(['ingest', '--store', other, '--source', await makeZip(FILES), '--shards', '4']);
-    const hashes = await hashStore(one);
-    expect(Object.keys(hashes).length).toBe(9);
-    expect(await hashStore(other)).toEqual(hashes);
+    const { store } = await ingestFiles(FILES, { shards: 4 });
+    const other = makeFolder();
+    await ingestInto(other, await makeZip(FILES), { shards: 4 });
+    expect(Object.keys(hashStore(store)).length).toBe(9);
+    expect(hashStore(other)).toEqual(hashStore(store));
   });
 
-  test('gives the same bytes with one thread and with four', async () => {
+  test('gives the same bytes with one thread and with three, in whatever order the rows are', async () => {
     const source = await makeSource({
       ...FILES,
+      'stocks/LATE.csv': csv('2020-01-02,2,2,2,2,2,2', '2020-01-01,1,1,1,1,1,1'),
       'stocks/LONG.csv': csvOfVolumes(
         ...Array.from({ length: 20_000 }, (_, index) => (index * 7919) % 100_003),
       ),
     });
-    const [one, four] = [await makeFolder(), await makeFolder()];
+    const [one, three] = [makeFolder(), makeFolder()];
     for (const [store, threads] of [
-      [one, '1'],
-      [four, '4'],
+      [one, 1],
+      [three, 3],
     ] as const) {
-      await runTask(['ingest', '--store', store, '--source', source, '--shards', '2', '--threads', threads]);
-      await runTask(['features', '--store', store, '--threads', threads]);
+      await runHere(ingest, { source, shards: 3, quarantine: false }, store, threads);
+      await runHere(features, { window: 2 }, store, threads);
     }
-    expect(await hashStore(four)).toEqual(await hashStore(one));
+    expect(hashStore(three)).toEqual(hashStore(one));
   });
 
   test('is up to date when nothing has changed, and changes nothing', async () => {
     const { store } = await ingestFiles(FILES, { shards: 2 });
-    const before = await hashStore(store);
-    const again = await runTask([
-      'ingest',
-      '--store',
-      store,
-      '--source',
-      await makeSource(FILES),
-      '--shards',
-      '2',
-    ]);
+    const before = hashStore(store);
+    const again = await ingestInto(store, await makeSource(FILES), { shards: 2 });
     expect(again.status).toBe('up_to_date');
     expect(again.outputs[0]?.rows).toBe(12);
-    expect(await hashStore(store)).toEqual(before);
+    expect(hashStore(store)).toEqual(before);
   });
 
   test('makes again just the shard of the file that changed', async () => {
-    const store = await makeFolder();
+    const store = makeFolder();
     const source = await makeSource(FILES);
-    const args = ['ingest', '--store', store, '--source', source, '--shards', '4'];
-    const before = await runTask(args);
+    const before = await ingestInto(store, source, { shards: 4 });
     await writeFile(join(source, 'stocks/NAN.csv'), csvOfVolumes(7, 7));
-    const after = await runTask(args);
+    const after = await ingestInto(store, source, { shards: 4 });
     expect(after.status).toBe('done');
     expect(after.outputs[0]?.key).not.toBe(before.outputs[0]?.key);
     for (const index of [0, 1, 2, 3]) {
@@ -415,12 +384,12 @@ describe('a run', () => {
 
   test('makes a shard again that was lost, and only that', async () => {
     const { store, result } = await ingestFiles(FILES, { shards: 2 });
-    const before = await hashStore(store);
+    const before = hashStore(store);
     const folder = String(result.outputs[0]?.uri);
     const kept = (await stat(join(folder, 'shard-01.parquet'))).ino;
     await writeFile(join(folder, 'shard-00.parquet'), 'PAR1');
-    await runTask(['ingest', '--store', store, '--source', await makeSource(FILES), '--shards', '2']);
-    expect(await hashStore(store)).toEqual(before);
+    await ingestInto(store, await makeSource(FILES), { shards: 2 });
+    expect(hashStore(store)).toEqual(before);
     expect((await stat(join(folder, 'shard-01.parquet'))).ino).toBe(kept);
   });
 
@@ -429,34 +398,28 @@ describe('a run', () => {
     const source = await makeSource(FILES);
     const named = await makeSource({ ...FILES, 'symbols_valid_meta.csv': metadata({ NAN: 'Nuveen' }) });
     const keys = [result.outputs[0]?.key];
-    for (const args of [
-      ['--source', named, '--shards', '1'],
-      ['--source', source, '--shards', '2'],
-      ['--source', source, '--shards', '1', '--quarantine'],
-    ])
-      keys.push((await runTask(['ingest', '--store', store, ...args])).outputs[0]?.key);
+    for (const options of [{ source: named }, { shards: 2 }, { quarantine: true }])
+      keys.push((await ingestInto(store, source, options)).outputs[0]?.key);
     expect(new Set(keys).size).toBe(4);
   });
 
   test('in three parts gives the same bytes as in one', async () => {
     const whole = await ingestFiles(FILES, { shards: 5 });
-    const store = await makeFolder();
+    const store = makeFolder();
     const source = await makeSource(FILES);
     const parts = await Promise.all(
-      ['1/3', '2/3', '3/3'].map((part) =>
-        runTask(['ingest', '--store', store, '--source', source, '--shards', '5', '--shard', part]),
-      ),
+      [1, 2, 3].map((i) => ingestInto(store, source, { shards: 5, slice: { i, n: 3 } })),
     );
-    expect(await hashStore(store)).toEqual(await hashStore(whole.store));
+    expect(hashStore(store)).toEqual(hashStore(whole.store));
     expect(parts.reduce((rows, part) => rows + Number(part.outputs[0]?.rows), 0)).toBe(12);
   });
 
   test('of one part alone publishes no dataset yet', async () => {
-    const store = await makeFolder();
+    const store = makeFolder();
     const source = await makeSource(FILES);
-    await runTask(['ingest', '--store', store, '--source', source, '--shards', '5', '--shard', '2/5']);
-    expect((await runCli(['features', '--store', store])).code).toBe(2);
-    expect(Object.keys(await hashStore(store)).map((name) => basename(name))).toEqual([
+    await ingestInto(store, source, { shards: 5, slice: { i: 2, n: 5 } });
+    await expect(runHere(features, { window: 30 }, store)).rejects.toThrow(InputError);
+    expect(Object.keys(hashStore(store)).map((name) => basename(name))).toEqual([
       'shard-01.json',
       'shard-01.parquet',
     ]);
@@ -464,29 +427,20 @@ describe('a run', () => {
 
   test('does no harm to another on the same store', async () => {
     const alone = await ingestFiles(FILES, { shards: 4 });
-    const store = await makeFolder();
+    const store = makeFolder();
     const source = await makeSource(FILES);
     await Promise.all(
       [1, 2, 3].map(() => runTask(['ingest', '--store', store, '--source', source, '--shards', '4'])),
     );
-    expect(await hashStore(store)).toEqual(await hashStore(alone.store));
+    expect(hashStore(store)).toEqual(hashStore(alone.store));
   });
 
   test('leaves the source as it was', async () => {
     const source = await makeSource(FILES);
-    const copy = join(await makeFolder(), 'copy');
+    const copy = join(makeFolder(), 'copy');
     await cp(source, copy, { recursive: true });
-    await runTask([
-      'ingest',
-      '--store',
-      await makeFolder(),
-      '--source',
-      source,
-      '--shards',
-      '1',
-      '--quarantine',
-    ]);
-    expect(await hashStore(source)).toEqual(await hashStore(copy));
+    await ingestInto(makeFolder(), source, { quarantine: true });
+    expect(hashStore(source)).toEqual(hashStore(copy));
   });
 });
 
@@ -555,18 +509,8 @@ describe('--quarantine', () => {
 
   test('is up to date on the second run, with the same counts', async () => {
     const { store, result } = await ingestFiles(mixed, { quarantine: true });
-    const again = await runTask([
-      'ingest',
-      '--store',
-      store,
-      '--source',
-      await makeSource(mixed),
-      '--shards',
-      '1',
-      '--quarantine',
-    ]);
-    expect(again.status).toBe('up_to_date');
-    expect({ ...again.metrics, peak_memory_bytes: 0 }).toEqual({ ...result.metrics, peak_memory_bytes: 0 });
+    const again = await ingestInto(store, await makeSource(mixed), { quarantine: true });
+    expect(again).toMatchObject({ status: 'up_to_date', metrics: result.metrics });
   });
 
   test('is written with the same bytes each time', async () => {
@@ -574,19 +518,8 @@ describe('--quarantine', () => {
       await ingestFiles(mixed, { quarantine: true }),
       await ingestFiles(mixed, { quarantine: true }),
     ];
-    const hashes = await hashStore(one.store);
+    const hashes = hashStore(one.store);
     expect(Object.keys(hashes).some((name) => name.includes('quarantine-shard-00.parquet'))).toBe(true);
-    expect(await hashStore(other.store)).toEqual(hashes);
-  });
-});
-
-test('the log file has what the run logged', async () => {
-  const store = await makeFolder();
-  await runTask(['ingest', '--store', store, '--source', await makeSource(FILES)]);
-  const lines = (await readFile(join(store, 'logs/ingest.log'), 'utf8')).trim().split('\n');
-  expect(JSON.parse(String(lines.at(-1)))).toMatchObject({
-    level: 'info',
-    message: 'ingest: done',
-    rows_in: 12,
+    expect(hashStore(other.store)).toEqual(hashes);
   });
 });

@@ -87,12 +87,12 @@ describe.each([
 });
 
 test('openSource names a path where nothing is', async () => {
-  const path = join(await makeFolder(), 'nothing');
+  const path = join(makeFolder(), 'nothing');
   await expect(openSource(path)).rejects.toThrow(`${path}: no such file or folder; give --source`);
 });
 
 test('openSource refuses a file that is no zip', async () => {
-  const path = join(await makeFolder(), 'prices.csv');
+  const path = join(makeFolder(), 'prices.csv');
   await writeFile(path, csvOfVolumes(1));
   await expect(openSource(path)).rejects.toThrow(
     `${path}: is no zip, or one that was cut short; fetch it again`,

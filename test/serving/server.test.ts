@@ -1,24 +1,18 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { encodeModel } from '../../serving/model.ts';
-import { ROOT, type Running, start, until } from '../command.ts';
+import { type Running, start, until } from '../command.ts';
+import { makeFolder } from '../fixtures.ts';
 import { constantModel } from '../tiny-model.ts';
 
 let store: string;
-const started: Running[] = [];
 
 beforeEach(() => {
-  store = mkdtempSync(join(tmpdir(), 'server-'));
+  store = makeFolder();
   writeFileSync(join(store, 'model.bin'), encodeModel(constantModel([Math.LN2, 0, 0])));
-});
-
-afterEach(() => {
-  for (const { process } of started.splice(0)) process.kill('SIGKILL');
-  rmSync(store, { recursive: true });
 });
 
 it('answers over HTTP on a free port', async () => {
@@ -100,12 +94,8 @@ it.each([
 });
 
 function serve(environment: Record<string, string> = {}): Running {
-  const running = start(process.execPath, [join(ROOT, 'serving/server.ts')], {
-    STORE: store,
-    PORT: '0',
-    ...environment,
-  });
-  started.push(running);
+  const running = start(process.execPath, ['serving/server.ts'], { STORE: store, PORT: '0', ...environment });
+  onTestFinished(() => void running.process.kill('SIGKILL'));
   return running;
 }
 

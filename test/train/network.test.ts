@@ -1,13 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { decodeModel, logVolume, type Model, predict, signedLog } from '../../serving/model.ts';
 import { type Examples, fitNetwork } from '../../tasks/train/fit.ts';
 import { LossLog } from '../../tasks/train/losses.ts';
 import { Network, pinballLoss } from '../../tasks/train/network.ts';
 import { createRandom } from '../../tasks/train/random.ts';
 import { loadTensorFlow, type TensorFlow } from '../../tasks/train/tensorflow.ts';
+import { makeFolder } from '../fixtures.ts';
 
 let tf: TensorFlow;
 beforeAll(async () => {
@@ -114,63 +114,41 @@ describe('10,000 points across the range that training saw', () => {
 });
 
 describe('fitNetwork', () => {
+  const scale = { min: -3, max: 3, mean: 0, deviation: 1 };
+
   it('keeps no tensor, neither between steps nor when it is done', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'fit-'));
-    const losses = new LossLog(folder);
-    const scale = { min: -3, max: 3, mean: 0, deviation: 1 };
     const before = tf.memory().numTensors;
     const during: number[] = [];
-    try {
-      await fitNetwork(
-        {
-          training: examples(1000, 1),
-          validation: examples(100, 2),
-          scales: [scale, scale],
-          seed: 1,
-          losses,
-          onStep: () => during.push(tf.memory().numTensors),
-        },
-        tf,
-      );
-    } finally {
-      losses.close();
-      rmSync(folder, { recursive: true });
-    }
+    await trainNetwork(examples(1000, 1), examples(100, 2), () => during.push(tf.memory().numTensors));
     expect(during.length).toBeGreaterThan(20);
     expect(new Set(during)).toHaveLength(1);
     expect(tf.memory().numTensors).toBe(before);
   });
 
   it('learns quantiles that part the rows as they say', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'fit-'));
-    const losses = new LossLog(folder);
-    const scale = { min: -3, max: 3, mean: 0, deviation: 1 };
-    const training = examples(20_000, 3);
     const validation = examples(5_000, 4);
-    try {
-      const layers = await fitNetwork(
-        { training, validation, scales: [scale, scale], seed: 1, losses, onStep() {} },
-        tf,
-      );
-      const model: Model = { layers, scales: [scale, scale], asOf: '2020-01-01', provenance: {} };
-      const below = { p10: 0, p50: 0, p90: 0 };
-      for (const [row, x] of validation.logAverage.entries()) {
-        // An input far from zero shares leaves expm1 and log1p without loss.
-        const average = Math.expm1(x);
-        const predicted = predict(model, average, Math.expm1(validation.signedLogMedian[row] as number));
-        for (const quantile of ['p10', 'p50', 'p90'] as const) {
-          const logRatio = Math.log1p(predicted[quantile]) - logVolume(average);
-          if ((validation.logRatio[row] as number) < logRatio) below[quantile]++;
-        }
+    const layers = await trainNetwork(examples(20_000, 3), validation, () => {});
+    const model: Model = { layers, scales: [scale, scale], asOf: '2020-01-01', provenance: {} };
+    const below = { p10: 0, p50: 0, p90: 0 };
+    for (const [row, x] of validation.logAverage.entries()) {
+      // An input far from zero shares leaves expm1 and log1p without loss.
+      const average = Math.expm1(x);
+      const predicted = predict(model, average, Math.expm1(validation.signedLogMedian[row] as number));
+      for (const quantile of ['p10', 'p50', 'p90'] as const) {
+        const logRatio = Math.log1p(predicted[quantile]) - logVolume(average);
+        if ((validation.logRatio[row] as number) < logRatio) below[quantile]++;
       }
-      expect(below.p10 / 5_000).toBeCloseTo(0.1, 1);
-      expect(below.p50 / 5_000).toBeCloseTo(0.5, 1);
-      expect(below.p90 / 5_000).toBeCloseTo(0.9, 1);
-    } finally {
-      losses.close();
-      rmSync(folder, { recursive: true });
     }
+    expect(below.p10 / 5_000).toBeCloseTo(0.1, 1);
+    expect(below.p50 / 5_000).toBeCloseTo(0.5, 1);
+    expect(below.p90 / 5_000).toBeCloseTo(0.9, 1);
   });
+
+  async function trainNetwork(training: Examples, validation: Examples, onStep: () => void) {
+    const losses = new LossLog(makeFolder());
+    onTestFinished(() => losses.close());
+    return fitNetwork({ training, validation, scales: [scale, scale], seed: 1, losses, onStep }, tf);
+  }
 
   /** A log ratio that is uniform in an interval of length 1, which moves with the first input. */
   function examples(rows: number, seed: number): Examples {
