@@ -7,7 +7,8 @@ export default defineConfig({
     // Threads would share the native libraries of DuckDB and TensorFlow, and cannot be killed.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
+    // A test takes seconds; this is for machines that are busy with other things.
+    testTimeout: 60_000,
     hookTimeout: 120_000,
   },
 });

@@ -1,34 +1,22 @@
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { CLI, runCli, scratchOf, snapshot, startCli, succeed, until } from '../command.ts';
+import { beforeEach, describe, expect, inject, it } from 'vitest';
+import { InputError } from '../../tasks/errors.ts';
+import { features } from '../../tasks/features/features.ts';
+import { type TrainOptions, train } from '../../tasks/train/train.ts';
+import { type Running, runTask, start, startCli, succeed, until } from '../command.ts';
+import { csvOfVolumes, hashStore, ingestFiles, makeFolder, runHere, scratchOf } from '../fixtures.ts';
 
 const { store: sample } = inject('sample');
 /** Early enough that training takes a second. */
 const EARLY = '1984-01-01';
 
-let folder: string;
-let store: string;
-let number = 0;
-
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'train-'));
-});
-afterAll(() => rmSync(folder, { recursive: true }));
-
 /** A store with the features of the sample, and no model. */
+let store: string;
 beforeEach(() => {
-  store = copyOfFeatures();
+  store = makeFolder();
+  cpSync(join(sample, 'features'), join(store, 'features'), { recursive: true });
 });
 
 describe('what training leaves in models/<as-of>', () => {
@@ -89,77 +77,92 @@ describe('what training leaves in models/<as-of>', () => {
 });
 
 describe('the model of a date and a seed', () => {
-  it('is the same bytes in any store, other bytes for another seed, and is not made twice', async () => {
-    const other = copyOfFeatures();
-    await Promise.all([succeed(train('--seed', '3')), succeed(train('--seed', '3', '--store', other))]);
-    const [one, two] = [store, other].map((each) => snapshot(each, 'models'));
-    expect(Object.keys(one ?? {})).toContain(`models/${EARLY}/model.bin`);
-    expect(two).toEqual(one);
-
-    const result = join(folder, 'second.json');
-    await succeed(train('--seed', '3', '--result', result));
-    expect(JSON.parse(readFileSync(result, 'utf8')).status).toBe('up_to_date');
-    expect(snapshot(store, 'models')).toEqual(one);
-
-    await succeed(train('--seed', '4', '--result', result));
-    expect(JSON.parse(readFileSync(result, 'utf8')).status).toBe('done');
-    expect(modelOf(store)).not.toBe(one?.[`models/${EARLY}/model.bin`]);
+  it('is the same bytes in any store, on one processor as on all of them', async () => {
+    const ended = await startOnOneProcessor('tasks/cli.ts', 'train', '--store', store).ended;
+    expect(ended).toMatchObject({ code: 0 });
+    expect(hashStore(store, 'models')).toEqual(hashStore(sample, 'models'));
   });
+
+  // The sample's batches are too small for TensorFlow to split their sums over threads. These are the largest there are.
+  it('comes of the same weights at each step, whatever processors and settings there are', async () => {
+    const script = `
+      import { Network, pinballLoss } from './tasks/train/network.ts';
+      import { loadTensorFlow } from './tasks/train/tensorflow.ts';
+      const tf = await loadTensorFlow();
+      const network = new Network(1, tf);
+      const optimizer = tf.train.adam(0.01);
+      const inputs = tf.randomNormal([32_768, 2], 0, 1, 'float32', 1);
+      const targets = tf.randomNormal([32_768], 0, 1, 'float32', 2);
+      for (let step = 0; step < 5; step++)
+        optimizer.minimize(() => pinballLoss(network.predict(inputs), targets, tf));
+      console.log(network.weights().flatMap(({ kernel, bias }) => [...kernel, ...bias]).join());`;
+    const args = ['--input-type=module', '-e', script];
+    const [one, all, set] = await Promise.all([
+      startOnOneProcessor(...args).ended,
+      start(process.execPath, args).ended,
+      start(process.execPath, args, { TF_NUM_INTRAOP_THREADS: '4' }).ended,
+    ]);
+    expect(all.stdout.split(',')).toHaveLength(3 * 32 + 33 * 32 + 33 * 3);
+    expect(one.stdout).toBe(all.stdout);
+    expect(set.stdout).toBe(all.stdout);
+  });
+
+  it('is not made twice, and is other bytes for another seed', async () => {
+    const args = ['train', '--store', store, '--as-of', EARLY, '--seed'];
+    expect(await runTask([...args, '3'])).toMatchObject({ status: 'done' });
+    const before = hashStore(store, 'models');
+    expect(await runTask([...args, '3'])).toMatchObject({ status: 'up_to_date' });
+    expect(hashStore(store, 'models')).toEqual(before);
+    expect(await runTask([...args, '4'])).toMatchObject({ status: 'done' });
+    const model = `models/${EARLY}/model.bin`;
+    expect(before).toHaveProperty([model]);
+    expect(hashStore(store)[model]).not.toBe(before[model]);
+  });
+
+  /** Starts Node on one processor; on all of them where there is no taskset. */
+  function startOnOneProcessor(...args: string[]): Running {
+    const { stdout } = spawnSync('taskset', ['-cp', String(process.pid)], { encoding: 'utf8' });
+    const [processor] = /\d+(?=[-,\d]*$)/.exec(stdout?.trim() ?? '') ?? [];
+    if (!processor) return start(process.execPath, args);
+    return start('taskset', ['-c', processor, process.execPath, ...args]);
+  }
 });
 
-describe('train refuses with exit code 2, names the reason and publishes nothing', () => {
-  it.each([
+describe('train refuses, names the reason and publishes nothing', () => {
+  it.each<[string, Partial<TrainOptions>, string]>([
     // The first row is of 1973-02-21; the first full window, 30 rows later, is of the beginning of April.
-    ['a date before any full window', ['--as-of', '1973-03-01'], 'has a full window'],
-    ['a date before any row is left to train on', ['--as-of', '1973-05-01'], 'is left to train on'],
-    ['a date before any row', ['--as-of', '1900-01-01'], 'has a full window'],
-    ['a day that no calendar has', ['--as-of', '2020-02-30'], '--as-of 2020-02-30'],
-    ['a date that is written otherwise', ['--as-of', '01.02.2020'], '--as-of 01.02.2020'],
-    ['no date at all', ['--as-of', ''], '--as-of'],
-    ['a seed that is no number', ['--seed', 'one'], '--seed one'],
-    ['an option that there is not', ['--sed', '1'], 'sed'],
-    ['a key that no features have', ['--features', '0123456789abcdef'], '0123456789abcdef'],
-  ])('%s', async (_, args, reason) => {
-    const { code, stderr } = await runCli(['train', '--store', store, ...args]);
-    expect(stderr).toContain(reason);
-    expect(code).toBe(2);
-    expect(existsSync(join(store, 'models'))).toBe(false);
+    ['a date before any full window', { asOf: '1973-03-01' }, 'has a full window'],
+    ['a date before any row is left to train on', { asOf: '1973-05-01' }, 'is left to train on'],
+    ['a date before any row', { asOf: '1900-01-01' }, 'has a full window'],
+    ['a key that no features have', { features: '0123456789abcdef' }, '0123456789abcdef'],
+  ])('%s', async (_, options, reason) => {
+    await expectRefusal(store, reason, options);
   });
 
   it('features that are not made yet', async () => {
     rmSync(join(store, 'features'), { recursive: true });
-    const { code, stderr } = await runCli(['train', '--store', store]);
-    expect(code).toBe(2);
-    expect(stderr).toContain('run features first');
+    await expectRefusal(store, 'run features first');
   });
 
   it.each(['shard-03.parquet', 'shard-03.json'])('features without their %s', async (file) => {
     const [key] = readdirSync(join(store, 'features')).filter((name) => !name.includes('.')) as [string];
     rmSync(join(store, 'features', key, file));
-    const { code, stderr } = await runCli(['train', '--store', store]);
-    expect(code).toBe(2);
-    expect(stderr).toContain('shards are missing');
-    expect(stderr).toContain('run features again');
+    await expectRefusal(store, 'shards are missing; run features again');
   });
 
   it('fewer rows than a window', async () => {
-    const source = join(folder, 'few');
-    mkdirSync(join(source, 'stocks'), { recursive: true });
-    const days = Array.from({ length: 29 }, (_, day) => `2020-01-${String(day + 1).padStart(2, '0')}`);
-    const rows = days.map((day) => `${day},1,1,1,1,1,100\n`);
-    writeFileSync(
-      join(source, 'stocks/FEW.csv'),
-      `Date,Open,High,Low,Close,Adj Close,Volume\n${rows.join('')}`,
-    );
-    writeFileSync(join(source, 'symbols_valid_meta.csv'), 'NASDAQ Symbol,Security Name\nFEW,Few Rows Inc.\n');
-    const few = join(folder, 'few-store');
-    await succeed(['ingest', '--source', source, '--store', few]);
-    await succeed(['features', '--store', few]);
-    const { code, stderr } = await runCli(['train', '--store', few]);
-    expect(code).toBe(2);
-    expect(stderr).toContain('has a full window');
-    expect(existsSync(join(few, 'models'))).toBe(false);
+    const { store: few } = await ingestFiles({ 'stocks/FEW.csv': csvOfVolumes(...Array(29).fill(100)) });
+    await runHere(features, { window: 30 }, few);
+    await expectRefusal(few, 'has a full window');
   });
+
+  async function expectRefusal(store: string, reason: string, options: Partial<TrainOptions> = {}) {
+    const training = runHere(train, { seed: 1, ...options }, store);
+    await expect(training).rejects.toThrow(reason);
+    await expect(training).rejects.toThrow(InputError);
+    expect(existsSync(join(store, 'models'))).toBe(false);
+    expect(scratchOf(store)).toEqual([]);
+  }
 });
 
 describe('training that is stopped in the middle', () => {
@@ -175,41 +178,23 @@ describe('training that is stopped in the middle', () => {
   });
 
   it('by kill -9 leaves its losses so far, and the next run makes the same model as ever', async () => {
-    const undisturbed = copyOfFeatures();
-    const reference = succeed(train('--store', undisturbed));
-    const running = startCli(train());
+    const running = startCli(['train', '--store', store]);
     const losses = await untilSteps(10);
     running.process.kill('SIGKILL');
-    await running.ended;
+    expect(await running.ended).toMatchObject({ signal: 'SIGKILL' });
     expect(readFileSync(losses, 'utf8')).toMatch(/^step,epoch,split,loss\n1,1,training,/);
     expect(existsSync(join(store, 'models'))).toBe(false);
-    await succeed(train());
-    await reference;
-    expect(modelOf(store)).toBe(modelOf(undisturbed));
+    await succeed(['train', '--store', store]);
+    expect(hashStore(store, 'models')).toEqual(hashStore(sample, 'models'));
   });
+
+  /** Waits until so many losses of a run are on the disk, and says where. */
+  async function untilSteps(steps: number): Promise<string> {
+    return until(() => {
+      const files = scratchOf(store).map((name) => join(store, 'tmp', name, 'losses.csv'));
+      return files.find(
+        (file) => existsSync(file) && readFileSync(file, 'utf8').split('\n').length > steps + 1,
+      );
+    }, `training to take ${steps} steps`);
+  }
 });
-
-function train(...args: string[]): string[] {
-  return ['train', '--as-of', EARLY, ...(args.includes('--store') ? [] : ['--store', store]), ...args];
-}
-
-function copyOfFeatures(): string {
-  const path = join(folder, `store-${++number}`);
-  cpSync(join(sample, 'features'), join(path, 'features'), { recursive: true });
-  return path;
-}
-
-function modelOf(path: string): string | undefined {
-  return snapshot(path, 'models')[`models/${EARLY}/model.bin`];
-}
-
-/** Waits until so many losses of a run are on the disk, and says where. */
-async function untilSteps(steps: number): Promise<string> {
-  return until(() => {
-    if (!existsSync(join(store, 'tmp'))) return undefined;
-    const files = scratchOf(store).map((name) => join(store, 'tmp', name, 'losses.csv'));
-    return files.find(
-      (file) => existsSync(file) && readFileSync(file, 'utf8').split('\n').length > steps + 1,
-    );
-  }, `${CLI} train to take ${steps} steps`);
-}
