@@ -1,128 +1,141 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { encodeModel } from '../../serving/model.ts';
-import { runCli, scratchOf, snapshot, succeed } from '../command.ts';
-import { constantModel } from '../tiny-model.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { InputError } from '../../tasks/errors.ts';
+import { promote } from '../../tasks/promote/promote.ts';
+import type { Outcome } from '../../tasks/result.ts';
+import { succeed } from '../command.ts';
+import { hashStore, makeFolder, runHere, scratchOf } from '../fixtures.ts';
+import { addModel } from '../tiny-model.ts';
 
 let store: string;
 
 beforeEach(() => {
-  store = mkdtempSync(join(tmpdir(), 'promote-'));
+  store = makeFolder();
 });
-afterEach(() => rmSync(store, { recursive: true }));
 
 it('puts the newest model into service when no date is given', async () => {
   addModels('2019-01-01', '2020-01-01', '2018-01-01');
-  await succeed(promote());
+  expect(await promoteHere()).toMatchObject({ status: 'done', metrics: { champion_as_of: '2020-01-01' } });
   expectChampion('2020-01-01');
 });
 
 it('puts the model of a date into service', async () => {
   addModels('2019-01-01', '2020-01-01');
-  await succeed(promote('2019-01-01'));
+  await promoteHere('2019-01-01');
   expectChampion('2019-01-01');
 });
 
 it('never replaces a newer champion with an older model, and says so', async () => {
   addModels('2019-01-01', '2020-01-01');
-  await succeed(promote('2020-01-01'));
-  const before = snapshot(store, '.');
-  const { stderr } = await succeed(promote('2019-01-01'));
+  await promoteHere('2020-01-01');
+  const before = hashStore(store);
+  const { stderr } = await succeed(['promote', '--store', store, '--as-of', '2019-01-01']);
   expect(stderr).toContain('a newer model stays in service');
-  expect(files(snapshot(store, '.'))).toEqual(files(before));
-  expectChampion('2020-01-01');
+  expect(hashStore(store)).toEqual(before);
 });
 
 it('replaces an older champion with a newer model', async () => {
   addModels('2019-01-01', '2020-01-01');
-  await succeed(promote('2019-01-01'));
-  await succeed(promote('2020-01-01'));
+  await promoteHere('2019-01-01');
+  await promoteHere('2020-01-01');
   expectChampion('2020-01-01');
 });
 
 it('replaces a champion with the model of the same date that was trained anew', async () => {
   addModels('2020-01-01');
-  await succeed(promote());
-  const bytes = encodeModel(constantModel([9, 9, 9], '2020-01-01'));
-  writeFileSync(join(store, 'models/2020-01-01/model.bin'), bytes);
-  await succeed(promote());
-  expect(readFileSync(join(store, 'model.bin')).equals(bytes)).toBe(true);
-});
-
-it('mends a model in service that was damaged', async () => {
-  addModels('2020-01-01');
-  await succeed(promote());
-  writeFileSync(join(store, 'model.bin'), 'damaged');
-  await succeed(promote());
+  await promoteHere();
+  addModel(store, [9, 9, 9], '2020-01-01');
+  await promoteHere();
   expectChampion('2020-01-01');
 });
 
-it('says that it is up to date the second time', async () => {
+it('says that it is up to date the second time, and changes nothing', async () => {
   addModels('2020-01-01');
-  const result = join(store, 'result.json');
-  await succeed([...promote(), '--result', result]);
-  expect(JSON.parse(readFileSync(result, 'utf8'))).toMatchObject({ task: 'promote', status: 'done' });
-  await succeed([...promote(), '--result', result]);
-  expect(JSON.parse(readFileSync(result, 'utf8'))).toMatchObject({ task: 'promote', status: 'up_to_date' });
+  expect(await promoteHere()).toMatchObject({ status: 'done' });
+  const before = hashStore(store);
+  expect(await promoteHere()).toMatchObject({ status: 'up_to_date' });
+  expect(hashStore(store)).toEqual(before);
 });
 
 it('ends with the newest model however many promote at once', async () => {
-  const dates = ['2017-01-01', '2020-01-01', '2018-01-01', '2016-01-01', '2019-01-01', '2015-01-01'];
+  const dates = ['2017-01-01', '2020-01-01', '2018-01-01', '2019-01-01'];
   addModels(...dates);
-  await Promise.all(dates.map((date) => succeed(promote(date))));
+  await Promise.all(dates.map((date) => succeed(['promote', '--store', store, '--as-of', date])));
   expectChampion('2020-01-01');
   expect(scratchOf(store)).toEqual([]);
 });
 
+describe('goes by the model in service, whatever champion.json says', () => {
+  beforeEach(async () => {
+    addModels('2020-01-01', '2020-03-01', '2020-06-01');
+    await promoteHere('2020-01-01');
+  });
+
+  it('and mends it after a run that was killed between the two writes', async () => {
+    writeFileSync(join(store, 'model.bin'), readFileSync(join(store, 'models/2020-06-01/model.bin')));
+    expect(await promoteHere('2020-03-01')).toMatchObject({
+      status: 'done',
+      metrics: { champion_as_of: '2020-06-01', challenger_as_of: '2020-03-01' },
+    });
+    expectChampion('2020-06-01');
+  });
+
+  it.each([
+    ['missing', () => rmSync(join(store, 'model.bin'))],
+    ['damaged', () => writeFileSync(join(store, 'model.bin'), 'damaged')],
+  ])('and replaces a newer one whose model.bin is %s', async (_kind, spoil) => {
+    await promoteHere('2020-06-01');
+    spoil();
+    expect(await promoteHere('2020-03-01')).toMatchObject({
+      status: 'done',
+      metrics: { champion_as_of: '2020-03-01' },
+    });
+    expectChampion('2020-03-01');
+  });
+
+  it.each([
+    ['missing', () => rmSync(join(store, 'champion.json'))],
+    ['damaged', () => writeFileSync(join(store, 'champion.json'), '{"as_of"')],
+  ])('and writes it anew where it is %s', async (_kind, spoil) => {
+    spoil();
+    expect(await promoteHere('2020-01-01')).toMatchObject({ status: 'done' });
+    expectChampion('2020-01-01');
+  });
+});
+
 it('refuses a damaged model, and the champion stays', async () => {
   addModels('2019-01-01', '2020-01-01');
-  await succeed(promote('2019-01-01'));
+  await promoteHere('2019-01-01');
   const path = join(store, 'models/2020-01-01/model.bin');
   writeFileSync(path, readFileSync(path).subarray(0, -4));
-  const { code, stderr } = await runCli(promote());
-  expect(code).toBe(2);
-  expect(stderr).toContain(path);
-  expect(stderr).toContain('train it again');
+  await expect(promoteHere()).rejects.toThrow(InputError);
+  await expect(promoteHere()).rejects.toThrow(`${path}: `);
+  await expect(promoteHere()).rejects.toThrow('train it again');
   expectChampion('2019-01-01');
 });
 
 it('refuses when there are no models, and tells what to run', async () => {
-  const { code, stderr } = await runCli(promote());
-  expect(code).toBe(2);
-  expect(stderr).toContain('run train first');
+  await expect(promoteHere()).rejects.toThrow(
+    new InputError(`${store}/models: there are no models in this store; run train first`),
+  );
 });
 
 it('refuses a date that has no model, and names it', async () => {
   addModels('2020-01-01');
-  const { code, stderr } = await runCli(promote('2019-01-01'));
-  expect(code).toBe(2);
-  expect(stderr).toContain('2019-01-01');
+  await expect(promoteHere('2019-01-01')).rejects.toThrow(InputError);
+  await expect(promoteHere('2019-01-01')).rejects.toThrow('2019-01-01');
   expect(existsSync(join(store, 'champion.json'))).toBe(false);
-});
-
-it('refuses a date that would lead out of the store', async () => {
-  const { code } = await runCli(promote('../../etc'));
-  expect(code).toBe(2);
 });
 
 /** Models that differ in their weights. */
 function addModels(...dates: string[]): void {
-  for (const date of dates) {
-    mkdirSync(join(store, 'models', date), { recursive: true });
-    const weight = Number(date.slice(0, 4)) - 2000;
-    writeFileSync(join(store, 'models', date, 'model.bin'), encodeModel(constantModel([weight, 0, 0], date)));
-  }
+  for (const date of dates) addModel(store, [Number(date.slice(2, 7).replace('-', '')) / 1000, 0, 0], date);
 }
 
-function promote(asOf?: string): string[] {
-  return ['promote', '--store', store, ...(asOf ? ['--as-of', asOf] : [])];
-}
-
-function files(snapshot: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(snapshot).filter(([name]) => !name.includes('logs/')));
+function promoteHere(asOf?: string): Promise<Outcome> {
+  return runHere(promote, { asOf }, store);
 }
 
 function expectChampion(date: string): void {
