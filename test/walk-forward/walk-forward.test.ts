@@ -1,0 +1,85 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { features } from '../../tasks/features/features.ts';
+import { runCli, runTask, succeed } from '../command.ts';
+import { csv, ingestFiles, makeFolder, runHere } from '../fixtures.ts';
+import { addModel } from '../tiny-model.ts';
+
+// The mean volumes of two rows are 15, 30, 50 and 530. B never has a full window.
+const FILES = {
+  'stocks/A.csv': csv(
+    '2020-01-30,1,1,1,1,1,10',
+    '2020-01-31,1,1,1,1,1,20',
+    '2020-02-01,1,1,1,1,1,40',
+    '2020-02-29,1,1,1,1,1,60',
+    '2020-03-01,1,1,1,1,1,1000',
+  ),
+  'stocks/B.csv': csv('2020-02-01,1,1,1,1,1,7'),
+};
+
+let store: string;
+beforeEach(async () => {
+  store = (await ingestFiles(FILES)).store;
+  await runHere(features, { window: 2 }, store);
+});
+
+describe('walk-forward', () => {
+  it('scores each model on the month that begins on its as-of date, beside vol_moving_avg', async () => {
+    // Twice 1 + vol_moving_avg, less 1: 31, 61, 101 and 1061
+    for (const asOf of ['2020-02-01', '2020-01-31', '2020-03-01', '2020-03-02'])
+      addModel(store, [Math.LN2, 0, 0], asOf);
+    const { stdout } = await succeed(['walk-forward', '--store', store]);
+    const [head, ...rows] = stdout.trim().split('\n');
+    expect(head?.trim().split(/\s{2,}/)).toEqual([
+      'as of',
+      'rows',
+      'MAE model',
+      'MAE vol_moving_avg',
+      'ratio',
+      'RMSLE model',
+      'RMSLE vol_moving_avg',
+    ]);
+    const rmsle = (...ratios: number[]) =>
+      Math.sqrt(ratios.reduce((sum, ratio) => sum + Math.log(ratio) ** 2, 0) / ratios.length).toFixed(3);
+    expect(rows.map((row) => row.trim().split(/\s{2,}/))).toEqual([
+      // Until 2020-02-28, a month after the 31st. Off by 11 and 21, vol_moving_avg by 5 and 10.
+      ['2020-01-31', '2', '16', '8', '2.133', rmsle(32 / 21, 62 / 41), rmsle(16 / 21, 31 / 41)],
+      // The leap day, and not the first of March. Off by 21 and 41, vol_moving_avg by 10 and 10.
+      ['2020-02-01', '2', '31', '10', '3.100', rmsle(62 / 41, 102 / 61), rmsle(31 / 41, 51 / 61)],
+      ['2020-03-01', '1', '61', '470', '0.130', rmsle(1062 / 1001), rmsle(531 / 1001)],
+    ]);
+  });
+
+  it('counts the months in which a model was better', async () => {
+    for (const asOf of ['2020-02-01', '2020-03-01']) addModel(store, [Math.LN2, 0, 0], asOf);
+    expect(await runTask(['walk-forward', '--store', store])).toMatchObject({
+      status: 'done',
+      inputs: [{ name: 'features', rows: 6 }],
+      metrics: { months: 2, months_better_than_vol_moving_avg: 1 },
+    });
+  });
+
+  it('names a damaged model and ends with exit code 2', async () => {
+    addModel(store, [0, 0, 0], '2020-02-01');
+    const folder = join(store, 'models/2020-03-01');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'model.bin'), 'damaged');
+    const { code, message, stdout } = await runCli(['walk-forward', '--store', store]);
+    expect(message).toContain(`${folder}/model.bin: `);
+    expect(message).toContain('train it again');
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  });
+
+  it('sends who comes before train to train, and who comes before features there', async () => {
+    expect(await runCli(['walk-forward', '--store', store])).toMatchObject({
+      code: 2,
+      message: `${store}/models: there are no models in this store; run train first`,
+    });
+    const empty = makeFolder();
+    expect(await runCli(['walk-forward', '--store', empty])).toMatchObject({
+      code: 2,
+      message: `${empty}/features: there are no features in this store; run features first`,
+    });
+  });
+});
