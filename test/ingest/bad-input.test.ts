@@ -207,6 +207,17 @@ describe('a source that is not of the Kaggle shape ends the run', () => {
     });
   });
 
+  test.each<[string, Files, boolean]>([
+    ['no file has a row', { 'stocks/A.csv': csv(), 'etfs/B.csv': HEADER }, false],
+    ['no row is good', { 'stocks/A.csv': csv('a', 'b'), 'stocks/B.csv': '' }, true],
+  ])('where %s', async (_kind, files, quarantine) => {
+    const store = makeFolder();
+    const ingesting = ingestInto(store, await makeSource(files), { quarantine });
+    await expect(ingesting).rejects.toThrow(/prices.*: there is not one row; look at what it was made from/);
+    await expect(ingesting).rejects.toThrow(InputError);
+    expect(Object.keys(hashStore(store))).not.toContain('prices/latest.json');
+  });
+
   test('where the metadata is missing', async () => {
     const path = await makeSource({ 'stocks/A.csv': csvOfVolumes(1) });
     await rm(join(path, 'symbols_valid_meta.csv'));

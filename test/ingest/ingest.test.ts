@@ -107,9 +107,13 @@ describe('prices', () => {
   });
 
   test('have no rows where a file has only its header', async () => {
-    const { result } = await ingestFiles({ 'stocks/A.csv': `${HEADER}\n`, 'stocks/B.csv': HEADER });
-    expect(result.outputs[0]?.rows).toBe(0);
-    expect(result.metrics).toMatchObject({ files: 2, rows_in: 0 });
+    const { result } = await ingestFiles({
+      'stocks/A.csv': `${HEADER}\n`,
+      'stocks/B.csv': HEADER,
+      'stocks/C.csv': csvOfVolumes(1),
+    });
+    expect(await readRows(result, 'Symbol')).toEqual([['C']]);
+    expect(result.metrics).toMatchObject({ files: 3, rows_in: 1 });
   });
 
   test.each<[string, string | Buffer]>([
@@ -489,13 +493,11 @@ describe('--quarantine', () => {
     expect(result.metrics.rows_quarantined).toBe(0);
   });
 
-  test('goes on where every row of every file is bad', async () => {
-    const { result } = await ingestFiles(
-      { 'stocks/A.csv': csv('a', 'b'), 'stocks/B.csv': '' },
-      { quarantine: true },
-    );
-    expect(result.outputs[0]?.rows).toBe(0);
-    expect(result.metrics).toMatchObject({ rows_in: 2, rows_quarantined: 2 });
+  test('goes on where every row of a shard is bad', async () => {
+    const files = { 'stocks/A.csv': csv('a', 'b'), 'stocks/F.csv': csvOfVolumes(1) };
+    const { result } = await ingestFiles(files, { quarantine: true, shards: 2 });
+    expect(await readRows(result, 'Symbol')).toEqual([['F']]);
+    expect(result.metrics).toMatchObject({ rows_in: 3, rows_quarantined: 2 });
   });
 
   test('takes a file that begins with a blank line for one without its header', async () => {

@@ -59,7 +59,11 @@ describe.each([
   });
 
   test('refuses two files of metadata', async () => {
-    const path = await make({ 'stocks/A.csv': 'a', 'archive/symbols_valid_meta.csv': 'm' });
+    const path = await make({
+      'stocks/A.csv': 'a',
+      'symbols_valid_meta.csv': 'm',
+      'archive/symbols_valid_meta.csv': 'm',
+    });
     await expect(openSource(path)).rejects.toThrow(
       'symbols_valid_meta.csv are both there; remove one of them',
     );

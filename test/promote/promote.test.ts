@@ -36,6 +36,13 @@ it('never replaces a newer champion with an older model, and says so', async () 
   expect(hashStore(store)).toEqual(before);
 });
 
+it('replaces a newer champion with an older model when it is forced to', async () => {
+  addModels('2019-01-01', '2020-01-01');
+  await promoteHere('2020-01-01');
+  await promoteHere('2019-01-01', true);
+  expectChampion('2019-01-01');
+});
+
 it('replaces an older champion with a newer model', async () => {
   addModels('2019-01-01', '2020-01-01');
   await promoteHere('2019-01-01');
@@ -134,8 +141,8 @@ function addModels(...dates: string[]): void {
   for (const date of dates) addModel(store, [Number(date.slice(2, 7).replace('-', '')) / 1000, 0, 0], date);
 }
 
-function promoteHere(asOf?: string): Promise<Outcome> {
-  return runHere(promote, { asOf }, store);
+function promoteHere(asOf?: string, force = false): Promise<Outcome> {
+  return runHere(promote, { asOf, force }, store);
 }
 
 function expectChampion(date: string): void {
