@@ -18,10 +18,11 @@ TOOLS := .venv/.uv-$(UV_VERSION)-node-$(NODE_VERSION)
 PACKAGES := node_modules/.installed
 ADDON := node_modules/.tfjs-addon
 PYTHON_PACKAGES := .venv/.python-requirements
+BENCH_PACKAGES := .venv/.bench-requirements
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install pipeline run-task serve airflow images up down test check fix lock clean
+.PHONY: help install pipeline run-task serve airflow images up down test check fix lock bench bench-growth clean-store clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.* ## ' Makefile | sort | sed -E 's/^([a-z-]+):.* ## /\1\t/' | expand -t 12
@@ -85,6 +86,19 @@ lock: $(TOOLS) ## write the lock files anew from package.json and the requiremen
 	  test/requirements.in --output-file test/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	  --constraint test/requirements.txt dags/requirements.in --output-file dags/requirements.txt
+	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
+	  --constraint test/requirements.txt --constraint dags/requirements.txt bench/requirements.in --output-file bench/requirements.txt
+
+BENCH = python bench/bench.py $(if $(RUNS),--runs $(RUNS)) $(if $(SOURCE),--source "$(SOURCE)")
+
+bench: $(PACKAGES) $(BENCH_PACKAGES) ## 28 million rows: the tasks, polars, DuckDB and pandas in turn [RUNS=3 SOURCE=]
+	@$(BENCH) compare
+
+bench-growth: $(PACKAGES) $(BENCH_PACKAGES) ## the tasks from 1 to 100 million rows; needs 30 GB of disk
+	@$(BENCH) growth
+
+clean-store: ## remove all but the two newest keys of each dataset [STORE= KEEP=2]
+	@$(MAKE) --no-print-directory run-task TASK=prune ARGS="--keep $(or $(KEEP),2)"
 
 clean: ## remove all that was installed and every report; stores and logs stay
 	rm -rf .venv node_modules reports
@@ -113,4 +127,9 @@ $(PYTHON_PACKAGES): test/requirements.txt dags/requirements.txt $(TOOLS)
 	@echo 'installing Python packages'
 	@uv pip install --quiet --python .venv --require-hashes \
 	  --requirement test/requirements.txt --requirement dags/requirements.txt
+	@touch $@
+
+$(BENCH_PACKAGES): bench/requirements.txt $(TOOLS)
+	@echo 'installing the libraries to compare with'
+	@uv pip install --quiet --python .venv --require-hashes --requirement bench/requirements.txt
 	@touch $@

@@ -1,0 +1,157 @@
+"""Ingest and features at full scale: the tasks and other libraries in turn, and whether all wrote the same.
+
+python bench/bench.py compare --runs 3      the table, JSON and plot of bench/results
+python bench/bench.py growth                the tasks alone, from 1 to 100 million rows
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from measure import measure
+from report import write_comparison, write_growth
+
+ROOT = Path(__file__).parent.parent
+DATA = ROOT / "data" / "bench"
+STORE = DATA / "store"
+FULL = (8049, 28_151_758)
+GROWTH = [(286, 1_000_000), (2860, 10_000_000), FULL, (28592, 100_000_000)]
+PEERS = {
+    "ingest": ["polars", "duckdb", "pandas"],
+    "features": ["polars", "polars_unsorted", "duckdb", "pandas"],
+}
+COPIED = 'Symbol, "Security Name", Date, Open, High, Low, Close, "Adj Close", Volume'
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=["compare", "growth"])
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--files", type=int, default=FULL[0])
+    parser.add_argument("--rows", type=int, default=FULL[1])
+    parser.add_argument("--source", help="zip or folder to repeat; the bundled sample, if not given")
+    parser.add_argument("--without", action="append", default=[], help="leave a library out")
+    parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results")
+    args = parser.parse_args()
+    args.results.mkdir(exist_ok=True)
+    (compare if args.what == "compare" else grow)(args)
+
+
+def compare(args: argparse.Namespace) -> None:
+    source = make_set(args.files, args.rows, args.source)
+    figures = {}
+    for task, peers in PEERS.items():
+        contenders = ["ours", *(peer for peer in peers if peer not in args.without)]
+        runs = {name: [] for name in contenders}
+        for _ in range(args.runs):
+            for name in contenders:
+                runs[name].append(run(name, task, source))
+                print(task, name, json.dumps(runs[name][-1]), flush=True)
+        figures[task] = {name: {"runs": runs[name], **describe(name, task)} for name in contenders}
+        for name in contenders[1:]:
+            assert_same(figures[task]["ours"], figures[task][name], f"{task}: ours and {name}")
+    again = measure(ours("ingest", source))
+    write_comparison({"machine": machine(), "again": again, **figures}, args.results)
+
+
+def grow(args: argparse.Namespace) -> None:
+    sizes = []
+    for files, rows in GROWTH:
+        source = make_set(files, rows, args.source)
+        figures = {}
+        for task in PEERS:
+            runs = [run("ours", task, source) for _ in range(args.runs)]
+            figures[task] = {"runs": runs, "rows": describe("ours", task)["rows"]}
+            print(rows, task, json.dumps(figures[task]), flush=True)
+        sizes.append(figures)
+        if (files, rows) != FULL:
+            shutil.rmtree(source)
+    write_growth({"machine": machine(), "sizes": sizes}, args.results)
+
+
+def make_set(files: int, rows: int, source: str | None) -> Path:
+    target = DATA / f"csv-{files}"
+    more = [source] if source else []
+    subprocess.run(["node", ROOT / "bench/make-set.ts", target, str(files), str(rows), *more], check=True)
+    return target
+
+
+def run(name: str, task: str, source: Path) -> dict[str, float]:
+    """One run from nothing: what an earlier run wrote or remembered is removed first."""
+    if name != "ours":
+        given = source if task == "ingest" else glob("prices")
+        return measure([sys.executable, ROOT / "bench/peers.py", name, task, given, output(name, task)])
+    if task == "ingest":
+        shutil.rmtree(STORE, ignore_errors=True)
+    shutil.rmtree(STORE / "features", ignore_errors=True)
+    return measure(ours(task, source))
+
+
+def ours(task: str, source: Path) -> list[str]:
+    given = ["--source", source] if task == "ingest" else []
+    return ["node", ROOT / "tasks/cli.ts", task, "--store", STORE, *given]
+
+
+def output(name: str, task: str) -> str:
+    if name == "ours":
+        return glob("prices" if task == "ingest" else "features")
+    return str(DATA / f"{name}-{task}.parquet")
+
+
+def glob(dataset: str) -> str:
+    return str(STORE / dataset / "*" / "shard-*.parquet")
+
+
+def describe(name: str, task: str) -> dict:
+    """What tells whether two outputs are the same: columns, compression, and sums over every value."""
+    import duckdb
+
+    path = output(name, task)
+    columns = [row[:2] for row in duckdb.sql(f"DESCRIBE SELECT * FROM '{path}'").fetchall()]
+    codecs = duckdb.sql(f"SELECT DISTINCT compression FROM parquet_metadata('{path}')").fetchall()
+    rows, copied = duckdb.sql(f"SELECT count(*), sum(hash({COPIED})) FROM '{path}'").fetchone()
+    sums = []
+    if task == "features":
+        sums = duckdb.sql(f"""SELECT Symbol, count(vol_moving_avg), count(adj_close_rolling_med),
+            avg(vol_moving_avg), avg(adj_close_rolling_med), max(adj_close_rolling_med)
+            FROM '{path}' GROUP BY Symbol ORDER BY Symbol""").fetchall()
+    size = sum(Path(file).stat().st_size for (file,) in duckdb.sql(f"FROM glob('{path}')").fetchall())
+    return {
+        "columns": columns,
+        "codecs": codecs,
+        "rows": rows,
+        "copied": str(copied),
+        "sums": sums,
+        "bytes": size,
+    }
+
+
+def assert_same(ours: dict, other: dict, label: str) -> None:
+    for what in ("columns", "codecs", "rows", "copied"):
+        if ours[what] != other[what]:
+            raise SystemExit(f"{label}: {what} differ: {ours[what]} and {other[what]}")
+    for mine, theirs in zip(ours["sums"], other["sums"], strict=True):
+        # Running sums differ in their last digits.
+        close = all(is_close(a, b) for a, b in zip(mine[3:], theirs[3:], strict=True))
+        if mine[:3] != theirs[:3] or not close:
+            raise SystemExit(f"{label}: features differ: {mine} and {theirs}")
+
+
+def is_close(a: float | None, b: float | None) -> bool:
+    return a == b or (a is not None and b is not None and abs(a - b) <= 1e-6 * max(abs(a), abs(b)))
+
+
+def machine() -> str:
+    cpuinfo = Path("/proc/cpuinfo").read_text()
+    model = next((line.partition(": ")[2] for line in cpuinfo.splitlines() if "model name" in line), "")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, {platform.system()} {platform.machine()}"
+
+
+if __name__ == "__main__":
+    main()

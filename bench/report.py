@@ -1,0 +1,86 @@
+"""The table, the JSON and the plot of what was measured."""
+
+import json
+import statistics
+from datetime import date
+from pathlib import Path
+
+TITLES = {
+    "ours": "this pipeline",
+    "polars": "polars",
+    "polars_unsorted": "polars, trusting the order of the files",
+    "duckdb": "DuckDB, one naive query",
+    "pandas": "pandas",
+}
+
+
+def write_comparison(figures: dict, results: Path) -> None:
+    lines = [
+        f"# Ingest and features at full scale\n\n{figures['machine']}; {date.today()}; medians of runs in turn.\n"
+    ]
+    bars = []
+    for task in ("ingest", "features"):
+        ours = figures[task]["ours"]
+        count = len(ours["runs"])
+        lines.append(f"\n## {task}: {ours['rows']:,} rows, {count} runs each\n")
+        lines.append("| | wall s | ours / theirs, run by run | CPU s | peak MiB | output MB |")
+        lines.append("|---|---:|---:|---:|---:|---:|")
+        for name, figure in figures[task].items():
+            figure.pop("sums")
+            runs = figure["runs"]
+            pairs = zip(ours["runs"], runs, strict=True)
+            ratios = sorted(mine["wall"] / theirs["wall"] for mine, theirs in pairs)
+            ratio = (
+                f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
+                if name != "ours"
+                else ""
+            )
+            wall, cpu, peak = (
+                statistics.median(run[key] for run in runs) for key in ("wall", "cpu", "peak_mib")
+            )
+            size = figure["bytes"] / 1e6
+            lines.append(
+                f"| {TITLES[name]} | {wall:.1f} | {ratio if name != 'ours' else ''} | {cpu:.1f} | {peak:,.0f} | {size:,.0f} |"
+            )
+            bars.append((f"{task}: {TITLES[name]}", wall, f"{wall:.1f} s, {peak:,.0f} MiB", name == "ours"))
+    again = figures["again"]
+    lines.append(
+        f"\nIngest again, nothing changed: {again['wall']:.2f} s wall, {again['peak_mib']:,.0f} MiB."
+    )
+    lines.append("All outputs were compared: same columns and types, same rows, same nulls, zstd.")
+    (results / "full-scale.md").write_text("\n".join(lines) + "\n")
+    (results / "full-scale.json").write_text(json.dumps(figures, indent=1) + "\n")
+    (results / "full-scale.svg").write_text(draw_bars(bars))
+    print("\n".join(lines))
+
+
+def write_growth(figures: dict, results: Path) -> None:
+    lines = [f"# Growth\n\n{figures['machine']}; {date.today()}; medians.\n"]
+    lines.append("| rows | ingest s | s per M rows | peak MiB | features s | s per M rows | peak MiB |")
+    lines.append("|---:|---:|---:|---:|---:|---:|---:|")
+    for size in figures["sizes"]:
+        cells = [f"{size['ingest']['rows']:,}"]
+        for task in ("ingest", "features"):
+            wall = statistics.median(run["wall"] for run in size[task]["runs"])
+            peak = statistics.median(run["peak_mib"] for run in size[task]["runs"])
+            cells += [f"{wall:.1f}", f"{wall / size[task]['rows'] * 1e6:.2f}", f"{peak:,.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    (results / "growth.md").write_text("\n".join(lines) + "\n")
+    (results / "growth.json").write_text(json.dumps(figures, indent=1) + "\n")
+    print("\n".join(lines))
+
+
+def draw_bars(bars: list[tuple[str, float, str, bool]]) -> str:
+    longest = max(value for _, value, _, _ in bars)
+    rows = []
+    for index, (label, value, text, is_ours) in enumerate(bars):
+        y = 20 + 28 * index
+        width = 420 * value / longest
+        color = "#2a6f97" if is_ours else "#adb5bd"
+        rows.append(f'<text x="320" y="{y + 14}" text-anchor="end">{label}</text>')
+        rows.append(f'<rect x="330" y="{y}" width="{width:.1f}" height="20" fill="{color}"/>')
+        rows.append(f'<text x="{336 + width:.1f}" y="{y + 14}">{text}</text>')
+    height = 30 + 28 * len(bars)
+    style = 'font-family="sans-serif" font-size="13"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="920" height="{height}" {style}>'
+    return "\n".join([head, '<rect width="100%" height="100%" fill="white"/>', *rows, "</svg>", ""])
