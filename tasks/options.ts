@@ -65,6 +65,14 @@ export function slice(name: string): (text: string) => Slice {
   };
 }
 
+/** Reads a dataset's name on Kaggle: owner/name. */
+export function dataset(name: string): (text: string) => string {
+  return (text) => {
+    if (/^[\w-]+\/[\w-]+$/.test(text)) return text;
+    throw new InputError(`--${name} ${text}: give it as owner/name, as in the address of its page`);
+  };
+}
+
 /** The values that the environment has for these options: --as-of is AS_OF there. An empty one counts as not given. */
 export function fromEnvironment(
   options: Record<string, Options>,

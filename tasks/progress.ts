@@ -13,12 +13,21 @@ export interface Progress {
 /** A bar on a terminal. */
 export function progressBar(): Progress {
   const bar = new SingleBar({
-    format: '{what} {bar} {percentage}% | {value}/{total} | {eta_formatted} left',
+    format: '{what} {bar} {percentage}% | {done}/{total}, {rate} per second | {eta_formatted} left',
     clearOnComplete: true,
   });
+  let done = 0;
+  let started = 0;
   return {
-    start: (what, total) => bar.start(total, 0, { what }),
-    advance: (by = 1) => bar.increment(by),
+    start(what, total) {
+      [done, started] = [0, performance.now()];
+      bar.start(total, 0, { what, done, rate: 0 });
+    },
+    advance(by = 1) {
+      done += by;
+      const rate = (done / (performance.now() - started)) * 1000;
+      bar.increment(by, { done: Math.round(done), rate: rate.toFixed(1) });
+    },
     stop: () => bar.stop(),
   };
 }
@@ -37,7 +46,7 @@ export function progressLog(log: Logger): Progress {
       done += by;
       if (performance.now() - last < LOG_INTERVAL_MS) return;
       last = performance.now();
-      log.info('progress', { what, done, total });
+      log.info('progress', { what, done: Math.round(done), total });
     },
     stop() {},
   };

@@ -2,7 +2,8 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { ArgumentsCamelCase, InferredOptionTypes, Options } from 'yargs';
 import type { Context } from './context.ts';
-import { date, integer, key, memory, path, slice } from './options.ts';
+import { dataset, date, integer, key, memory, path, slice } from './options.ts';
+import { archiveName, latestSnapshot } from './raw.ts';
 import type { Outcome } from './result.ts';
 
 /** A task as the command line offers it. A task is imported only when it is run. */
@@ -34,10 +35,11 @@ export const commonOptions = {
 
 export type CommonOptions = ArgumentsCamelCase<InferredOptionTypes<typeof commonOptions>>;
 
+const SAMPLE = fileURLToPath(new URL('../data/sample.zip', import.meta.url));
+
 const source = {
   ...text('Folder or zip with stocks/*.csv, etfs/*.csv and symbols_valid_meta.csv', path('source')),
-  default: fileURLToPath(new URL('../data/sample.zip', import.meta.url)),
-  defaultDescription: 'the bundled sample',
+  defaultDescription: 'what was downloaded last, else the bundled sample',
 };
 const shard = text('Make only the i-th of n parts of the shards, as i/n', slice('shard'));
 const asOf = {
@@ -46,9 +48,37 @@ const asOf = {
 };
 const featuresKey = text('Key of the features; the latest, if not given', key('features'));
 
-export const pipelineOptions = { store: commonOptions.store, source, 'as-of': asOf };
+export const pipelineOptions = {
+  store: commonOptions.store,
+  source: { ...source, default: SAMPLE, defaultDescription: 'the bundled sample' },
+  'as-of': asOf,
+};
 
 export const tasks: Record<string, Task> = {
+  download: task(
+    'Kaggle -> raw: the zip of a dataset, verified',
+    {
+      dataset: {
+        ...text('Which dataset, as owner/name', dataset('dataset')),
+        default: 'jacksoncrow/stock-market-dataset',
+      },
+      'kaggle-url': {
+        type: 'string',
+        default: 'https://www.kaggle.com',
+        describe: 'Where Kaggle, or a mirror of it, is',
+      },
+      'kaggle-username': { type: 'string', describe: 'Better given as KAGGLE_USERNAME; none, if not given' },
+      'kaggle-key': { type: 'string', describe: 'Better given as KAGGLE_KEY, which nobody sees' },
+    },
+    async ({ dataset, kaggleUrl, kaggleUsername, kaggleKey }, context) => {
+      const credentials =
+        kaggleUsername && kaggleKey ? { username: kaggleUsername, key: kaggleKey } : undefined;
+      return (await import('./download/download.ts')).download(
+        { dataset, url: kaggleUrl, credentials },
+        context,
+      );
+    },
+  ),
   ingest: task(
     'CSV files -> Parquet prices: every row once, in shards of whole symbols',
     {
@@ -64,8 +94,17 @@ export const tasks: Record<string, Task> = {
       },
       shard,
     },
-    async ({ shard, ...args }, context) =>
-      (await import('./ingest/ingest.ts')).ingest({ ...args, slice: shard }, context),
+    async ({ shard, source, ...args }, context) => {
+      const downloaded = source ? undefined : await latestSnapshot(context.store);
+      return (await import('./ingest/ingest.ts')).ingest(
+        {
+          ...args,
+          source: source ?? (downloaded ? context.store.locate(archiveName(downloaded.key)) : SAMPLE),
+          slice: shard,
+        },
+        context,
+      );
+    },
   ),
   features: task(
     'prices -> features: vol_moving_avg and adj_close_rolling_med per symbol',

@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { crc32 } from 'node:zlib';
+import yauzl from 'yauzl';
+import { InputError } from '../errors.ts';
+
+/** The real set unpacks to 2.5 GB; what claims or makes more than this is no dataset. */
+const MOST_BYTES = 50 * 2 ** 30;
+
+/** A zip that was received, but is not what the server holds: fetching it again may help. */
+export class DamagedZip extends Error {}
+
+/**
+ * Unpacks every file of a zip into nothing and compares its size and checksum. Nothing is written, so names that
+ * lead out of a folder can do no harm; they are refused all the same.
+ * @returns how many files it holds
+ * @throws DamagedZip, or InputError where the zip is what it should be, but must not be used
+ */
+export async function verifyZip(path: string): Promise<number> {
+  const zip = await yauzl.openPromise(path, { autoClose: false }).catch(damaged);
+  try {
+    const entries = await Array.fromAsync(zip.eachEntry()).catch(damaged);
+    const total = entries.reduce((bytes, { uncompressedSize }) => bytes + uncompressedSize, 0);
+    if (total > MOST_BYTES)
+      throw new InputError(`${path}: would unpack to ${total} bytes; more than ${MOST_BYTES} are not taken`);
+    let files = 0;
+    for (const entry of entries) {
+      if (entry.fileName.endsWith('/')) continue;
+      let sum = 0;
+      const add = new Writable({
+        write(chunk: Buffer, _encoding, done) {
+          sum = crc32(chunk, sum);
+          done();
+        },
+      });
+      await zip
+        .openReadStreamPromise(entry)
+        .then((stream) => pipeline(stream, add))
+        .catch(damaged);
+      if (sum !== entry.crc32) damaged(new Error(`the checksum of ${entry.fileName} differs`));
+      files++;
+    }
+    return files;
+  } finally {
+    zip.close();
+  }
+}
+
+/** The MD5 of a file in Base64, as storage servers give it. */
+export async function md5Of(path: string): Promise<string> {
+  const hash = createHash('md5');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('base64');
+}
+
+function damaged(cause: unknown): never {
+  throw new DamagedZip('the zip is damaged', { cause });
+}

@@ -1,0 +1,240 @@
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type DownloadOptions, download } from '../../tasks/download/download.ts';
+import { Database } from '../../tasks/duckdb.ts';
+import { InputError } from '../../tasks/errors.ts';
+import { createLogger } from '../../tasks/log.ts';
+import type { Outcome } from '../../tasks/result.ts';
+import { Store } from '../../tasks/store.ts';
+import { csvOfVolumes, hashStore, makeFolder, makeZip, runCli, runTask } from '../fixtures.ts';
+import { type Answer, refuse, sendContent, startKaggle } from './kaggle-server.ts';
+
+const CREDENTIALS = { username: 'ana', key: 'very-secret' };
+
+/** A zip of the Kaggle shape, long enough to be cut in two. */
+async function makeArchive(): Promise<Buffer> {
+  return readFile(await makeZip({ 'stocks/A.csv': csvOfVolumes(...Array(3000).keys()) }));
+}
+
+async function downloadInto(store: string, options: Partial<DownloadOptions>): Promise<Outcome> {
+  const log = createLogger(false);
+  log.silent = true;
+  const progress = { start() {}, advance() {}, stop() {} };
+  await using database = await Database.open({ threads: 1, memoryLimit: '256MB', tempDirectory: tmpdir() });
+  const context = { store: await Store.open(store), database, log, progress };
+  return download({ dataset: 'ana/prices', url: '', firstWaitMs: 1, ...options }, context);
+}
+
+function archiveOf(outcome: Outcome): Promise<Buffer> {
+  return readFile(String(outcome.outputs[0]?.uri));
+}
+
+describe('a download', () => {
+  test('follows the redirect and keeps the zip as it is', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    const outcome = await downloadInto(await makeFolder(), { url: kaggle.url });
+    expect(kaggle.api[0]?.url).toBe('/api/v1/datasets/download/ana/prices');
+    expect(outcome.status).toBe('done');
+    expect(outcome.metrics).toEqual({ files: 2 });
+    expect(outcome.outputs[0]).toMatchObject({ name: 'raw', format: 'zip', bytes: kaggle.content.length });
+    expect(await archiveOf(outcome)).toEqual(kaggle.content);
+  });
+
+  test('is up to date where that version is there, and fetches a newer one', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    const store = await makeFolder();
+    const first = await downloadInto(store, { url: kaggle.url });
+    const before = await hashStore(store);
+    expect((await downloadInto(store, { url: kaggle.url })).status).toBe('up_to_date');
+    expect(await hashStore(store)).toEqual(before);
+    kaggle.content = await readFile(await makeZip({ 'stocks/B.csv': csvOfVolumes(1) }));
+    const newer = await downloadInto(store, { url: kaggle.url });
+    expect(newer.status).toBe('done');
+    expect(newer.outputs[0]?.key).not.toBe(first.outputs[0]?.key);
+  });
+
+  test('gives its credentials to the API and not to the storage', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    await downloadInto(await makeFolder(), { url: kaggle.url, credentials: CREDENTIALS });
+    expect(kaggle.api[0]?.headers.authorization).toBe(`Basic ${btoa('ana:very-secret')}`);
+    expect(kaggle.storage[0]?.headers.authorization).toBeUndefined();
+  });
+
+  test('goes on where the connection broke', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    kaggle.storageAnswers.push(sendContent(kaggle, 1000), sendContent(kaggle, 500));
+    const outcome = await downloadInto(await makeFolder(), { url: kaggle.url });
+    expect(kaggle.storage.map(({ headers }) => headers.range)).toEqual([
+      undefined,
+      'bytes=1000-',
+      'bytes=1500-',
+    ]);
+    expect(await archiveOf(outcome)).toEqual(kaggle.content);
+  });
+
+  test('goes on where an earlier run broke off', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    const store = await makeFolder();
+    kaggle.storageAnswers.push(sendContent(kaggle, 1000), ...Array<Answer>(5).fill(refuse(500)));
+    await expect(downloadInto(store, { url: kaggle.url })).rejects.toThrow(
+      /cannot be fetched: .* answers 500/,
+    );
+    kaggle.storage.length = 0;
+    const outcome = await downloadInto(store, { url: kaggle.url });
+    expect(kaggle.storage.map(({ headers }) => headers.range)).toEqual([undefined, 'bytes=1000-']);
+    expect(await archiveOf(outcome)).toEqual(kaggle.content);
+  });
+
+  test('begins anew where the file changed in between', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    const newer = await readFile(await makeZip({ 'stocks/B.csv': csvOfVolumes(...Array(100).keys()) }));
+    const cut = sendContent({ content: kaggle.content }, 1000);
+    kaggle.storageAnswers.push((request, response) => {
+      kaggle.content = newer;
+      cut(request, response);
+    });
+    const outcome = await downloadInto(await makeFolder(), { url: kaggle.url });
+    expect(await archiveOf(outcome)).toEqual(newer);
+  });
+
+  test.each([
+    ['500', refuse(500)],
+    ['503', refuse(503)],
+    ['a closed connection', ((request) => request.socket.destroy()) as Answer],
+  ])('tries again after %s', async (_what, answer) => {
+    const kaggle = await startKaggle(await makeArchive());
+    kaggle.apiAnswers.push(answer, answer);
+    expect((await downloadInto(await makeFolder(), { url: kaggle.url })).status).toBe('done');
+    expect(kaggle.api.length).toBe(3);
+  });
+
+  test('waits as long as the server asks', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    kaggle.apiAnswers.push(refuse(429, { 'Retry-After': '1' }));
+    const started = performance.now();
+    await downloadInto(await makeFolder(), { url: kaggle.url });
+    expect(performance.now() - started).toBeGreaterThan(990);
+  });
+
+  test('ends rather than wait for an hour', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    kaggle.apiAnswers.push(refuse(429, { 'Retry-After': '3600' }));
+    const downloading = downloadInto(await makeFolder(), { url: kaggle.url });
+    await expect(downloading).rejects.toThrow(/asks to be left alone for 3600 s/);
+    await expect(downloading).rejects.not.toThrow(InputError);
+  });
+
+  test('ends after six failures in a row', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    kaggle.apiAnswers.push(...Array<Answer>(9).fill(refuse(502)));
+    await expect(downloadInto(await makeFolder(), { url: kaggle.url })).rejects.toThrow(/answers 502/);
+    expect(kaggle.api.length).toBe(6);
+  });
+
+  test.each<[string, Answer, RegExp]>([
+    ['401', refuse(401), /refuses \(401\); set KAGGLE_USERNAME and KAGGLE_KEY/],
+    ['403', refuse(403), /refuses \(403\); set KAGGLE_USERNAME/],
+    ['404', refuse(404), /is not there \(404\); check --dataset/],
+    ['400', refuse(400), /answers 400; the address may have changed/],
+    [
+      'a web page',
+      (_request, response) => response.writeHead(200, { 'Content-Type': 'text/html' }).end('<html>'),
+      /answers with a web page instead of a zip; set KAGGLE_USERNAME/,
+    ],
+  ])('is refused for good by %s', async (_what, answer, message) => {
+    const kaggle = await startKaggle(await makeArchive());
+    kaggle.apiAnswers.push(answer);
+    const store = await makeFolder();
+    const downloading = downloadInto(store, { url: kaggle.url });
+    await expect(downloading).rejects.toThrow(message);
+    await expect(downloading).rejects.toThrow(InputError);
+    expect(await hashStore(store)).toEqual({});
+  });
+
+  test.each<[string, (zip: Buffer) => Buffer]>([
+    ['is cut short', (zip) => zip.subarray(0, 2000)],
+    ['is no zip', () => Buffer.from('prices')],
+    [
+      'has another byte in a file',
+      (zip) => {
+        const copy = Buffer.from(zip);
+        const position = copy.indexOf('stocks/A.csv') + 100;
+        copy.writeUInt8(copy.readUInt8(position) ^ 0xff, position);
+        return copy;
+      },
+    ],
+    ['leads out of its folder', (zip) => replaceName(zip, 'stocks/A.csv', '../../../x.c')],
+  ])('publishes nothing where the zip %s', async (_what, damage) => {
+    const kaggle = await startKaggle(damage(await makeArchive()));
+    const store = await makeFolder();
+    await expect(downloadInto(store, { url: kaggle.url })).rejects.toThrow(/the zip is damaged/);
+    expect(await hashStore(store)).toEqual({});
+  });
+
+  test('fetches again what the checksum shows to be damaged', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    const usual = sendContent(kaggle);
+    kaggle.storageAnswers.push((request, response) => {
+      const end = response.end.bind(response);
+      response.end = ((body: Buffer) => end(Buffer.alloc(body.length))) as never;
+      usual(request, response);
+    });
+    const outcome = await downloadInto(await makeFolder(), { url: kaggle.url });
+    expect(await archiveOf(outcome)).toEqual(kaggle.content);
+    expect(kaggle.storage.length).toBe(2);
+  });
+
+  test('refuses a zip that would unpack to far more than a dataset', async () => {
+    const zip = await makeArchive();
+    // The size after unpacking, 20 bytes into the central directory's last header before the name at 46.
+    const header = zip.lastIndexOf('stocks/A.csv') - 46;
+    zip.writeUInt32LE(0xfffffff0, header + 24);
+    const kaggle = await startKaggle(zip);
+    await expect(downloadInto(await makeFolder(), { url: kaggle.url })).rejects.toThrow(/the zip is damaged/);
+  });
+});
+
+describe('the command line', () => {
+  test('takes credentials from the environment and tells nobody', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    kaggle.apiAnswers.push(refuse(403));
+    const store = await makeFolder();
+    const { code, stdout, stderr } = await runCli(
+      ['download', '--store', store, '--kaggle-url', kaggle.url, '--log-level', 'debug'],
+      { KAGGLE_USERNAME: 'ana', KAGGLE_KEY: 'very-secret' },
+    );
+    expect(code).toBe(2);
+    expect(kaggle.api[0]?.headers.authorization).toBe(`Basic ${btoa('ana:very-secret')}`);
+    const log = await readFile(join(store, 'logs/download.log'), 'utf8');
+    for (const text of [stdout, stderr, log]) {
+      expect(text).not.toContain('very-secret');
+      expect(text).not.toContain(btoa('ana:very-secret'));
+    }
+  });
+
+  test('refuses a dataset that is no owner/name', async () => {
+    const { code, message } = await runCli([
+      'download',
+      '--dataset',
+      '../etc',
+      '--store',
+      await makeFolder(),
+    ]);
+    expect({ code, message }).toEqual({ code: 2, message: expect.stringContaining('give it as owner/name') });
+  });
+
+  test('makes ingest take what was downloaded', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    const store = await makeFolder();
+    const raw = await runTask(['download', '--store', store, '--kaggle-url', kaggle.url]);
+    const prices = await runTask(['ingest', '--store', store, '--shards', '2']);
+    expect(prices.inputs[0]).toMatchObject({ uri: raw.outputs[0]?.uri, rows: 3000 });
+  });
+});
+
+/** Puts a name of the same length in place of another, wherever a zip says it. */
+function replaceName(zip: Buffer, name: string, other: string): Buffer {
+  return Buffer.from(zip.toString('latin1').replaceAll(name, other), 'latin1');
+}
