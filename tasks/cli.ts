@@ -6,8 +6,10 @@ import { classifyError, describeError, InputError } from './errors.ts';
 import { closeLogger, createLogger, logToFile } from './log.ts';
 import { fromEnvironment } from './options.ts';
 import { progressBar, progressLog } from './progress.ts';
+import { checkRows } from './report.ts';
 import { prepareResult, writeResult } from './result.ts';
 import { Store } from './store.ts';
+import { formatTable } from './table.ts';
 import { type CommonOptions, commonOptions, pipelineOptions, type Task, tasks } from './tasks.ts';
 
 const USAGE = `$0 <task> [options]
@@ -80,6 +82,11 @@ async function runTask(name: string, task: Task, args: CommonOptions): Promise<v
   const metrics = { ...outcome.metrics, peak_memory_bytes: process.resourceUsage().maxRSS * 1024 };
   const seconds = Math.round(performance.now() - started) / 1000;
   if (args.result) await writeResult({ task: name, ...outcome, metrics, seconds }, args.result);
+  if (onTerminal && outcome.checks.length > 0)
+    process.stderr.write(`${formatTable(checkRows(outcome.checks))}\n`);
+  const broken = outcome.checks.filter(({ passed }) => !passed);
+  if (broken.length > 0)
+    log.warn('checks to look at', Object.fromEntries(broken.map(({ name, value }) => [name, value])));
   const output = outcome.outputs[0]?.uri;
   log.info(`${name}: ${outcome.status.replaceAll('_', ' ')}`, {
     ...(output && { output }),

@@ -1,12 +1,20 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { findBroken } from './checks.ts';
+import { countOf, findBroken } from './checks.ts';
 import type { Context } from './context.ts';
 import { type Database, parquet } from './duckdb.ts';
 import { InputError } from './errors.ts';
 import { contentKey } from './key.ts';
+import { formatReport } from './report.ts';
 import type { Check, Outcome } from './result.ts';
-import { readShard, readShards, type ShardPlan, type ShardRecord, shardName } from './shards.ts';
+import {
+  readShard,
+  readShards,
+  type ShardedDataset,
+  type ShardPlan,
+  type ShardRecord,
+  shardName,
+} from './shards.ts';
 import type { Store } from './store.ts';
 
 /** `--shard i/n`: of n processes that share the work, the i-th, counted from 1. */
@@ -16,7 +24,7 @@ export interface Slice {
 }
 
 /** What the maker of a shard says of it: its files in scratch, the Parquet file of the dataset first. */
-export type ShardContent = Pick<ShardRecord, 'rows' | 'checks' | 'parameters' | 'metrics'> & {
+export type ShardContent = Pick<ShardRecord, 'rows' | 'months' | 'checks' | 'parameters' | 'metrics'> & {
   paths: string[];
 };
 
@@ -26,6 +34,8 @@ export interface PublishedShards {
   folder: string;
   status: 'done' | 'up_to_date';
   records: ShardRecord[];
+  /** Of all shards together; none until all are there. */
+  checks: Check[];
 }
 
 /**
@@ -34,6 +44,7 @@ export interface PublishedShards {
  * dataset's `latest.json` names the key.
  * Shards are made side by side, each by one thread, so that the bytes do not depend on how many threads there are.
  * @param make writes one shard's files into the scratch folder and says what they hold
+ * @param review checks all shards together, from their records
  */
 export async function publishShards<Plan extends ShardPlan>(
   dataset: 'prices' | 'features',
@@ -41,6 +52,7 @@ export async function publishShards<Plan extends ShardPlan>(
   slice: Slice | undefined,
   { store, database, log, progress }: Context,
   make: (plan: Plan, scratch: string, database: Database) => Promise<ShardContent>,
+  review: (records: ShardRecord[]) => Check[],
 ): Promise<PublishedShards> {
   const key = contentKey(plans.map((plan) => plan.key));
   const folder = `${dataset}/${key}`;
@@ -67,16 +79,47 @@ export async function publishShards<Plan extends ShardPlan>(
     progress.stop();
   }
   const whole = await readShards(dataset, key, store);
-  if (whole?.rows === 0)
+  const checks = whole ? await publishWhole(dataset, whole, review, store) : [];
+  return { key, folder: store.locate(folder), status, records, checks };
+}
+
+/** Checks a dataset of which every shard is there, writes the report of its checks beside it, and names it the latest. */
+async function publishWhole(
+  dataset: string,
+  whole: ShardedDataset,
+  review: (records: ShardRecord[]) => Check[],
+  store: Store,
+): Promise<Check[]> {
+  if (whole.rows === 0)
     throw new InputError(`${whole.uri}: there is not one row; look at what it was made from`);
-  if (whole) await nameLatest(dataset, key, store);
-  return { key, folder: store.locate(folder), status, records };
+  const records = whole.shards.map(({ record }) => record);
+  const checks = review(records);
+  const report = `${dataset}/${whole.key}/checks.md`;
+  if ((await store.size(report)) === undefined) {
+    const all = [...sumChecks(records.flatMap((record) => record.checks)), ...checks];
+    await store.publishText(report, formatReport(dataset, whole, all));
+  }
+  refuseBroken(checks, `${dataset}/${whole.key}`, 'it does not become the latest');
+  const latest = `${dataset}/latest.json`;
+  const { key } = (await store.readJson<{ key: string }>(latest)) ?? {};
+  const before = key ? await readShards(dataset, key, store) : undefined;
+  if (key !== whole.key) await store.publishText(latest, `${JSON.stringify({ key: whole.key })}\n`);
+  return [
+    ...checks,
+    countOf('rows_are_no_fewer_than_before', 'warn', Math.max((before?.rows ?? 0) - whole.rows, 0)),
+  ];
+}
+
+function refuseBroken(checks: Check[], name: string, consequence: string): void {
+  const broken = findBroken(checks);
+  if (broken)
+    throw new InputError(`${name}: ${broken.value} rows break the check ${broken.name}; ${consequence}`);
 }
 
 /** A task's result, summed up over the shards that it made or found. */
 export async function describeShards(
   dataset: 'prices' | 'features',
-  { key, status, records, folder }: PublishedShards,
+  { key, status, records, checks, folder }: PublishedShards,
   { database }: Context,
 ): Promise<Omit<Outcome, 'inputs' | 'columnLineage'>> {
   const paths = records.map(({ files }) => `${folder}/${files[0]?.name}`);
@@ -99,7 +142,7 @@ export async function describeShards(
         columns: columns.map(({ column_name, column_type }) => ({ name: column_name, type: column_type })),
       },
     ],
-    checks: sumChecks(records.flatMap(({ checks }) => checks)),
+    checks: [...sumChecks(records.flatMap((record) => record.checks)), ...checks],
     metrics: sumMetrics(records.map(({ metrics }) => metrics)),
   };
 }
@@ -132,12 +175,7 @@ async function publishShard(
   { paths, ...content }: ShardContent,
   store: Store,
 ): Promise<ShardRecord> {
-  const broken = findBroken(content.checks);
-  if (broken) {
-    throw new InputError(
-      `${folder}/${shardName(index)}: ${broken.value} rows break the check ${broken.name}; nothing of the shard was published`,
-    );
-  }
+  refuseBroken(content.checks, `${folder}/${shardName(index)}`, 'nothing of the shard was published');
   const files: ShardRecord['files'] = [];
   for (const path of paths) {
     files.push({ name: basename(path), bytes: (await stat(path)).size });
@@ -167,12 +205,6 @@ async function reuseShard(
     return record;
   }
   return undefined;
-}
-
-async function nameLatest(dataset: string, key: string, store: Store): Promise<void> {
-  const name = `${dataset}/latest.json`;
-  if ((await store.readJson<{ key: string }>(name))?.key !== key)
-    await store.publishText(name, `${JSON.stringify({ key })}\n`);
 }
 
 function sumChecks(checks: Check[]): Check[] {

@@ -18,6 +18,8 @@ export interface ShardRecord {
   /** The shard's files and their sizes; the Parquet file of the dataset comes first. */
   files: { name: string; bytes: number }[];
   checks: Check[];
+  /** In which months there are rows, as YYYY-MM; of prices only. */
+  months?: string[];
   /** The options that the content depends on. */
   parameters: Record<string, number>;
   metrics: Record<string, number>;

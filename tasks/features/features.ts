@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { runChecks } from '../checks.ts';
+import { countOf, runChecks } from '../checks.ts';
 import type { Context } from '../context.ts';
 import { type Database, parquet, QueryError, readSql } from '../duckdb.ts';
 import { InputError } from '../errors.ts';
@@ -51,6 +51,10 @@ export async function features(
     context,
     ({ index, path }, scratch, database) =>
       makeShard(path, join(scratch, `${shardName(index)}.parquet`), window, database),
+    (records) => {
+      const rows = records.reduce((total, record) => total + record.rows, 0);
+      return [countOf('every_row_is_accounted_for', 'fail', Math.abs(prices.rows - rows))];
+    },
   );
   return {
     ...(await describeShards('features', published, context)),

@@ -16,6 +16,7 @@ SELECT
   count(*) FILTER (Symbol < symbol_before OR (Symbol = symbol_before AND Date < date_before)) AS out_of_order,
   count(*) FILTER (Symbol = symbol_before AND Date = date_before) AS duplicates,
   (SELECT coalesce(sum(rows), 0) FROM days WHERE Date IS NULL OR CAST(TRY_CAST(Date AS DATE) AS VARCHAR) IS DISTINCT FROM Date) AS without_date,
+  (SELECT list(DISTINCT left(Date, 7) ORDER BY left(Date, 7)) FROM days WHERE Date IS NOT NULL) AS months,
   (SELECT coalesce(sum(rows), 0) FROM days WHERE Date > CAST(current_date AS VARCHAR)) AS in_the_future,
   count(*) FILTER (NOT (isfinite(Open) AND isfinite(High) AND isfinite(Low) AND isfinite(Close) AND isfinite("Adj Close"))) AS not_finite,
   count(*) FILTER (coalesce(Open, High, Low, Close, "Adj Close", Volume) IS NULL) AS null_rows,

@@ -9,6 +9,7 @@ import type { Outcome } from '../result.ts';
 import { type ShardPlan, shardOf } from '../shards.ts';
 import { COLUMNS } from './bad-rows.ts';
 import { KnownFiles } from './known-files.ts';
+import { reviewPrices } from './review.ts';
 import { makeShard, type NamedFile } from './shard.ts';
 import { METADATA, openSource, type Source } from './source.ts';
 
@@ -63,8 +64,13 @@ export async function ingest(
         files: mine,
       };
     });
-    const published = await publishShards('prices', plans, slice, context, (plan, scratch, database) =>
-      makeShard(plan, source, quarantine, scratch, database),
+    const published = await publishShards(
+      'prices',
+      plans,
+      slice,
+      context,
+      (plan, scratch, database) => makeShard(plan, source, quarantine, scratch, database),
+      (records) => reviewPrices(records, files, names),
     );
     const outcome = await describeShards('prices', published, context);
     const raw = {

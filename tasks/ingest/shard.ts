@@ -51,6 +51,7 @@ export async function makeShard(
   return {
     paths,
     rows,
+    months: written.months.map(({ month }) => month),
     checks: written.checks,
     parameters: {},
     metrics: {
@@ -113,6 +114,7 @@ function endLinesInLf(content: Buffer): Buffer {
 
 interface Written {
   counts: { rows: number; symbols: number; null_rows: number; zero_volumes: number };
+  months: { month: string }[];
   checks: Check[];
 }
 
@@ -148,6 +150,7 @@ async function writeAndCheck(prices: string, path: string, database: Database): 
   await database.run(`CREATE OR REPLACE TEMP TABLE counts AS ${counts}`);
   return {
     counts: await database.row('SELECT rows, symbols, null_rows, zero_volumes FROM counts'),
+    months: await database.rows<{ month: string }>('SELECT unnest(months) AS month FROM counts'),
     checks: await runChecks(await readSql(import.meta.url, 'checks.sql'), database),
   };
 }

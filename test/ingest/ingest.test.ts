@@ -260,6 +260,12 @@ describe('the result', () => {
       { name: 'high_is_not_below_low', severity: 'warn', passed: true, value: 0 },
       { name: 'price_is_not_negative', severity: 'warn', passed: true, value: 0 },
       { name: 'price_is_below_a_billion', severity: 'warn', passed: true, value: 0 },
+      { name: 'every_file_is_accounted_for', severity: 'fail', passed: true, value: 0 },
+      { name: 'every_row_is_accounted_for', severity: 'fail', passed: true, value: 0 },
+      { name: 'symbol_has_a_name', severity: 'warn', passed: false, value: 1 },
+      { name: 'named_symbol_has_a_file', severity: 'warn', passed: true, value: 0 },
+      { name: 'month_has_rows', severity: 'warn', passed: true, value: 0 },
+      { name: 'rows_are_no_fewer_than_before', severity: 'warn', passed: true, value: 0 },
     ]);
   });
 });
@@ -267,14 +273,17 @@ describe('the result', () => {
 describe('what is absurd is flagged, not altered:', () => {
   test.each<[string, string, string]>([
     ['a row with only a date', '2020-01-02,,,,,,', 'row_has_more_than_a_date'],
-    ['a day to come', '9999-01-02,1,1,1,1,1,1', 'date_is_not_in_the_future'],
+    ['a day to come', '2999-01-02,1,1,1,1,1,1', 'date_is_not_in_the_future'],
     ['a high below the low', '2020-01-02,1,1,2,1,1,1', 'high_is_not_below_low'],
     ['a negative price, as NVO has', '2020-01-02,1,1,-1,1,1,1', 'price_is_not_negative'],
     ['an adjusted close as AAN has', '2020-01-02,1,1,1,1,-2.4e21,1', 'price_is_not_negative'],
     ['a price as TOPS has', '2020-01-02,1.7e11,1.7e11,1,1,1,1', 'price_is_below_a_billion'],
   ])('%s', async (_kind, row, name) => {
-    const { result } = await ingestFiles({ 'stocks/A.csv': csv('2020-01-01,1,1,1,1,1,1', row) });
-    expect(result.checks.filter(({ passed }) => !passed)).toEqual([
+    const { result } = await ingestFiles({
+      'stocks/A.csv': csv('2020-01-01,1,1,1,1,1,1', row),
+      'symbols_valid_meta.csv': metadata({ A: 'Agilent' }),
+    });
+    expect(result.checks.filter((check) => !check.passed && check.name !== 'month_has_rows')).toEqual([
       { name, severity: 'warn', passed: false, value: 1 },
     ]);
     const [date, ...numbers] = row.split(',');
@@ -283,6 +292,35 @@ describe('what is absurd is flagged, not altered:', () => {
       `SELECT Date, Open, High, Low, Close, "Adj Close", Volume::DOUBLE FROM '${result.outputs[0]?.uri}/*.parquet'`,
     );
     expect(written.at(-1)).toEqual([date, ...values]);
+  });
+});
+
+test('what is odd of the whole is counted and told beside the data', async () => {
+  const files = {
+    'stocks/A.csv': csv('2020-01-01,1,1,1,1,1,1', '2020-04-01,,,,,,'),
+    'stocks/B.csv': csvOfVolumes(1, 2),
+    'symbols_valid_meta.csv': metadata({ A: 'Agilent', GONE: 'Gone', LOST: 'Lost' }),
+  };
+  const { store, result } = await ingestFiles(files);
+  expect(Object.fromEntries(result.checks.map(({ name, value }) => [name, value]))).toMatchObject({
+    row_has_more_than_a_date: 1,
+    symbol_has_a_name: 1,
+    named_symbol_has_a_file: 2,
+    month_has_rows: 2,
+    rows_are_no_fewer_than_before: 0,
+  });
+  const report = await readFile(join(String(result.outputs[0]?.uri), 'checks.md'), 'utf8');
+  expect(report).toContain('4 rows in 1 shards');
+  expect(report).toContain('| named_symbol_has_a_file | warn | warns | 2 |');
+  expect(report).toContain('| every_row_came_out_once | fail | passed | 0 |');
+
+  const { 'stocks/B.csv': _gone, ...fewer } = files;
+  const second = await ingestInto(store, await makeSource(fewer));
+  expect(second.checks.at(-1)).toEqual({
+    name: 'rows_are_no_fewer_than_before',
+    severity: 'warn',
+    passed: false,
+    value: 2,
   });
 });
 
@@ -336,7 +374,7 @@ describe('a run', () => {
     const { store } = await ingestFiles(FILES, { shards: 4 });
     const other = makeFolder();
     await ingestInto(other, await makeZip(FILES), { shards: 4 });
-    expect(Object.keys(hashStore(store)).length).toBe(9);
+    expect(Object.keys(hashStore(store)).length).toBe(10);
     expect(hashStore(other)).toEqual(hashStore(store));
   });
 
