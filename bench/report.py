@@ -15,9 +15,8 @@ TITLES = {
 
 
 def write_comparison(figures: dict, results: Path) -> None:
-    lines = [
-        f"# Ingest and features at full scale\n\n{figures['machine']}; {date.today()}; medians of runs in turn.\n"
-    ]
+    lines = ["# Ingest and features at full scale\n"]
+    lines.append(f"{figures['machine']}; {date.today()}; medians of runs in turn.")
     bars = []
     for task in ("ingest", "features"):
         ours = figures[task]["ours"]
@@ -39,9 +38,8 @@ def write_comparison(figures: dict, results: Path) -> None:
                 statistics.median(run[key] for run in runs) for key in ("wall", "cpu", "peak_mib")
             )
             size = figure["bytes"] / 1e6
-            lines.append(
-                f"| {TITLES[name]} | {wall:.1f} | {ratio if name != 'ours' else ''} | {cpu:.1f} | {peak:,.0f} | {size:,.0f} |"
-            )
+            cells = [TITLES[name], f"{wall:.1f}", ratio if name != "ours" else "", f"{cpu:.1f}"]
+            lines.append(f"| {' | '.join(cells)} | {peak:,.0f} | {size:,.0f} |")
             bars.append((f"{task}: {TITLES[name]}", wall, f"{wall:.1f} s, {peak:,.0f} MiB", name == "ours"))
     again = figures["again"]
     lines.append(
