@@ -8,7 +8,8 @@ import { InputError } from '../../tasks/errors.ts';
 import { createLogger } from '../../tasks/log.ts';
 import type { Outcome } from '../../tasks/result.ts';
 import { Store } from '../../tasks/store.ts';
-import { csvOfVolumes, hashStore, makeFolder, makeZip, runCli, runTask } from '../fixtures.ts';
+import { runCli, runTask } from '../command.ts';
+import { csvOfVolumes, hashStore, makeFolder, makeZip } from '../fixtures.ts';
 import { type Answer, refuse, sendContent, startKaggle } from './kaggle-server.ts';
 
 const CREDENTIALS = { username: 'ana', key: 'very-secret' };
