@@ -125,6 +125,12 @@ export class Store {
     await sync(dirname(target));
   }
 
+  /** Removes a folder: at once as readers see it, then from the disk. */
+  async remove(name: string): Promise<void> {
+    await using scratch = await this.scratch();
+    await rename(this.locate(name), join(scratch.path, 'removed')).catch(ignore('ENOENT'));
+  }
+
   /** Publishes what is already published under a second name, without copying where the disk allows. */
   async publishAgain(from: string, to: string): Promise<void> {
     await using scratch = await this.scratch();

@@ -133,6 +133,11 @@ export const tasks: Record<string, Task> = {
     },
     async (args, context) => (await import('./promote/promote.ts')).promote(args, context),
   ),
+  prune: task(
+    'Remove old raw, prices and features, but not what the model in service came from',
+    { keep: { ...text('How many keys of each to keep, the newest', integer('keep', 1)), default: '2' } },
+    async (args, context) => (await import('./prune.ts')).prune(args, context),
+  ),
   'walk-forward': task(
     'models -> a table: how each did in the month after its as-of date',
     { features: featuresKey },

@@ -56,6 +56,9 @@ export async function features(
       return [countOf('every_row_is_accounted_for', 'fail', Math.abs(prices.rows - rows))];
     },
   );
+  const origin = `features/${published.key}/prices.json`;
+  if ((await context.store.size(origin)) === undefined)
+    await context.store.publishText(origin, `${JSON.stringify({ key: prices.key })}\n`);
   return {
     ...(await describeShards('features', published, context)),
     inputs: [{ name: 'prices', uri: prices.uri, key: prices.key, rows: prices.rows, bytes: prices.bytes }],

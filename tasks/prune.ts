@@ -1,0 +1,52 @@
+import { readFile, stat } from 'node:fs/promises';
+import type { Context } from './context.ts';
+import type { Outcome } from './result.ts';
+import type { Store } from './store.ts';
+
+const DATASETS = ['raw', 'prices', 'features'] as const;
+
+/**
+ * Removes old keys of every dataset. What stays: the newest `keep` of each, the latest, and what the model in service
+ * was made from. Models stay; they are small.
+ */
+export async function prune({ keep }: { keep: number }, { store, log }: Context): Promise<Outcome> {
+  const inUse = await keysOfChampion(store);
+  let removed = 0;
+  for (const dataset of DATASETS) {
+    const latest = (await store.readJson<{ key: string }>(`${dataset}/latest.json`))?.key;
+    const keys = await keysByAge(dataset, store);
+    const newest = [...(latest ? [latest] : []), ...keys.filter((key) => key !== latest)].slice(0, keep);
+    for (const key of keys) {
+      if (newest.includes(key) || inUse.has(key)) continue;
+      await store.remove(`${dataset}/${key}`);
+      log.info('removed', { dataset, key });
+      removed++;
+    }
+  }
+  return {
+    status: removed > 0 ? 'done' : 'up_to_date',
+    inputs: [],
+    outputs: [],
+    columnLineage: {},
+    checks: [],
+    metrics: { removed },
+  };
+}
+
+/** The keys of a dataset, the one that was written to last first. */
+async function keysByAge(dataset: string, store: Store): Promise<string[]> {
+  const ages: { key: string; time: number }[] = [];
+  for (const key of (await store.list(dataset)).filter((name) => /^[0-9a-f]{16}$/.test(name)))
+    ages.push({ key, time: (await stat(store.locate(`${dataset}/${key}`))).mtimeMs });
+  return ages.sort((a, b) => b.time - a.time).map(({ key }) => key);
+}
+
+/** The features that the model in service was trained on, and the prices that those were made from. */
+async function keysOfChampion(store: Store): Promise<Set<string>> {
+  const model = await readFile(store.locate('model.bin')).catch(() => undefined);
+  if (!model) return new Set();
+  const header = model.subarray(8, 8 + Number(model.readBigUInt64LE(0))).toString('utf8');
+  const features: string | undefined = JSON.parse(header).__metadata__?.features_key;
+  const prices = (await store.readJson<{ key: string }>(`features/${features}/prices.json`))?.key;
+  return new Set([features, prices].filter((key) => key !== undefined));
+}

@@ -1,0 +1,57 @@
+import { existsSync } from 'node:fs';
+import { utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { Store } from '../tasks/store.ts';
+import { runTask } from './command.ts';
+import { csvOfVolumes, makeFolder, makeSource } from './fixtures.ts';
+
+/** Three keys of prices and of features, the first being the oldest. */
+async function makeStore(): Promise<{ store: string; prices: string[]; features: string[] }> {
+  const store = await makeFolder();
+  const [prices, features]: [string[], string[]] = [[], []];
+  for (const volume of [1, 2, 3]) {
+    const source = await makeSource({ 'stocks/A.csv': csvOfVolumes(volume) });
+    const ingested = await runTask(['ingest', '--store', store, '--source', source, '--shards', '1']);
+    prices.push(String(ingested.outputs[0]?.key));
+    features.push(String((await runTask(['features', '--store', store])).outputs[0]?.key));
+  }
+  for (const [dataset, keys] of Object.entries({ prices, features }))
+    for (const [index, key] of keys.entries()) await utimes(join(store, dataset, key), index, index + 1);
+  return { store, prices, features };
+}
+
+function isThere(store: string, dataset: string, keys: string[]): boolean[] {
+  return keys.map((key) => existsSync(join(store, dataset, key)));
+}
+
+describe('prune', () => {
+  test('keeps the newest keys', async () => {
+    const { store, prices, features } = await makeStore();
+    expect((await runTask(['prune', '--store', store, '--keep', '2'])).metrics).toMatchObject({ removed: 2 });
+    expect(isThere(store, 'prices', prices)).toEqual([false, true, true]);
+    expect(isThere(store, 'features', features)).toEqual([false, true, true]);
+    expect((await runTask(['prune', '--store', store, '--keep', '2'])).status).toBe('up_to_date');
+  });
+
+  test('keeps what the model in service came from', async () => {
+    const { store, prices, features } = await makeStore();
+    const header = Buffer.from(JSON.stringify({ __metadata__: { features_key: features[0] } }));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    await (await Store.open(store)).publishText(
+      'model.bin',
+      Buffer.concat([length, header]).toString('latin1'),
+    );
+    await runTask(['prune', '--store', store, '--keep', '1']);
+    expect(isThere(store, 'prices', prices)).toEqual([true, false, true]);
+    expect(isThere(store, 'features', features)).toEqual([true, false, true]);
+  });
+
+  test('keeps the latest, be it the oldest', async () => {
+    const { store, prices } = await makeStore();
+    await (await Store.open(store)).publishText('prices/latest.json', JSON.stringify({ key: prices[0] }));
+    await runTask(['prune', '--store', store, '--keep', '1']);
+    expect(isThere(store, 'prices', prices)).toEqual([true, false, false]);
+  });
+});
