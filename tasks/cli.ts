@@ -21,8 +21,10 @@ Exit codes: 0 done or up to date, 1 may succeed on a retry, 2 never will, 143 st
 const onTerminal = process.stderr.isTTY === true;
 const log = createLogger(onTerminal);
 let store: Store | undefined;
+let interrupt = () => {};
 for (const [signal, code] of Object.entries({ SIGTERM: 143, SIGINT: 130 })) {
   process.on(signal, () => {
+    interrupt();
     store?.removeScratch();
     process.exit(code);
   });
@@ -77,6 +79,7 @@ async function runTask(name: string, task: Task, args: CommonOptions): Promise<v
   await logToFile(log, store.locate(`logs/${name}.log`));
   await using scratch = await store.scratch();
   await using database = await Database.open({ ...args, tempDirectory: scratch.path });
+  interrupt = () => database.interrupt();
   const progress = onTerminal ? progressBar() : progressLog(log);
   const outcome = await task.run(args as never, { store, database, log, progress });
   const metrics = { ...outcome.metrics, peak_memory_bytes: process.resourceUsage().maxRSS * 1024 };

@@ -24,17 +24,21 @@ export class QueryError extends Error {
 export class Database {
   readonly #instance: DuckDBInstance;
   readonly #ownsInstance: boolean;
+  /** Every open connection to the instance. */
+  readonly #connections: Set<DuckDBConnection>;
   readonly connection: DuckDBConnection;
   readonly threads: number;
 
   private constructor(
     instance: DuckDBInstance,
     ownsInstance: boolean,
+    connections: Set<DuckDBConnection>,
     connection: DuckDBConnection,
     threads: number,
   ) {
     this.#instance = instance;
     this.#ownsInstance = ownsInstance;
+    this.#connections = connections.add(connection);
     this.connection = connection;
     this.threads = threads;
   }
@@ -46,12 +50,13 @@ export class Database {
       temp_directory: tempDirectory,
       autoinstall_known_extensions: 'false',
     });
-    return new Database(instance, true, await instance.connect(), threads);
+    return new Database(instance, true, new Set(), await instance.connect(), threads);
   }
 
   /** A second connection with views and variables of its own; memory and threads are shared. Close it first. */
   async connect(): Promise<Database> {
-    return new Database(this.#instance, false, await this.#instance.connect(), this.threads);
+    const connection = await this.#instance.connect();
+    return new Database(this.#instance, false, this.#connections, connection, this.threads);
   }
 
   /** Runs one statement whose rows are not wanted. @throws QueryError */
@@ -95,7 +100,13 @@ export class Database {
     );
   }
 
+  /** Ends whatever runs on any connection: the process cannot exit before that. */
+  interrupt(): void {
+    for (const connection of this.#connections) connection.interrupt();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#connections.delete(this.connection);
     this.connection.closeSync();
     if (this.#ownsInstance) this.#instance.closeSync();
   }
