@@ -5,6 +5,8 @@ UV_VERSION := 0.13.9
 NODE_VERSION := 24.19.0
 
 SHELL := bash
+# DuckDB's queries keep these threads busy; with Node's own four, --threads beyond 4 would change nothing.
+export UV_THREADPOOL_SIZE ?= 32
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 ifndef MAKE_TERMOUT

@@ -1,15 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type DownloadOptions, download } from '../../tasks/download/download.ts';
-import { Database } from '../../tasks/duckdb.ts';
 import { InputError } from '../../tasks/errors.ts';
-import { createLogger } from '../../tasks/log.ts';
 import type { Outcome } from '../../tasks/result.ts';
-import { Store } from '../../tasks/store.ts';
 import { runCli, runTask } from '../command.ts';
-import { csvOfVolumes, hashStore, makeFolder, makeZip } from '../fixtures.ts';
+import { csvOfVolumes, hashStore, makeFolder, makeZip, runHere } from '../fixtures.ts';
 import { type Answer, refuse, sendContent, startKaggle } from './kaggle-server.ts';
 
 const CREDENTIALS = { username: 'ana', key: 'very-secret' };
@@ -20,12 +16,7 @@ async function makeArchive(): Promise<Buffer> {
 }
 
 async function downloadInto(store: string, options: Partial<DownloadOptions>): Promise<Outcome> {
-  const log = createLogger(false);
-  log.silent = true;
-  const progress = { start() {}, advance() {}, stop() {} };
-  await using database = await Database.open({ threads: 1, memoryLimit: '256MB', tempDirectory: tmpdir() });
-  const context = { store: await Store.open(store), database, log, progress };
-  return download({ dataset: 'ana/prices', url: '', firstWaitMs: 1, ...options }, context);
+  return runHere(download, { dataset: 'ana/prices', url: '', firstWaitMs: 1, ...options }, store);
 }
 
 function archiveOf(outcome: Outcome): Promise<Buffer> {
