@@ -1,6 +1,7 @@
 #!/bin/sh
 # Sees to it that a Docker daemon answers; installs and starts Debian's own where this is Debian and we are root.
 set -eu
+PATH=$PATH:/usr/sbin:/sbin # where dockerd and iptables are
 
 answers() { docker version >/dev/null 2>&1; }
 
