@@ -81,7 +81,11 @@ with DAG(
         return [f"{number}/{count}" for number in range(1, count + 1)] if count > 1 else []
 
     download = TaskContainer(
-        task_id="download", stage="download", unless="{{ params.source or '' }}", network="bridge"
+        task_id="download",
+        stage="download",
+        unless="{{ params.source or '' }}",
+        network="bridge",
+        private_environment={name: os.environ.get(name) for name in ("KAGGLE_USERNAME", "KAGGLE_KEY")},
     )
     shards = split()
     ingest_shards = TaskContainer.partial(task_id="ingest_shards", stage="ingest", options=SOURCE).expand(

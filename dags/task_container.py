@@ -117,7 +117,8 @@ class TaskContainer(DockerOperator):
             security_opt=["no-new-privileges"],
             log_config=LogConfig(type="json-file", config={"max-size": "10m", "max-file": "3"}),
         )
-        environment = {name: value for name, value in self.environment.items() if value}
+        options = {**self.environment, **self._private_environment}
+        environment = {name: value for name, value in options.items() if value}
         return self.cli.create_container(
             self.image,
             self.command,
