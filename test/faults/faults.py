@@ -33,7 +33,7 @@ DAY = "2019-01-01"
 FREEZE = 'node tasks/cli.ts "$@" & sleep {}; kill -STOP $!; sleep 600'
 FREEZES = {"ingest": FREEZE.format(0.9), "train": FREEZE.format(4)}  # seconds: well inside the stage's work
 OUT_OF_MEMORY = "exec node -e 'const all = []; for (;;) all.push(Buffer.alloc(1e7, 1))'"
-ROW = "{:36} {:48} {:9} {:>5} {:>5} {:>5}"
+ROW = "{:41} {:48} {:9} {:>5} {:>5} {:>5}"
 CASES: dict[str, Callable[[Fault], str]] = {}
 
 
