@@ -5,6 +5,7 @@ import statistics
 from datetime import date
 from pathlib import Path
 
+TITLE = "Wall time and peak memory at 28 million rows"
 TITLES = {
     "ours": "this pipeline",
     "polars": "polars",
@@ -81,4 +82,13 @@ def draw_bars(bars: list[tuple[str, float, str, bool]]) -> str:
     height = 30 + 28 * len(bars)
     style = 'font-family="sans-serif" font-size="13"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="920" height="{height}" {style}>'
-    return "\n".join([head, '<rect width="100%" height="100%" fill="white"/>', *rows, "</svg>", ""])
+    return "\n".join(
+        [
+            head,
+            f"<title>{TITLE}</title>",
+            '<rect width="100%" height="100%" fill="white"/>',
+            *rows,
+            "</svg>",
+            "",
+        ]
+    )

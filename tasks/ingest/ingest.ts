@@ -42,7 +42,7 @@ export async function ingest(
   context: Context,
 ): Promise<Outcome> {
   const known = await KnownFiles.open(resolve(path), context.store);
-  const source = await openSource(path, known);
+  const source = await openSource(path, known, context.database.threads);
   await known.save();
   try {
     const names = await readSecurityNames(source, context);

@@ -29,17 +29,20 @@ export class KnownFiles {
     return new KnownFiles(store, name, known ?? {});
   }
 
-  /** The facts of a file: those that are known, if it has not changed since, or else those that reading it tells. */
-  find(name: string, status: BigIntStats, read: () => FileFacts): FileFacts {
-    const fingerprint = fingerprintOf(status);
-    const [known, facts = undefined] = this.#known[name] ?? [];
-    const entry: Entry = [fingerprint, known === fingerprint && facts ? facts : read()];
-    this.#isChanged ||= known !== fingerprint;
-    if (Date.now() - Number(status.ctimeMs) > SETTLED_MS) this.#current[name] = entry;
-    return entry[1];
+  /** The facts of a file, unless it has changed since they were kept. */
+  find(name: string, status: BigIntStats): FileFacts | undefined {
+    const [fingerprint, facts = undefined] = this.#known[name] ?? [];
+    return fingerprint === fingerprintOf(status) ? facts : undefined;
   }
 
-  /** Keeps what is known by now. */
+  /** Takes note of a file's facts, to be saved if its times can be trusted. */
+  keep(name: string, status: BigIntStats, facts: FileFacts): void {
+    this.#isChanged ||= this.find(name, status) === undefined;
+    if (Date.now() - Number(status.ctimeMs) > SETTLED_MS)
+      this.#current[name] = [fingerprintOf(status), facts];
+  }
+
+  /** Keeps what was noted. */
   async save(): Promise<void> {
     if (this.#isChanged) await this.#store.publishText(this.#name, JSON.stringify(this.#current));
   }

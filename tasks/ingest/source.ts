@@ -1,11 +1,12 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { type BigIntStats, statSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { crc32 } from 'node:zlib';
 import yauzl, { type Entry } from 'yauzl';
 import { InputError } from '../errors.ts';
-import { type FileFacts, inspectFile } from './bad-rows.ts';
+import type { FileFacts } from './bad-rows.ts';
+import { inspectFiles } from './inspect.ts';
 import { fingerprintOf, type KnownFiles } from './known-files.ts';
 
 export const METADATA = 'symbols_valid_meta.csv';
@@ -36,7 +37,7 @@ export interface Source {
 }
 
 /** @throws InputError where there is nothing, or nothing of the Kaggle shape */
-export async function openSource(path: string, known?: KnownFiles): Promise<Source> {
+export async function openSource(path: string, known?: KnownFiles, threads = 1): Promise<Source> {
   const uri = resolve(path);
   const status = await stat(uri).catch((cause) => {
     throw new InputError(
@@ -44,7 +45,7 @@ export async function openSource(path: string, known?: KnownFiles): Promise<Sour
       { cause },
     );
   });
-  return status.isDirectory() ? openFolder(uri, known) : openZip(uri);
+  return status.isDirectory() ? openFolder(uri, known, threads) : openZip(uri);
 }
 
 /** The symbol that a file of the set is about. Copies made on Windows have `_PRN.csv`, since that system reserves `PRN`. */
@@ -53,21 +54,28 @@ export function symbolOf(name: string): string {
   return /^_(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])$/.test(stem) ? stem.slice(1) : stem;
 }
 
-async function openFolder(uri: string, known?: KnownFiles): Promise<Source> {
-  const found: SourceFile[] = [];
-  const reader = new FileReader();
+async function openFolder(uri: string, known: KnownFiles | undefined, threads: number): Promise<Source> {
+  const listed: { name: string; path: string; status: BigIntStats; facts: FileFacts | undefined }[] = [];
   for (const entry of await readdir(uri, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     const name = relative(uri, path).replaceAll('\\', '/');
     if (!isOfTheSet(name) || entry.isDirectory()) continue;
     const status = statSync(path, { bigint: true, throwIfNoEntry: false });
     if (!status) throw new InputError(`${path}: leads nowhere; remove this link`);
-    const inspect = () => inspectFile(reader.read(path));
-    const facts = known ? known.find(name, status, inspect) : inspect();
-    const { bytes, crc32 } = facts;
-    const inPlace = { path, fingerprint: fingerprintOf(status), facts };
-    found.push({ name, symbol: symbolOf(name), bytes, crc32, inPlace });
+    listed.push({ name, path, status, facts: known?.find(name, status) });
   }
+  const unknown = listed.filter(({ facts }) => !facts);
+  const read = await inspectFiles(
+    unknown.map(({ path }) => path),
+    threads,
+  );
+  for (const [index, file] of unknown.entries()) file.facts = read[index];
+  const found = listed.map(({ name, path, status, facts }): SourceFile => {
+    const { bytes, crc32 } = facts as FileFacts;
+    known?.keep(name, status, facts as FileFacts);
+    const inPlace = { path, fingerprint: fingerprintOf(status), facts: facts as FileFacts };
+    return { name, symbol: symbolOf(name), bytes, crc32, inPlace };
+  });
   return {
     ...arrange(uri, found),
     read: async (file) => verify(uri, file, await readFile(join(uri, file.name))),
@@ -77,29 +85,6 @@ async function openFolder(uri: string, known?: KnownFiles): Promise<Source> {
     },
     close() {},
   };
-}
-
-/** Reads whole files, one after another, into the same memory: thousands of them go three times as fast. */
-class FileReader {
-  #memory = Buffer.allocUnsafeSlow(1 << 20);
-
-  /** The bytes of a file, good until the next one is read. */
-  read(path: string): Buffer {
-    const file = openSync(path, 'r');
-    try {
-      const { size } = fstatSync(file);
-      if (size > this.#memory.length) this.#memory = Buffer.allocUnsafeSlow(2 * size);
-      let length = 0;
-      while (length < size) {
-        const read = readSync(file, this.#memory, length, size - length, length);
-        if (read === 0) throw changedError(path);
-        length += read;
-      }
-      return this.#memory.subarray(0, length);
-    } finally {
-      closeSync(file);
-    }
-  }
 }
 
 async function openZip(uri: string): Promise<Source> {
