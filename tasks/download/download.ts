@@ -1,21 +1,16 @@
-import { createWriteStream } from 'node:fs';
-import { mkdir, rm, stat, statfs } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Readable, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Context } from '../context.ts';
-import { InputError } from '../errors.ts';
 import { contentKey } from '../key.ts';
 import { archiveName, findSnapshot, nameLatestSnapshot, publishSnapshot, type Snapshot } from '../raw.ts';
 import type { Outcome } from '../result.ts';
-import { type Credentials, type Remote, requestArchive, TryAgain } from './kaggle.ts';
-import { DamagedZip, md5Of, verifyZip } from './zip.ts';
+import { type Credentials, requestArchive, TryAgain } from './kaggle.ts';
+import { ensureSpace, type Part, receive, sizeOf, verify } from './receive.ts';
+import { DamagedZip } from './zip.ts';
 
 const MOST_FAILURES = 6;
 const LONGEST_WAIT_MS = 5 * 60_000;
-const SILENCE_MS = 60_000;
-const MEBIBYTE = 2 ** 20;
 
 export interface DownloadOptions {
   /** `owner/name`, as in the address of the dataset's page. */
@@ -27,22 +22,16 @@ export interface DownloadOptions {
   firstWaitMs?: number;
 }
 
-/** What was received of a file so far. */
-interface Part {
-  path: string;
-  version: string;
-  /** How many bytes there were at most. */
-  most: number;
-  /** What broke off or failed since more than that was received. */
-  failures: number;
-}
-
 /**
  * Fetches a dataset's zip into raw/<snapshot>/, verified and whole or not at all. A download that broke off goes on
- * where it was, also in a later run. Nothing is fetched where the server's version is already there.
+ * where it was, also in a later run. Two at once on one store take turns. Nothing is fetched where the server's version is already there.
  * @throws InputError where trying again cannot help
  */
-export async function download(
+export async function download(options: DownloadOptions, context: Context): Promise<Outcome> {
+  return context.store.withLock('download', () => fetchArchive(options, context));
+}
+
+async function fetchArchive(
   { dataset, url, credentials, firstWaitMs = 1_000 }: DownloadOptions,
   { store, log, progress }: Context,
 ): Promise<Outcome> {
@@ -72,7 +61,7 @@ export async function download(
       else {
         await mkdir(dirname(path), { recursive: true });
         await ensureSpace(path, remote);
-        await receive(remote, part, aborter);
+        await receive(remote, part, dataset, aborter, progress);
       }
       const files = await verify(path, remote);
       const snapshot = { dataset, key, bytes: await sizeOf(path), files };
@@ -92,38 +81,6 @@ export async function download(
     }
   }
 
-  async function receive(remote: Remote, part: Part, aborter: AbortController): Promise<void> {
-    let silence: NodeJS.Timeout | undefined;
-    const listen = () => {
-      clearTimeout(silence);
-      silence = setTimeout(() => aborter.abort(new Error('nothing came for a minute')), SILENCE_MS);
-    };
-    const bytes = remote.bytes ?? 0;
-    progress.start(`${dataset}, MiB`, Math.ceil(bytes / MEBIBYTE));
-    progress.advance(remote.from / MEBIBYTE);
-    let received = remote.from;
-    const meter = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        listen();
-        received += chunk.length;
-        if (received > part.most) Object.assign(part, { most: received, failures: 0 });
-        progress.advance(chunk.length / MEBIBYTE);
-        done(null, chunk);
-      },
-    });
-    try {
-      listen();
-      const flags = remote.from > 0 ? 'a' : 'w';
-      await pipeline(Readable.fromWeb(remote.body as never), meter, createWriteStream(part.path, { flags }));
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).syscall === 'write') throw cause;
-      throw new TryAgain('the connection broke', undefined, { cause });
-    } finally {
-      clearTimeout(silence);
-      progress.stop();
-    }
-  }
-
   function describe(status: Outcome['status'], { key, bytes, files }: Snapshot): Outcome {
     const raw = { rows: 0, bytes, key };
     return {
@@ -140,25 +97,4 @@ export async function download(
 /** How much is held of a file of which version. Without a version, nothing can be held. */
 async function progressOf({ path, version }: Part): Promise<{ from: number; version: string }> {
   return { from: version ? await sizeOf(path) : 0, version };
-}
-
-async function sizeOf(path: string): Promise<number> {
-  return path ? ((await stat(path).catch(() => undefined))?.size ?? 0) : 0;
-}
-
-async function ensureSpace(path: string, { bytes, from }: Remote): Promise<void> {
-  const { bavail, bsize } = await statfs(dirname(path));
-  const needed = (bytes ?? 0) - from;
-  if (bavail * bsize < needed + 64 * MEBIBYTE)
-    throw new InputError(
-      `${dirname(path)}: ${Math.ceil(needed / MEBIBYTE)} MiB are to come, but only ${Math.floor((bavail * bsize) / MEBIBYTE)} MiB are free; free some, or point --store to a larger disk`,
-    );
-}
-
-async function verify(path: string, { bytes, md5 }: Remote): Promise<number> {
-  const size = await sizeOf(path);
-  if (bytes !== undefined && size < bytes) throw new TryAgain(`only ${size} of ${bytes} bytes came`);
-  if (bytes !== undefined && size > bytes) throw new DamagedZip(`${size} bytes came instead of ${bytes}`);
-  if (md5 !== undefined && (await md5Of(path)) !== md5) throw new DamagedZip('the checksum differs');
-  return verifyZip(path);
 }
