@@ -9,8 +9,9 @@ import type { Outcome } from '../result.ts';
 import { type ShardPlan, shardOf } from '../shards.ts';
 import { COLUMNS } from './bad-rows.ts';
 import { KnownFiles } from './known-files.ts';
+import type { NamedFile } from './prices.ts';
 import { reviewPrices } from './review.ts';
-import { makeShard, type NamedFile } from './shard.ts';
+import { makeShard } from './shard.ts';
 import { METADATA, openSource, type Source } from './source.ts';
 
 /** Goes up whenever the same files give other Parquet files than before. */

@@ -1,7 +1,7 @@
 import { countOf } from '../checks.ts';
 import type { Check } from '../result.ts';
 import type { ShardRecord } from '../shards.ts';
-import type { NamedFile } from './shard.ts';
+import type { NamedFile } from './prices.ts';
 
 /** What must hold for all shards of prices together, before the whole is published. */
 export function reviewPrices(

@@ -1,18 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findBroken, runChecks } from '../checks.ts';
-import { type Database, parquet, QueryError, quotedString, readSql } from '../duckdb.ts';
+import { type Database, quotedString } from '../duckdb.ts';
 import { InputError } from '../errors.ts';
 import type { ShardContent } from '../publish.ts';
-import type { Check } from '../result.ts';
 import { type ShardPlan, shardName } from '../shards.ts';
-import { type BadRow, COLUMNS, type FileFacts, findBadRows, inspectFile, withoutRows } from './bad-rows.ts';
-import type { Source, SourceFile } from './source.ts';
-
-export type NamedFile = SourceFile & { securityName: string | null };
-
-/** A file that DuckDB can open at its path. */
-type LocalFile = NamedFile & { path: string };
+import { type BadRow, type FileFacts, findBadRows, inspectFile, withoutRows } from './bad-rows.ts';
+import { BadInput, type LocalFile, type NamedFile, type Written, writePrices } from './prices.ts';
+import type { Source } from './source.ts';
 
 /**
  * Writes one shard of prices into the scratch folder, and beside it the rows that were set aside, if any.
@@ -65,12 +59,6 @@ export async function makeShard(
   };
 }
 
-/** How DuckDB begins to speak of data, rather than of disks and memory. */
-const DATA_ERROR = /^(Conversion|Invalid Input|Out of Range) Error/;
-
-/** Says that rows are bad, but not yet which. */
-class BadInput extends Error {}
-
 function unreadable(files: NamedFile[], error: BadInput): InputError {
   const names = files.map(({ name }) => name);
   return new InputError(`a file cannot be read, though no line of it looks bad: ${names.join(', ')}`, {
@@ -110,72 +98,6 @@ async function fetchFile(
 
 function endLinesInLf(content: Buffer): Buffer {
   return Buffer.from(content.toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
-}
-
-interface Written {
-  counts: { rows: number; symbols: number; null_rows: number; zero_volumes: number };
-  months: { month: string }[];
-  checks: Check[];
-}
-
-/** Writes the rows in the order of the files and sorts them only where that is not theirs. @throws BadInput */
-async function writePrices(
-  files: LocalFile[],
-  rows: number,
-  path: string,
-  database: Database,
-): Promise<Written> {
-  await database.createView('files', fileTable(files));
-  await database.createView('csv', csvReader(files));
-  await database.createView('expected', `SELECT ${rows} AS rows`);
-  const prices = await readSql(import.meta.url, 'prices.sql');
-  let written = await writeAndCheck(prices, path, database);
-  if (written.checks.some(({ name, passed }) => name === 'rows_are_in_order' && !passed))
-    written = await writeAndCheck(`SELECT * FROM (${prices}) ORDER BY Symbol, Date`, path, database);
-  const broken = findBroken(written.checks);
-  if (broken) throw new BadInput(`check ${broken.name} is broken by ${broken.value} rows`);
-  return written;
-}
-
-async function writeAndCheck(prices: string, path: string, database: Database): Promise<Written> {
-  try {
-    await database.copyToParquet(prices, path);
-  } catch (error) {
-    if (error instanceof QueryError && DATA_ERROR.test(error.message))
-      throw new BadInput('DuckDB refused a row', { cause: error });
-    throw error;
-  }
-  await database.createView('prices', `SELECT * FROM ${parquet(path)}`);
-  const counts = await readSql(import.meta.url, 'counts.sql');
-  await database.run(`CREATE OR REPLACE TEMP TABLE counts AS ${counts}`);
-  return {
-    counts: await database.row('SELECT rows, symbols, null_rows, zero_volumes FROM counts'),
-    months: await database.rows<{ month: string }>('SELECT unnest(months) AS month FROM counts'),
-    checks: await runChecks(await readSql(import.meta.url, 'checks.sql'), database),
-  };
-}
-
-function fileTable(files: LocalFile[]): string {
-  if (files.length === 0) return `SELECT '' AS path, '' AS symbol, '' AS security_name WHERE false`;
-  const rows = files.map(
-    ({ path, symbol, securityName }) =>
-      `(${[path, symbol].map(quotedString).join()}, ${securityName === null ? 'NULL' : quotedString(securityName)})`,
-  );
-  return `SELECT path, symbol, CAST(security_name AS VARCHAR) AS security_name FROM (VALUES ${rows.join()}) AS files(path, symbol, security_name)`;
-}
-
-function csvReader(files: LocalFile[]): string {
-  const types = COLUMNS.map(
-    (column) => `${quotedString(column)}: '${column === 'Date' ? 'VARCHAR' : 'DOUBLE'}'`,
-  );
-  if (files.length === 0) {
-    const columns = COLUMNS.map(
-      (column) => `CAST(NULL AS ${column === 'Date' ? 'VARCHAR' : 'DOUBLE'}) AS "${column}"`,
-    );
-    return `SELECT ${columns.join()}, '' AS filename WHERE false`;
-  }
-  const paths = files.map(({ path }) => quotedString(path));
-  return `SELECT * FROM read_csv([${paths.join()}], columns = {${types.join()}}, auto_detect = false, header = true, delim = ',', quote = '"', escape = '"', filename = true)`;
 }
 
 type FileBadRow = BadRow & { file: string };
