@@ -17,6 +17,10 @@ import { METADATA, openSource, type Source } from './source.ts';
 /** Goes up whenever the same files give other Parquet files than before. */
 const FORMAT_VERSION = 2;
 
+const LEAST_SHARDS = 16;
+/** Of CSV, in one shard: what a stage has in memory is some shards, however large the set is. */
+const SHARD_BYTES = 200e6;
+
 const LINEAGE = {
   Symbol: ['raw.file name'],
   'Security Name': ['raw.file name', 'raw.NASDAQ Symbol', 'raw.Security Name'],
@@ -26,8 +30,8 @@ const LINEAGE = {
 export interface IngestOptions {
   /** A folder or a zip of the Kaggle shape. */
   source: string;
-  /** How many Parquet files the prices are spread over. */
-  shards: number;
+  /** How many Parquet files the prices are spread over; 16 or, of a larger set, so many that none gets larger. */
+  shards?: number | undefined;
   /** Set bad rows aside instead of stopping at them. */
   quarantine: boolean;
   /** Make only a part of the shards. */
@@ -39,7 +43,7 @@ export interface IngestOptions {
  * @throws InputError at bad input and, unless they are to be set aside, at bad rows
  */
 export async function ingest(
-  { source: path, shards, quarantine, slice }: IngestOptions,
+  { source: path, shards: asked, quarantine, slice }: IngestOptions,
   context: Context,
 ): Promise<Outcome> {
   const known = await KnownFiles.open(resolve(path), context.store);
@@ -50,8 +54,11 @@ export async function ingest(
     const files = source.files.map(
       (file): NamedFile => ({ ...file, securityName: names.get(file.symbol) ?? null }),
     );
+    const bytes = files.reduce((total, file) => total + file.bytes, 0);
+    const shards = asked ?? Math.max(LEAST_SHARDS, Math.ceil(bytes / SHARD_BYTES));
+    const filesOfShard = Map.groupBy(files, ({ symbol }) => shardOf(symbol, shards));
     const plans = Array.from({ length: shards }, (_, index): ShardPlan & { files: NamedFile[] } => {
-      const mine = files.filter(({ symbol }) => shardOf(symbol, shards) === index);
+      const mine = filesOfShard.get(index) ?? [];
       const content = mine.map(({ name, bytes, crc32, symbol, securityName }) => [
         name,
         bytes,
@@ -78,7 +85,7 @@ export async function ingest(
       name: 'raw',
       uri: source.uri,
       rows: Number(outcome.metrics.rows_in ?? 0),
-      bytes: files.reduce((total, { bytes }) => total + bytes, 0),
+      bytes,
       key: contentKey(files.map(({ name, crc32 }) => [name, crc32])),
     };
     return { ...outcome, inputs: [raw], columnLineage: LINEAGE };
