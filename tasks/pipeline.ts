@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { InputError } from './errors.ts';
 import type { TaskResult } from './result.ts';
-import { formatTable } from './table.ts';
+import { formatCount, formatTable } from './table.ts';
 
 export interface PipelineOptions {
   store: string;
@@ -100,7 +100,7 @@ function formatResults(results: TaskResult[]): string {
   const rows = results.map(({ task, status, outputs: [output], metrics, seconds }) => [
     task,
     status.replaceAll('_', ' '),
-    output?.rows ? whole(output.rows) : '',
+    output?.rows ? formatCount(output.rows) : '',
     seconds.toFixed(1),
     (Number(metrics.peak_memory_bytes) / 2 ** 20).toFixed(0),
     output?.uri ?? '',
@@ -109,16 +109,12 @@ function formatResults(results: TaskResult[]): string {
 }
 
 function formatMetrics({ validation_rows, mae, mae_vol_moving_avg }: TaskResult['metrics']): string {
-  return `On ${whole(validation_rows)} later rows the model is off by ${whole(mae)} shares on average, \
-vol_moving_avg itself by ${whole(mae_vol_moving_avg)}.`;
+  return `On ${formatCount(Number(validation_rows))} later rows the model is off by ${formatCount(Number(mae))} shares on average, \
+vol_moving_avg itself by ${formatCount(Number(mae_vol_moving_avg))}.`;
 }
 
 function formatChampion({ champion_as_of, challenger_as_of }: TaskResult['metrics']): string {
   if (champion_as_of === challenger_as_of) return `In service is the model as of ${champion_as_of}.`;
   return `In service stays another model, as of ${champion_as_of}, since that is newer. To serve this one:
   make run-task TASK=promote ARGS="--as-of ${challenger_as_of} --force"`;
-}
-
-function whole(number: number | string | undefined): string {
-  return Math.round(Number(number)).toLocaleString('en-US');
 }

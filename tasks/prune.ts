@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
+import { decodeModel } from '../serving/model.ts';
 import type { Context } from './context.ts';
 import type { Outcome } from './result.ts';
 import type { Store } from './store.ts';
@@ -45,8 +46,7 @@ async function keysByAge(dataset: string, store: Store): Promise<string[]> {
 async function keysOfChampion(store: Store): Promise<Set<string>> {
   const model = await readFile(store.locate('model.bin')).catch(() => undefined);
   if (!model) return new Set();
-  const header = model.subarray(8, 8 + Number(model.readBigUInt64LE(0))).toString('utf8');
-  const features: string | undefined = JSON.parse(header).__metadata__?.features_key;
+  const features = decodeModel(model).provenance.features_key;
   const prices = (await store.readJson<{ key: string }>(`features/${features}/prices.json`))?.key;
   return new Set([features, prices].filter((key) => key !== undefined));
 }

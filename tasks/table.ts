@@ -1,3 +1,8 @@
+/** A number without decimals, its thousands parted by commas. */
+export function formatCount(number: number): string {
+  return Math.round(number).toLocaleString('en-US');
+}
+
 /** Lines a table up for a terminal: columns of numbers to the right, others to the left. The first row is the head. */
 export function formatTable(rows: string[][]): string {
   const [head = [], ...body] = rows;

@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
-import { utimes } from 'node:fs/promises';
+import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { encodeModel } from '../serving/model.ts';
 import { Store } from '../tasks/store.ts';
 import { runTask } from './command.ts';
 import { csvOfVolumes, makeFolder, makeSource } from './fixtures.ts';
+import { constantModel } from './tiny-model.ts';
 
 /** Three keys of prices and of features, the first being the oldest. */
 async function makeStore(): Promise<{ store: string; prices: string[]; features: string[] }> {
@@ -36,13 +38,8 @@ describe('prune', () => {
 
   test('keeps what the model in service came from', async () => {
     const { store, prices, features } = await makeStore();
-    const header = Buffer.from(JSON.stringify({ __metadata__: { features_key: features[0] } }));
-    const length = Buffer.alloc(8);
-    length.writeBigUInt64LE(BigInt(header.length));
-    await (await Store.open(store)).publishText(
-      'model.bin',
-      Buffer.concat([length, header]).toString('latin1'),
-    );
+    const model = { ...constantModel([0, 0, 0]), provenance: { features_key: String(features[0]) } };
+    await writeFile(join(store, 'model.bin'), encodeModel(model));
     await runTask(['prune', '--store', store, '--keep', '1']);
     expect(isThere(store, 'prices', prices)).toEqual([true, false, true]);
     expect(isThere(store, 'features', features)).toEqual([true, false, true]);

@@ -1,4 +1,5 @@
 import type { Score } from '../score.ts';
+import { formatCount } from '../table.ts';
 import type { Metrics } from './metrics.ts';
 
 /** A model card in Markdown: what the model is for, how well it does, and what it cannot do. */
@@ -7,8 +8,8 @@ export function modelCard(metrics: Metrics): string {
   return `# Trading volume, as of ${as_of}
 
 Predicts a day's trading volume of a stock or ETF, in shares, from the mean volume and the median adjusted close of its
-last 30 rows. Trained on ${count(metrics.training_rows)} rows before ${validation_from} (seed ${metrics.seed}, features ${metrics.features_key}),
-measured on ${count(metrics.validation_rows)} rows from ${validation_from} until ${as_of}, which chose nothing.
+last 30 rows. Trained on ${formatCount(metrics.training_rows)} rows before ${validation_from} (seed ${metrics.seed}, features ${metrics.features_key}),
+measured on ${formatCount(metrics.validation_rows)} rows from ${validation_from} until ${as_of}, which chose nothing.
 
 | prediction | rows | MAE (shares) | RMSLE | R2 |
 |---|---:|---:|---:|---:|
@@ -28,9 +29,5 @@ ${(metrics.coverage * 100).toFixed(1)} % of the volumes lie between p10 and p90;
 }
 
 function row(name: string, { rows, mae, rmsle, r2 }: Score): string {
-  return `| ${name} | ${count(rows)} | ${count(Math.round(mae))} | ${rmsle.toFixed(4)} | ${r2.toFixed(4)} |`;
-}
-
-function count(number: number): string {
-  return number.toLocaleString('en-US');
+  return `| ${name} | ${formatCount(rows)} | ${formatCount(mae)} | ${rmsle.toFixed(4)} | ${r2.toFixed(4)} |`;
 }

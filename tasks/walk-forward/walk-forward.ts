@@ -5,7 +5,7 @@ import { modelDates, readModel } from '../models.ts';
 import type { Outcome } from '../result.ts';
 import { predictAll, score } from '../score.ts';
 import { openDataset } from '../shards.ts';
-import { formatTable } from '../table.ts';
+import { formatCount, formatTable } from '../table.ts';
 
 export interface WalkForwardOptions {
   /** The key of the features; those that were made last, if not given. */
@@ -41,9 +41,9 @@ export async function walkForward({ features: key }: WalkForwardOptions, context
     if (ours.mae < theirs.mae) better++;
     table.push([
       asOf,
-      whole(ours.rows),
-      whole(ours.mae),
-      whole(theirs.mae),
+      formatCount(ours.rows),
+      formatCount(ours.mae),
+      formatCount(theirs.mae),
       (ours.mae / theirs.mae).toFixed(3),
       ours.rmsle.toFixed(3),
       theirs.rmsle.toFixed(3),
@@ -70,8 +70,4 @@ export async function walkForward({ features: key }: WalkForwardOptions, context
     checks: [],
     metrics: { months: table.length, months_better_than_vol_moving_avg: better },
   };
-}
-
-function whole(number: number): string {
-  return Math.round(number).toLocaleString('en-US');
 }
