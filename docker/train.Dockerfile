@@ -30,6 +30,7 @@ COPY tasks/ tasks/
 COPY serving/model.ts serving/
 RUN install -d -o node -g node /store
 USER node
-ENV STORE=/store
+# As many queries at once as --threads allows; Node alone would run four.
+ENV STORE=/store UV_THREADPOOL_SIZE=32
 ENTRYPOINT ["tini", "--", "node", "tasks/cli.ts"]
 CMD ["train", "--help"]

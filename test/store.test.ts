@@ -1,13 +1,12 @@
-import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { features } from '../tasks/features/features.ts';
 import { Store } from '../tasks/store.ts';
 import { type Running, runCli, SAMPLE, start, startCli, succeed, until } from './command.ts';
+import { mayMount, runOnDisk } from './disk.ts';
 import {
   csvOfVolumes,
   hashStore,
@@ -303,21 +302,4 @@ function startToStay(work: string): Running {
 
 async function firstLine({ process }: Running): Promise<string> {
   return String(await new Promise((done) => process.stdout?.once('data', done))).trim();
-}
-
-/** How to get a mount namespace, in which a process may mount a disk: root in its own, others beside a user namespace. */
-function unshare(): string[] {
-  return process.getuid?.() === 0 ? ['--mount'] : ['--user', '--map-root-user', '--mount'];
-}
-
-function mayMount(): boolean {
-  return spawnSync('unshare', [...unshare(), 'mount', '-t', 'tmpfs', 'tmpfs', tmpdir()]).status === 0;
-}
-
-/** Runs a shell script that finds in $DISK a disk that was mounted with these options. */
-function runOnDisk(options: string, script: string) {
-  const disk = join(root, 'disk');
-  mkdirSync(disk);
-  const mounted = `mount -t tmpfs -o ${options} tmpfs $DISK || exit 99; ${script}`;
-  return start('unshare', [...unshare(), 'sh', '-c', mounted], { DISK: disk }).ended;
 }

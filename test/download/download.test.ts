@@ -5,9 +5,11 @@ import { type DownloadOptions, download } from '../../tasks/download/download.ts
 import { InputError } from '../../tasks/errors.ts';
 import type { Outcome } from '../../tasks/result.ts';
 import { runCli, runTask } from '../command.ts';
+import { mayMount, runOnDisk } from '../disk.ts';
 import { csvOfVolumes, hashStore, makeFolder, makeZip, runHere } from '../fixtures.ts';
 import { type Answer, refuse, sendContent, startKaggle } from './kaggle-server.ts';
 
+const MEBIBYTE = 2 ** 20;
 const CREDENTIALS = { username: 'ana', key: 'very-secret' };
 
 /** A zip of the Kaggle shape, long enough to be cut in two. */
@@ -179,10 +181,26 @@ describe('a download', () => {
   });
 
   test('refuses a zip that would unpack to far more than a dataset', async () => {
+    const names = Array.from({ length: 13 }, (_, index) => `stocks/A${index}.csv`);
+    const zip = await readFile(
+      await makeZip(Object.fromEntries(names.map((name) => [name, csvOfVolumes(1)]))),
+    );
+    for (const name of names) claimSize(zip, name, 0xfffffff0);
+    const store = await makeFolder();
+    const downloading = downloadInto(store, { url: (await startKaggle(zip)).url });
+    await expect(downloading).rejects.toThrow(
+      /would unpack to 558\d+ bytes; more than 53687091200 are not taken/,
+    );
+    await expect(downloading).rejects.toThrow(InputError);
+    expect(await hashStore(store, 'raw/latest.json')).toEqual({});
+  });
+
+  test.each([
+    ['less', 100],
+    ['more', 0xfffffff0],
+  ])('does not believe a zip that unpacks to %s than it says', async (_what, bytes) => {
     const zip = await makeArchive();
-    // The size after unpacking, 20 bytes into the central directory's last header before the name at 46.
-    const header = zip.lastIndexOf('stocks/A.csv') - 46;
-    zip.writeUInt32LE(0xfffffff0, header + 24);
+    claimSize(zip, 'stocks/A.csv', bytes);
     const kaggle = await startKaggle(zip);
     await expect(downloadInto(await makeFolder(), { url: kaggle.url })).rejects.toThrow(/the zip is damaged/);
   });
@@ -217,6 +235,28 @@ describe('the command line', () => {
     expect({ code, message }).toEqual({ code: 2, message: expect.stringContaining('give it as owner/name') });
   });
 
+  test.skipIf(!mayMount())('ends where the disk is too small for what is to come', async () => {
+    const kaggle = await startKaggle(Buffer.alloc(2 * MEBIBYTE));
+    const { code, message } = await runOnDisk('size=1m', downloadOnDisk(kaggle.url));
+    expect(message).toMatch(/store\/raw\/partial: 2 MiB are to come, but only [01] MiB are free; free some/);
+    expect(code).toBe(2);
+  });
+
+  test.skipIf(!mayMount())('ends where the disk fills up on the way', async () => {
+    const kaggle = await startKaggle(Buffer.alloc(0));
+    kaggle.storageAnswers.push((_request, response) => {
+      response.writeHead(200, { 'Content-Type': 'application/zip' });
+      response.end(Buffer.alloc(80 * MEBIBYTE));
+    });
+    const { code, message, stdout } = await runOnDisk(
+      'size=70m',
+      `${downloadOnDisk(kaggle.url)}; code=$?; ls $DISK/store/raw; exit $code`,
+    );
+    expect(message).toContain('no space left on the device; free some, or use a larger disk');
+    expect(code).toBe(2);
+    expect(stdout.trim().split('\n').at(-1)).toBe('partial');
+  });
+
   test('makes ingest take what was downloaded', async () => {
     const kaggle = await startKaggle(await makeArchive());
     const store = await makeFolder();
@@ -225,6 +265,16 @@ describe('the command line', () => {
     expect(prices.inputs[0]).toMatchObject({ uri: raw.outputs[0]?.uri, rows: 3000 });
   });
 });
+
+function downloadOnDisk(url: string): string {
+  return `node tasks/cli.ts download --store $DISK/store --kaggle-url ${url}`;
+}
+
+/** Has a zip's directory say that a file unpacks to so many bytes. */
+function claimSize(zip: Buffer, name: string, bytes: number): void {
+  // A header in the directory has this size 24 bytes after its start, and the name after 46.
+  zip.writeUInt32LE(bytes, zip.lastIndexOf(name) - 46 + 24);
+}
 
 /** Puts a name of the same length in place of another, wherever a zip says it. */
 function replaceName(zip: Buffer, name: string, other: string): Buffer {
