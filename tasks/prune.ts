@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { decodeModel } from '../serving/model.ts';
 import type { Context } from './context.ts';
+import { InputError } from './errors.ts';
 import type { Outcome } from './result.ts';
 import type { Store } from './store.ts';
 
@@ -42,11 +43,24 @@ async function keysByAge(dataset: string, store: Store): Promise<string[]> {
   return ages.sort((a, b) => b.time - a.time).map(({ key }) => key);
 }
 
-/** The features that the model in service was trained on, and the prices that those were made from. */
+/**
+ * The features that the model in service was trained on, and the prices that those were made from.
+ * @throws InputError when nobody can tell
+ */
 async function keysOfChampion(store: Store): Promise<Set<string>> {
-  const model = await readFile(store.locate('model.bin')).catch(() => undefined);
-  if (!model) return new Set();
-  const features = decodeModel(model).provenance.features_key;
+  if ((await store.size('model.bin')) === undefined) return new Set();
+  const features = await featuresOfChampion(store.locate('model.bin'));
   const prices = (await store.readJson<{ key: string }>(`features/${features}/prices.json`))?.key;
   return new Set([features, prices].filter((key) => key !== undefined));
+}
+
+async function featuresOfChampion(path: string): Promise<string | undefined> {
+  try {
+    return decodeModel(await readFile(path)).provenance.features_key;
+  } catch (cause) {
+    throw new InputError(
+      `${path}: cannot be read, so nobody can tell what to keep for it; run promote first`,
+      { cause },
+    );
+  }
 }

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { utimes, writeFile } from 'node:fs/promises';
+import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { encodeModel } from '../serving/model.ts';
 import { Store } from '../tasks/store.ts';
-import { runTask } from './command.ts';
+import { runCli, runTask } from './command.ts';
 import { csvOfVolumes, makeFolder, makeSource } from './fixtures.ts';
 import { constantModel } from './tiny-model.ts';
 
@@ -50,5 +50,19 @@ describe('prune', () => {
     await (await Store.open(store)).publishText('prices/latest.json', JSON.stringify({ key: prices[0] }));
     await runTask(['prune', '--store', store, '--keep', '1']);
     expect(isThere(store, 'prices', prices)).toEqual([true, false, false]);
+  });
+
+  test.each<[string, (path: string) => Promise<unknown>]>([
+    ['is a folder', (path) => mkdir(path)],
+    ['is damaged', (path) => writeFile(path, 'half a mod')],
+  ])('removes nothing where model.bin %s', async (_what, damage) => {
+    const store = makeFolder();
+    for (const key of ['0'.repeat(16), '1'.repeat(16)])
+      await mkdir(join(store, 'prices', key), { recursive: true });
+    await damage(join(store, 'model.bin'));
+    const { code, message } = await runCli(['prune', '--store', store, '--keep', '1']);
+    expect(message).toContain(`${store}/model.bin: cannot be read, so nobody can tell what to keep for it`);
+    expect(code).toBe(2);
+    expect(isThere(store, 'prices', ['0'.repeat(16), '1'.repeat(16)])).toEqual([true, true]);
   });
 });
