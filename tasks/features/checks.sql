@@ -5,6 +5,8 @@ SELECT 'one_row_out_for_one_row_in' AS name, 'fail' AS severity, abs(counts.rows
 UNION ALL
 SELECT 'no_value_before_a_full_window', 'fail', too_many FROM counts
 UNION ALL
+SELECT 'value_after_a_full_window', 'fail', too_few FROM counts
+UNION ALL
 SELECT 'average_is_not_negative', 'fail', negative FROM counts
 UNION ALL
 SELECT 'features_are_finite', 'fail', not_finite FROM counts

@@ -218,7 +218,8 @@ describe('checks.sql', () => {
     await database.createView('prices', `SELECT * FROM range(${prices})`);
     await database.createView(
       'features',
-      `SELECT col0 AS Symbol, col1::DOUBLE AS vol_moving_avg, col2::DOUBLE AS adj_close_rolling_med FROM (VALUES ${features.join()})`,
+      `SELECT Symbol, average::DOUBLE AS vol_moving_avg, median::DOUBLE AS adj_close_rolling_med, Volume, "Adj Close"
+       FROM (VALUES ${features.join()}) AS features(Symbol, average, median, Volume, "Adj Close")`,
     );
     await database.createView('counts', await readFile(new URL('counts.sql', FOLDER), 'utf8'));
     const rows = await database.rows<{ name: string; value: number | bigint }>(
@@ -230,32 +231,54 @@ describe('checks.sql', () => {
   const SOUND = {
     one_row_out_for_one_row_in: 0,
     no_value_before_a_full_window: 0,
+    value_after_a_full_window: 0,
     average_is_not_negative: 0,
     features_are_finite: 0,
   };
 
+  /** A row of features from a price that has a volume and a close. */
+  const row = (symbol: string, average: string, median: string) =>
+    `('${symbol}', ${average}, ${median}, 1, 1)`;
+
   test('finds nothing in sound features', async () => {
-    expect(await runChecks(2, 3, [`('A', NULL, NULL)`, `('A', 1, -1)`, `('B', NULL, NULL)`])).toEqual(SOUND);
+    const rows = [row('A', 'NULL', 'NULL'), row('A', '1', '-1'), row('B', 'NULL', 'NULL')];
+    expect(await runChecks(2, 3, rows)).toEqual(SOUND);
   });
 
   test('finds lost rows', async () => {
-    expect(await runChecks(2, 5, [`('A', NULL, NULL)`, `('A', 1, 1)`])).toEqual({
+    expect(await runChecks(2, 5, [row('A', 'NULL', 'NULL'), row('A', '1', '1')])).toEqual({
       ...SOUND,
       one_row_out_for_one_row_in: 3,
     });
   });
 
   test('finds values before a full window', async () => {
-    expect(await runChecks(2, 3, [`('A', 1, NULL)`, `('A', 1, 1)`, `('B', NULL, NULL)`])).toEqual({
+    const rows = [row('A', '1', 'NULL'), row('A', '1', '1'), row('B', 'NULL', 'NULL')];
+    expect(await runChecks(2, 3, rows)).toEqual({ ...SOUND, no_value_before_a_full_window: 1 });
+  });
+
+  test('finds symbols that lack values of full windows', async () => {
+    const rows = ['A', 'B', 'C'].flatMap((symbol) => [row(symbol, 'NULL', 'NULL'), row(symbol, '1', '1')]);
+    rows[1] = row('A', 'NULL', '1');
+    rows[3] = row('B', '1', 'NULL');
+    expect(await runChecks(2, 6, rows)).toEqual({ ...SOUND, value_after_a_full_window: 2 });
+  });
+
+  test('wants no value of windows with a null among them, and all others', async () => {
+    // Windows of two rows: the null of row 2 leaves out those that end at rows 2 and 3; the one at row 4 is full.
+    const rows = ['NULL', 'NULL', 'NULL', '1'].map((average, index) =>
+      index === 1 ? `('A', NULL, 1, NULL, 1)` : row('A', average, index === 0 ? 'NULL' : '1'),
+    );
+    expect(await runChecks(2, 4, rows)).toEqual(SOUND);
+    expect(await runChecks(2, 4, [...rows.slice(0, 3), row('A', 'NULL', '1')])).toEqual({
       ...SOUND,
-      no_value_before_a_full_window: 1,
+      value_after_a_full_window: 1,
     });
   });
 
   test('finds negative averages and what is not finite', async () => {
-    expect(
-      await runChecks(1, 3, [`('A', -1, 1)`, `('A', 'inf'::DOUBLE, 1)`, `('A', 1, 'nan'::DOUBLE)`]),
-    ).toEqual({
+    const rows = [row('A', '-1', '1'), row('A', `'inf'::DOUBLE`, '1'), row('A', '1', `'nan'::DOUBLE`)];
+    expect(await runChecks(1, 3, rows)).toEqual({
       ...SOUND,
       average_is_not_negative: 1,
       features_are_finite: 2,
