@@ -6,6 +6,9 @@ import type { FileFacts } from './bad-rows.ts';
 /** A file that changed this shortly before it was read could change again without its times telling. */
 const SETTLED_MS = 2_000;
 
+/** Goes up whenever what is kept of a file, or how it is found, changes: what was kept before is then not looked at. */
+const FORMAT_VERSION = 1;
+
 type Entry = [fingerprint: string, facts: FileFacts];
 
 /** What reading a folder's files told, kept in the store, so that only files that changed since are read again. */
@@ -24,7 +27,7 @@ export class KnownFiles {
 
   /** What is known of the folder at `uri`; nothing, where what was kept cannot be read. */
   static async open(uri: string, store: Store): Promise<KnownFiles> {
-    const name = `cache/files-${contentKey(uri)}.json`;
+    const name = `cache/files-${contentKey('files', FORMAT_VERSION, uri)}.json`;
     const known = await store.readJson<Record<string, Entry>>(name).catch(() => undefined);
     return new KnownFiles(store, name, known ?? {});
   }
