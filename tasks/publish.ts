@@ -1,10 +1,11 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { countOf, findBroken } from './checks.ts';
 import type { Context } from './context.ts';
 import { type Database, parquet } from './duckdb.ts';
 import { InputError } from './errors.ts';
 import { contentKey } from './key.ts';
+import { inLanes } from './lanes.ts';
 import { formatReport } from './report.ts';
 import type { Check, Outcome } from './result.ts';
 import {
@@ -24,7 +25,10 @@ export interface Slice {
 }
 
 /** What the maker of a shard says of it: its files in scratch, the Parquet file of the dataset first. */
-export type ShardContent = Pick<ShardRecord, 'rows' | 'months' | 'checks' | 'parameters' | 'metrics'> & {
+export type ShardContent = Pick<
+  ShardRecord,
+  'rows' | 'months' | 'lastDate' | 'checks' | 'parameters' | 'metrics'
+> & {
   paths: string[];
 };
 
@@ -79,6 +83,8 @@ export async function publishShards<Plan extends ShardPlan>(
     progress.stop();
   }
   const whole = await readShards(dataset, key, store);
+  if (!whole && !slice)
+    throw new Error(`${store.locate(folder)}: shards went while they were made; run it again`);
   const checks = whole ? await publishWhole(dataset, whole, review, store) : [];
   return { key, folder: store.locate(folder), status, records, checks };
 }
@@ -93,27 +99,33 @@ async function publishWhole(
   if (whole.rows === 0)
     throw new InputError(`${whole.uri}: there is not one row; look at what it was made from`);
   const records = whole.shards.map(({ record }) => record);
-  const checks = review(records);
-  const report = `${dataset}/${whole.key}/checks.md`;
-  if ((await store.size(report)) === undefined) {
-    const all = [...sumChecks(records.flatMap((record) => record.checks)), ...checks];
-    await store.publishText(report, formatReport(dataset, whole, all));
-  }
-  refuseBroken(checks, `${dataset}/${whole.key}`, 'it does not become the latest');
   const latest = `${dataset}/latest.json`;
-  const { key } = (await store.readJson<{ key: string }>(latest)) ?? {};
-  const before = key ? await readShards(dataset, key, store) : undefined;
-  if (key !== whole.key) await store.publishText(latest, `${JSON.stringify({ key: whole.key })}\n`);
-  return [
-    ...checks,
+  const named = await store.readJson<{ key: string; before?: string }>(latest);
+  const isNamed = named?.key === whole.key;
+  const keyBefore = isNamed ? named.before : named?.key;
+  const before = keyBefore ? await readShards(dataset, keyBefore, store) : undefined;
+  const checks = [
+    ...review(records),
     countOf('rows_are_no_fewer_than_before', 'warn', Math.max((before?.rows ?? 0) - whole.rows, 0)),
   ];
+  const all = [...sumChecks(records.flatMap((record) => record.checks)), ...checks];
+  await publishReport(`${dataset}/${whole.key}/checks.md`, formatReport(dataset, whole, all), store);
+  refuseBroken(checks, `${dataset}/${whole.key}`, 'it does not become the latest');
+  if (!isNamed)
+    await store.publishText(latest, `${JSON.stringify({ key: whole.key, before: named?.key })}\n`);
+  return checks;
+}
+
+/** Writes the report unless it is there as it is: the same shards may be judged anew, as by names that have changed. */
+async function publishReport(name: string, text: string, store: Store): Promise<void> {
+  const present = await readFile(store.locate(name), 'utf8').catch(() => undefined);
+  if (present !== text) await store.publishText(name, text);
 }
 
 function refuseBroken(checks: Check[], name: string, consequence: string): void {
   const broken = findBroken(checks);
   if (broken)
-    throw new InputError(`${name}: ${broken.value} rows break the check ${broken.name}; ${consequence}`);
+    throw new InputError(`${name}: the check ${broken.name} is broken by ${broken.value}; ${consequence}`);
 }
 
 /** A task's result, summed up over the shards that it made or found. */
@@ -145,27 +157,6 @@ export async function describeShards(
     checks: [...sumChecks(records.flatMap((record) => record.checks)), ...checks],
     metrics: sumMetrics(records.map(({ metrics }) => metrics)),
   };
-}
-
-/** Hands out the plans, in order, to as many connections as there are threads. Stops handing out at the first error. */
-async function inLanes<Plan>(
-  plans: Plan[],
-  database: Database,
-  work: (plan: Plan, database: Database) => Promise<void>,
-): Promise<void> {
-  await database.run('SET threads = 1');
-  const errors: unknown[] = [];
-  const rest = plans.values();
-  const lanes = Array.from({ length: Math.min(database.threads, plans.length) }, async () => {
-    await using lane = await database.connect();
-    // With it on, a join lets go of small chunks late, out of their order.
-    await lane.run('SET enable_caching_operators = false');
-    for (const plan of rest) {
-      if (errors.length === 0) await work(plan, lane).catch((error) => errors.push(error));
-    }
-  });
-  await Promise.all(lanes);
-  if (errors.length > 0) throw errors[0];
 }
 
 async function publishShard(

@@ -20,6 +20,8 @@ export interface ShardRecord {
   checks: Check[];
   /** In which months there are rows, as YYYY-MM; of prices only. */
   months?: string[];
+  /** The last day of which there is a row, as YYYY-MM-DD; of prices only. */
+  lastDate?: string;
   /** The options that the content depends on. */
   parameters: Record<string, number>;
   metrics: Record<string, number>;

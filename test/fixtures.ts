@@ -72,12 +72,12 @@ export async function makeZip(files: Files): Promise<string> {
 }
 
 /** Runs a task within this process, where neither exit code nor output is the point. */
-export async function runHere<Options>(
-  task: (options: Options, context: Context) => Promise<Outcome>,
+export async function runHere<Options, Result = Outcome>(
+  task: (options: Options, context: Context) => Promise<Result>,
   options: Options,
   store: string,
   threads = 1,
-): Promise<Outcome> {
+): Promise<Result> {
   const log = createLogger(false);
   log.silent = true;
   const progress = { start() {}, advance() {}, stop() {} };

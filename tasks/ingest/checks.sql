@@ -16,8 +16,6 @@ SELECT 'prices_are_finite', 'fail', not_finite FROM counts
 UNION ALL
 SELECT 'row_has_more_than_a_date', 'warn', null_rows FROM counts
 UNION ALL
-SELECT 'date_is_not_in_the_future', 'warn', in_the_future FROM counts
-UNION ALL
 SELECT 'high_is_not_below_low', 'warn', high_below_low FROM counts
 UNION ALL
 SELECT 'price_is_not_negative', 'warn', negative_prices FROM counts

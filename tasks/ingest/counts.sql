@@ -17,11 +17,11 @@ SELECT
   count(*) FILTER (Symbol = symbol_before AND Date = date_before) AS duplicates,
   (SELECT coalesce(sum(rows), 0) FROM days WHERE Date IS NULL OR CAST(TRY_CAST(Date AS DATE) AS VARCHAR) IS DISTINCT FROM Date) AS without_date,
   (SELECT list(DISTINCT left(Date, 7) ORDER BY left(Date, 7)) FROM days WHERE Date IS NOT NULL) AS months,
-  (SELECT coalesce(sum(rows), 0) FROM days WHERE Date > CAST(current_date AS VARCHAR)) AS in_the_future,
+  (SELECT max(Date) FROM days) AS last_date,
   count(*) FILTER (NOT (isfinite(Open) AND isfinite(High) AND isfinite(Low) AND isfinite(Close) AND isfinite("Adj Close"))) AS not_finite,
   count(*) FILTER (coalesce(Open, High, Low, Close, "Adj Close", Volume) IS NULL) AS null_rows,
   count(*) FILTER (Volume = 0) AS zero_volumes,
   count(*) FILTER (High < Low) AS high_below_low,
-  count(*) FILTER (Low < 0 OR "Adj Close" < 0) AS negative_prices,
-  count(*) FILTER (High > 1e9 OR "Adj Close" > 1e9) AS prices_over_a_billion
+  count(*) FILTER (least(Open, High, Low, Close, "Adj Close") < 0) AS negative_prices,
+  count(*) FILTER (greatest(Open, High, Low, Close, "Adj Close") > 1e9) AS prices_over_a_billion
 FROM followed

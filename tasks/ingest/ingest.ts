@@ -15,7 +15,7 @@ import { makeShard } from './shard.ts';
 import { METADATA, openSource, type Source } from './source.ts';
 
 /** Goes up whenever the same files give other Parquet files than before. */
-const FORMAT_VERSION = 2;
+const FORMAT_VERSION = 3;
 
 const LEAST_SHARDS = 16;
 /** Of CSV, in one shard: what a stage has in memory is some shards, however large the set is. */
@@ -78,7 +78,7 @@ export async function ingest(
       slice,
       context,
       (plan, scratch, database) => makeShard(plan, source, quarantine, scratch, database),
-      (records) => reviewPrices(records, files, names),
+      (records) => reviewPrices(records, files, names, new Date().toISOString().slice(0, 10)),
     );
     const outcome = await describeShards('prices', published, context);
     const raw = {

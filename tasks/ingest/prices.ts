@@ -1,5 +1,5 @@
 import { findBroken, runChecks } from '../checks.ts';
-import { type Database, parquet, QueryError, quotedString, readSql } from '../duckdb.ts';
+import { type Database, parquet, QueryError, quotedIdentifier, quotedString, readSql } from '../duckdb.ts';
 import type { Check } from '../result.ts';
 import { COLUMNS } from './bad-rows.ts';
 import type { SourceFile } from './source.ts';
@@ -18,7 +18,9 @@ const DATA_ERROR = /^(Conversion|Invalid Input|Out of Range) Error/;
 /** What was written, as it is found in the file. */
 export interface Written {
   counts: { rows: number; symbols: number; null_rows: number; zero_volumes: number };
-  months: { month: string }[];
+  months: string[];
+  /** Undefined where there is no row. */
+  lastDate: string | undefined;
   checks: Check[];
 }
 
@@ -37,7 +39,7 @@ export async function writePrices(
   if (written.checks.some(({ name, passed }) => name === 'rows_are_in_order' && !passed))
     written = await writeAndCheck(`SELECT * FROM (${prices}) ORDER BY Symbol, Date`, path, database);
   const broken = findBroken(written.checks);
-  if (broken) throw new BadInput(`check ${broken.name} is broken by ${broken.value} rows`);
+  if (broken) throw new BadInput(`check ${broken.name} is broken by ${broken.value}`);
   return written;
 }
 
@@ -52,9 +54,13 @@ async function writeAndCheck(prices: string, path: string, database: Database): 
   await database.createView('prices', `SELECT * FROM ${parquet(path)}`);
   const counts = await readSql(import.meta.url, 'counts.sql');
   await database.run(`CREATE OR REPLACE TEMP TABLE counts AS ${counts}`);
+  const [dates] = await database.rows<{ months: string[] | null; last_date: string | null }>(
+    'SELECT months, last_date FROM counts',
+  );
   return {
     counts: await database.row('SELECT rows, symbols, null_rows, zero_volumes FROM counts'),
-    months: await database.rows<{ month: string }>('SELECT unnest(months) AS month FROM counts'),
+    months: dates?.months ?? [],
+    lastDate: dates?.last_date ?? undefined,
     checks: await runChecks(await readSql(import.meta.url, 'checks.sql'), database),
   };
 }
@@ -74,7 +80,7 @@ function csvReader(files: LocalFile[]): string {
   );
   if (files.length === 0) {
     const columns = COLUMNS.map(
-      (column) => `CAST(NULL AS ${column === 'Date' ? 'VARCHAR' : 'DOUBLE'}) AS "${column}"`,
+      (column) => `CAST(NULL AS ${column === 'Date' ? 'VARCHAR' : 'DOUBLE'}) AS ${quotedIdentifier(column)}`,
     );
     return `SELECT ${columns.join()}, '' AS filename WHERE false`;
   }

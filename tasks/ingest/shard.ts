@@ -22,39 +22,43 @@ export async function makeShard(
   const path = join(scratch, `${shardName(index)}.parquet`);
   const paths = [path];
   const fetched = await fetchFiles(files, source, scratch);
-  let rowsQuarantined = 0;
+  let setAside: FileBadRow[] = [];
   let written: Written;
   try {
     if (fetched.isBad) throw new BadInput('a header or a number is bad');
     written = await writePrices(fetched.files, fetched.rows, path, database);
-    for (const file of files) source.assertUnchanged(file);
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;
     const bad = await findAll(files, source);
     if (bad.length === 0) throw unreadable(files, error);
     if (!quarantine) throw badRowsError(bad, source);
-    rowsQuarantined = bad.filter(({ line }) => line > 1).length;
+    setAside = bad.filter(({ line }) => line > 1);
     paths.push(join(scratch, `quarantine-${shardName(index)}.parquet`));
     await writeQuarantine(bad, scratch, paths[1] as string, database);
     const clean = await removeBadRows(fetched.files, bad, source, scratch);
-    written = await writePrices(clean, fetched.rows - rowsQuarantined, path, database).catch((cause) => {
+    written = await writePrices(clean, fetched.rows - setAside.length, path, database).catch((cause) => {
       throw cause instanceof BadInput ? unreadable(files, cause) : cause;
     });
   }
+  for (const file of files) source.assertUnchanged(file);
+  const bad = Map.groupBy(setAside, ({ file }) => file);
+  const left = fetched.files.filter(({ name, rows }) => rows > (bad.get(name)?.length ?? 0));
   const { rows, symbols, null_rows, zero_volumes } = written.counts;
   return {
     paths,
     rows,
-    months: written.months.map(({ month }) => month),
+    months: written.months,
+    ...(written.lastDate && { lastDate: written.lastDate }),
     checks: written.checks,
     parameters: {},
     metrics: {
       files: files.length,
+      files_with_rows: left.length,
       rows_in: fetched.rows,
       symbols,
       null_rows,
       zero_volumes,
-      rows_quarantined: rowsQuarantined,
+      rows_quarantined: setAside.length,
     },
   };
 }
@@ -70,15 +74,15 @@ async function fetchFiles(
   files: NamedFile[],
   source: Source,
   scratch: string,
-): Promise<{ files: LocalFile[]; rows: number; isBad: boolean }> {
-  const fetched: LocalFile[] = [];
+): Promise<{ files: (LocalFile & { rows: number })[]; rows: number; isBad: boolean }> {
+  const fetched: (LocalFile & { rows: number })[] = [];
   let rows = 0;
   let isBad = false;
   for (const [index, file] of files.entries()) {
     const { path, facts } = await fetchFile(file, source, join(scratch, `${index}.csv`));
     rows += facts.rows;
     isBad ||= facts.isBad;
-    fetched.push({ ...file, path });
+    fetched.push({ ...file, path, rows: facts.rows });
   }
   return { files: fetched.sort((a, b) => (a.symbol < b.symbol ? -1 : 1)), rows, isBad };
 }

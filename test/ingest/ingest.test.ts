@@ -229,6 +229,7 @@ describe('the result', () => {
       checks: expect.any(Array),
       metrics: {
         files: 1,
+        files_with_rows: 1,
         rows_in: 2,
         symbols: 1,
         null_rows: 0,
@@ -256,7 +257,6 @@ describe('the result', () => {
       { name: 'date_is_a_day', severity: 'fail', passed: true, value: 0 },
       { name: 'prices_are_finite', severity: 'fail', passed: true, value: 0 },
       { name: 'row_has_more_than_a_date', severity: 'warn', passed: true, value: 0 },
-      { name: 'date_is_not_in_the_future', severity: 'warn', passed: true, value: 0 },
       { name: 'high_is_not_below_low', severity: 'warn', passed: true, value: 0 },
       { name: 'price_is_not_negative', severity: 'warn', passed: true, value: 0 },
       { name: 'price_is_below_a_billion', severity: 'warn', passed: true, value: 0 },
@@ -264,6 +264,7 @@ describe('the result', () => {
       { name: 'every_row_is_accounted_for', severity: 'fail', passed: true, value: 0 },
       { name: 'symbol_has_a_name', severity: 'warn', passed: false, value: 1 },
       { name: 'named_symbol_has_a_file', severity: 'warn', passed: true, value: 0 },
+      { name: 'date_is_not_in_the_future', severity: 'warn', passed: true, value: 0 },
       { name: 'month_has_rows', severity: 'warn', passed: true, value: 0 },
       { name: 'rows_are_no_fewer_than_before', severity: 'warn', passed: true, value: 0 },
     ]);
@@ -278,6 +279,10 @@ describe('what is absurd is flagged, not altered:', () => {
     ['a negative price, as NVO has', '2020-01-02,1,1,-1,1,1,1', 'price_is_not_negative'],
     ['an adjusted close as AAN has', '2020-01-02,1,1,1,1,-2.4e21,1', 'price_is_not_negative'],
     ['a price as TOPS has', '2020-01-02,1.7e11,1.7e11,1,1,1,1', 'price_is_below_a_billion'],
+    ['a negative Open', '2020-01-02,-1,1,1,1,1,1', 'price_is_not_negative'],
+    ['a negative Close', '2020-01-02,1,1,1,-1,1,1', 'price_is_not_negative'],
+    ['an Open of more than a billion', '2020-01-02,1.1e9,1,1,1,1,1', 'price_is_below_a_billion'],
+    ['a Close of more than a billion', '2020-01-02,1,1,1,1.1e9,1,1', 'price_is_below_a_billion'],
   ])('%s', async (_kind, row, name) => {
     const { result } = await ingestFiles({
       'stocks/A.csv': csv('2020-01-01,1,1,1,1,1,1', row),
@@ -315,13 +320,51 @@ test('what is odd of the whole is counted and told beside the data', async () =>
   expect(report).toContain('| every_row_came_out_once | fail | passed | 0 |');
 
   const { 'stocks/B.csv': _gone, ...fewer } = files;
-  const second = await ingestInto(store, await makeSource(fewer));
-  expect(second.checks.at(-1)).toEqual({
-    name: 'rows_are_no_fewer_than_before',
-    severity: 'warn',
-    passed: false,
-    value: 2,
+  const source = await makeSource(fewer);
+  for (const status of ['done', 'up_to_date']) {
+    const second = await ingestInto(store, source);
+    expect(second.status).toBe(status);
+    expect(second.checks.at(-1)).toEqual({
+      name: 'rows_are_no_fewer_than_before',
+      severity: 'warn',
+      passed: false,
+      value: 2,
+    });
+    expect(await readFile(join(String(second.outputs[0]?.uri), 'checks.md'), 'utf8')).toContain(
+      '| rows_are_no_fewer_than_before | warn | warns | 2 |',
+    );
+  }
+});
+
+test('the report tells of names that lost their files, though no shard changed', async () => {
+  const files = { 'stocks/A.csv': csvOfVolumes(1) };
+  const { store, result } = await ingestFiles({
+    ...files,
+    'symbols_valid_meta.csv': metadata({ A: 'Agilent' }),
   });
+  const report = join(String(result.outputs[0]?.uri), 'checks.md');
+  expect(await readFile(report, 'utf8')).toContain('| named_symbol_has_a_file | warn | passed | 0 |');
+  const names = metadata({ A: 'Agilent', GONE: 'Gone' });
+  const again = await ingestInto(store, await makeSource({ ...files, 'symbols_valid_meta.csv': names }));
+  expect(again.status).toBe('up_to_date');
+  expect(await readFile(report, 'utf8')).toContain('| named_symbol_has_a_file | warn | warns | 1 |');
+});
+
+test('UTX# is kept beside UTX, of which it is a copy', async () => {
+  const content = csvOfVolumes(1, 2);
+  const { result } = await ingestFiles({ 'stocks/UTX.csv': content, 'stocks/UTX#.csv': content });
+  expect(await readRows(result, 'Symbol, Volume')).toEqual([
+    ['UTX', 1n],
+    ['UTX', 2n],
+    ['UTX#', 1n],
+    ['UTX#', 2n],
+  ]);
+});
+
+test('volumes of 0 are kept and counted', async () => {
+  const { result } = await ingestFiles({ 'stocks/A.csv': csvOfVolumes(0, 5, 0) });
+  expect(await readRows(result, 'Volume')).toEqual([[0n], [5n], [0n]]);
+  expect(result.metrics).toMatchObject({ zero_volumes: 2, null_rows: 0 });
 });
 
 describe('a folder that was ingested before', () => {

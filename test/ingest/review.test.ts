@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { reviewPrices } from '../../tasks/ingest/review.ts';
+import type { ShardRecord } from '../../tasks/shards.ts';
+
+const FILE = { name: 'stocks/A.csv', symbol: 'A', bytes: 1, crc32: 1, securityName: 'Agilent' };
+const RECORD: ShardRecord = {
+  key: 'key',
+  shards: 1,
+  rows: 2,
+  files: [],
+  checks: [],
+  months: ['2020-01', '2020-02'],
+  lastDate: '2020-02-03',
+  parameters: {},
+  metrics: { files: 1, files_with_rows: 1, rows_in: 2, symbols: 1, rows_quarantined: 0 },
+};
+
+/** What each broken check counts, of one shard as it is but for these changes. */
+function broken(changes: Partial<ShardRecord>, metrics = {}, today = '2020-02-03'): Record<string, number> {
+  const record = { ...RECORD, ...changes, metrics: { ...RECORD.metrics, ...metrics } };
+  const checks = reviewPrices([record], [FILE], new Map([['A', 'Agilent']]), today);
+  return Object.fromEntries(checks.filter(({ passed }) => !passed).map(({ name, value }) => [name, value]));
+}
+
+test.each([
+  ['nothing is broken in sound prices', {}, {}],
+  ['a file that no shard took', { files: 0 }, { every_file_is_accounted_for: 1 }],
+  ['a file whose rows are under no symbol of their own', { symbols: 0 }, { every_file_is_accounted_for: 1 }],
+  ['a row that neither came out nor was set aside', { rows_in: 3 }, { every_row_is_accounted_for: 1 }],
+])('%s', (_what, metrics, expected) => {
+  expect(broken({}, metrics)).toEqual(expected);
+});
+
+test('the same record has days to come until they have come', () => {
+  expect(broken({}, {}, '2020-02-02')).toEqual({ date_is_not_in_the_future: 1 });
+  expect(broken({}, {}, '2020-02-03')).toEqual({});
+});
+
+test('a month without a row', () => {
+  expect(broken({ months: ['2019-10', '2020-02'] })).toEqual({ month_has_rows: 3 });
+});
