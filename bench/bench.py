@@ -11,6 +11,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 from measure import measure
@@ -56,7 +57,8 @@ def compare(args: argparse.Namespace) -> None:
         for name in contenders[1:]:
             assert_same(figures[task]["ours"], figures[task][name], f"{task}: ours and {name}")
     again = measure(ours("ingest", source))
-    write_comparison({"machine": machine(), "again": again, **figures}, args.results)
+    versions = {name: version(name) for name in ("polars", "duckdb", "pandas")}
+    write_comparison({**header(args), "versions": versions, "again": again, **figures}, args.results)
 
 
 def grow(args: argparse.Namespace) -> None:
@@ -71,7 +73,13 @@ def grow(args: argparse.Namespace) -> None:
         sizes.append(figures)
         if (files, rows) != FULL:
             shutil.rmtree(source)
-    write_growth({"machine": machine(), "sizes": sizes}, args.results)
+    write_growth({**header(args), "sizes": sizes}, args.results)
+
+
+def header(args: argparse.Namespace) -> dict:
+    """What the figures are of. The source goes by its name, not by where it lies."""
+    source = Path(args.source).name if args.source else "sample.zip"
+    return {"machine": machine(), "source": source, "runs": args.runs}
 
 
 def make_set(files: int, rows: int, source: str | None) -> Path:

@@ -17,7 +17,8 @@ TITLES = {
 
 def write_comparison(figures: dict, results: Path) -> None:
     lines = ["# Ingest and features at full scale\n"]
-    lines.append(f"{figures['machine']}; {date.today()}; medians of runs in turn.")
+    lines.append(f"{headline(figures)}, in turn.")
+    lines.append(", ".join(f"{name} {version}" for name, version in figures["versions"].items()) + ".")
     bars = []
     for task in ("ingest", "features"):
         ours = figures[task]["ours"]
@@ -53,8 +54,13 @@ def write_comparison(figures: dict, results: Path) -> None:
     print("\n".join(lines))
 
 
+def headline(figures: dict) -> str:
+    runs = "one run each" if figures["runs"] == 1 else f"medians of {figures['runs']} runs"
+    return f"{figures['machine']}; {date.today()}; the files of {figures['source']}, repeated; {runs}"
+
+
 def write_growth(figures: dict, results: Path) -> None:
-    lines = [f"# Growth\n\n{figures['machine']}; {date.today()}; medians.\n"]
+    lines = [f"# Growth\n\n{headline(figures)}.\n"]
     lines.append("| rows | ingest s | s per M rows | peak MiB | features s | s per M rows | peak MiB |")
     lines.append("|---:|---:|---:|---:|---:|---:|---:|")
     for size in figures["sizes"]:
