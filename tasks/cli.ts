@@ -14,7 +14,7 @@ import { type CommonOptions, commonOptions, pipelineOptions, type Task, tasks } 
 
 const USAGE = `$0 <task> [options]
 
-From files of daily prices to a served model, a task at a time: ingest, features, train, promote.`;
+From files of daily prices to a served model, a task at a time: download, ingest, features, train, promote. prune removes what is old.`;
 const EPILOG = `Every option can be set in the environment, too: --memory-limit is MEMORY_LIMIT there.
 Exit codes: 0 done or up to date, 1 may succeed on a retry, 2 never will, 143 stopped by SIGTERM.`;
 
