@@ -2,10 +2,11 @@ import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Context } from '../context.ts';
+import { InputError } from '../errors.ts';
 import { contentKey } from '../key.ts';
 import { archiveName, findSnapshot, nameLatestSnapshot, publishSnapshot, type Snapshot } from '../raw.ts';
 import type { Outcome } from '../result.ts';
-import { type Credentials, requestArchive, TryAgain } from './kaggle.ts';
+import { type Credentials, PartRefused, requestArchive, TryAgain } from './kaggle.ts';
 import { ensureSpace, type Part, receive, sizeOf, verify } from './receive.ts';
 import { DamagedZip } from './zip.ts';
 
@@ -36,6 +37,7 @@ async function fetchArchive(
   { store, log, progress }: Context,
 ): Promise<Outcome> {
   const address = `${url.replace(/\/$/, '')}/api/v1/datasets/download/${dataset}`;
+  const partials = `raw/partial/${dataset}`;
   const part: Part = { path: '', version: '', most: 0, failures: 0 };
   for (;;) {
     try {
@@ -48,7 +50,7 @@ async function fetchArchive(
         await nameLatestSnapshot(present, store);
         return describe('up_to_date', present);
       }
-      const path = store.locate(`raw/partial/${key}.zip`);
+      const path = store.locate(`${partials}/${key}.zip`);
       const held = remote.version ? await sizeOf(path) : 0;
       const isNew = part.path !== path;
       Object.assign(part, { path, version: remote.version });
@@ -63,12 +65,16 @@ async function fetchArchive(
         await ensureSpace(path, remote);
         await receive(remote, part, dataset, aborter, progress);
       }
-      const files = await verify(path, remote);
+      const files = await verify(path, remote).catch(async (error) => {
+        if (error instanceof InputError) await rm(path, { force: true });
+        throw error;
+      });
       const snapshot = { dataset, key, bytes: await sizeOf(path), files };
       await publishSnapshot(path, snapshot, store);
+      await store.remove(partials);
       return describe('done', snapshot);
     } catch (error) {
-      if (error instanceof DamagedZip) await rm(part.path, { force: true });
+      if (error instanceof DamagedZip || error instanceof PartRefused) await rm(part.path, { force: true });
       else if (!(error instanceof TryAgain)) throw error;
       const message = `${dataset} cannot be fetched: ${error.message}`;
       if (++part.failures >= MOST_FAILURES) throw new Error(message, { cause: error });

@@ -28,6 +28,9 @@ export class TryAgain extends Error {
   }
 }
 
+/** The server has no such part: what is held of the file is not the beginning of what is there now. */
+export class PartRefused extends TryAgain {}
+
 /**
  * Asks for a dataset's zip, from `from` on if it is still of `version`, else from its beginning.
  * Kaggle answers with a redirect to its storage; fetch follows it, and leaves the credentials behind.
@@ -54,6 +57,8 @@ export async function requestArchive(
   });
   if (!response.ok || !response.body) {
     await response.body?.cancel();
+    if (response.status === 416 && from > 0)
+      throw new PartRefused(`${url} has nothing from byte ${from} on (416)`);
     throw refusal(url, response, credentials !== undefined);
   }
   if (/^text\/html/i.test(response.headers.get('content-type') ?? '')) {

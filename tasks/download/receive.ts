@@ -23,7 +23,7 @@ export interface Part {
 
 /**
  * Writes what a server sends to the part's file: anew, or after what is there.
- * @throws TryAgain where the connection breaks or falls silent
+ * @throws TryAgain where the connection breaks or falls silent; what the file system says comes as it is
  */
 export async function receive(
   remote: Remote,
@@ -54,7 +54,8 @@ export async function receive(
     const flags = remote.from > 0 ? 'a' : 'w';
     await pipeline(Readable.fromWeb(remote.body as never), meter, createWriteStream(part.path, { flags }));
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).syscall === 'write') throw cause;
+    const { path, syscall } = cause as NodeJS.ErrnoException;
+    if (path !== undefined || syscall === 'write') throw cause;
     throw new TryAgain('the connection broke', undefined, { cause });
   } finally {
     clearTimeout(silence);

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { OutgoingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type DownloadOptions, download } from '../../tasks/download/download.ts';
@@ -93,6 +94,58 @@ describe('a download', () => {
     expect(await archiveOf(outcome)).toEqual(newer);
   });
 
+  test('leaves no other part of the dataset behind, and those of others alone', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    const store = await makeFolder();
+    for (const dataset of ['ana/prices', 'ana/rates']) {
+      kaggle.storageAnswers.push(sendContent(kaggle, 1000), ...Array<Answer>(5).fill(refuse(500)));
+      await expect(downloadInto(store, { url: kaggle.url, dataset })).rejects.toThrow(/answers 500/);
+    }
+    kaggle.content = await readFile(await makeZip({ 'stocks/B.csv': csvOfVolumes(1) }));
+    await downloadInto(store, { url: kaggle.url });
+    const parts = Object.keys(hashStore(store)).filter((name) => name.startsWith('raw/partial/'));
+    expect(parts).toEqual([expect.stringMatching(/^raw\/partial\/ana\/rates\/[0-9a-f]{16}\.zip$/)]);
+  });
+
+  test('begins anew where the server has nothing from there on', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    kaggle.storageAnswers.push(sendContent(kaggle, 1000), refuse(416));
+    const outcome = await downloadInto(await makeFolder(), { url: kaggle.url });
+    expect(kaggle.storage.map(({ headers }) => headers.range)).toEqual([undefined, 'bytes=1000-', undefined]);
+    expect(await archiveOf(outcome)).toEqual(kaggle.content);
+  });
+
+  test('begins anew where more came than the server said', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    const usual = sendContent(kaggle);
+    kaggle.storageAnswers.push(sendContent(kaggle, 1000), (request, response) => {
+      const writeHead = response.writeHead.bind(response);
+      const end = response.end.bind(response);
+      response.writeHead = ((status: number, { 'Content-Length': _, ...headers }: OutgoingHttpHeaders) =>
+        writeHead(status, headers)) as never;
+      response.end = ((rest: Buffer) => end(Buffer.concat([rest, Buffer.alloc(10)]))) as never;
+      usual(request, response);
+    });
+    const outcome = await downloadInto(await makeFolder(), { url: kaggle.url });
+    expect(kaggle.storage.map(({ headers }) => headers.range)).toEqual([undefined, 'bytes=1000-', undefined]);
+    expect(await archiveOf(outcome)).toEqual(kaggle.content);
+  });
+
+  test('waits until another into the same store is done, and then has nothing to fetch', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    const store = await makeFolder();
+    let asked = 0;
+    kaggle.storageAnswers.push((request, response) => {
+      setTimeout(() => {
+        asked = kaggle.api.length;
+        sendContent(kaggle)(request, response);
+      }, 300);
+    });
+    const both = await Promise.all([1, 2].map(() => downloadInto(store, { url: kaggle.url })));
+    expect(asked).toBe(1);
+    expect(both.map(({ status }) => status).sort()).toEqual(['done', 'up_to_date']);
+  });
+
   test.each([
     ['500', refuse(500)],
     ['503', refuse(503)],
@@ -109,6 +162,18 @@ describe('a download', () => {
     kaggle.apiAnswers.push(refuse(429, { 'Retry-After': '1' }));
     const started = performance.now();
     await downloadInto(await makeFolder(), { url: kaggle.url });
+    expect(performance.now() - started).toBeGreaterThan(990);
+  });
+
+  test('waits until the day and second that the server names', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    kaggle.apiAnswers.push((request, response) => {
+      const date = new Date(Date.now() + 2_000).toUTCString();
+      refuse(429, { 'Retry-After': date })(request, response);
+    });
+    const started = performance.now();
+    await downloadInto(await makeFolder(), { url: kaggle.url });
+    // A date has no part of a second: it is one to two seconds away.
     expect(performance.now() - started).toBeGreaterThan(990);
   });
 
@@ -192,7 +257,7 @@ describe('a download', () => {
       /would unpack to 558\d+ bytes; more than 53687091200 are not taken/,
     );
     await expect(downloading).rejects.toThrow(InputError);
-    expect(await hashStore(store, 'raw/latest.json')).toEqual({});
+    expect(hashStore(store)).toEqual({});
   });
 
   test.each([
@@ -238,7 +303,9 @@ describe('the command line', () => {
   test.skipIf(!mayMount())('ends where the disk is too small for what is to come', async () => {
     const kaggle = await startKaggle(Buffer.alloc(2 * MEBIBYTE));
     const { code, message } = await runOnDisk('size=1m', downloadOnDisk(kaggle.url));
-    expect(message).toMatch(/store\/raw\/partial: 2 MiB are to come, but only [01] MiB are free; free some/);
+    expect(message).toMatch(
+      /store\/raw\/partial\/[^:]*: 2 MiB are to come, but only [01] MiB are free; free some/,
+    );
     expect(code).toBe(2);
   });
 
