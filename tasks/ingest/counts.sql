@@ -22,6 +22,6 @@ SELECT
   count(*) FILTER (coalesce(Open, High, Low, Close, "Adj Close", Volume) IS NULL) AS null_rows,
   count(*) FILTER (Volume = 0) AS zero_volumes,
   count(*) FILTER (High < Low) AS high_below_low,
-  count(*) FILTER (least(Open, High, Low, Close, "Adj Close") < 0) AS negative_prices,
-  count(*) FILTER (greatest(Open, High, Low, Close, "Adj Close") > 1e9) AS prices_over_a_billion
+  count(*) FILTER (Open < 0 OR High < 0 OR Low < 0 OR Close < 0 OR "Adj Close" < 0) AS negative_prices,
+  count(*) FILTER (Open > 1e9 OR High > 1e9 OR Low > 1e9 OR Close > 1e9 OR "Adj Close" > 1e9) AS prices_over_a_billion
 FROM followed
