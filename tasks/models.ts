@@ -1,27 +1,113 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { decodeModel, type Model } from '../serving/model.ts';
 import { InputError } from './errors.ts';
 import type { Store } from './store.ts';
 
+/** A model as it lies in a model.bin. */
+export interface ModelFile {
+  model: Model;
+  bytes: Buffer;
+  /** Of the bytes. */
+  sha256: string;
+}
+
+/** A folder of models/: `2020-01-01`, or `2020-01-01.<key>` of one that another has replaced. */
+export interface ModelFolder {
+  name: string;
+  asOf: string;
+  isReplaced: boolean;
+}
+
+/** The folders of the store's models, by as-of date, the one that counts before those that it replaced. */
+export async function modelFolders(store: Store): Promise<ModelFolder[]> {
+  return (await store.list('models')).flatMap((name) => {
+    const [, asOf, key] = /^(\d{4}-\d{2}-\d{2})(\.[0-9a-f]{16})?$/.exec(name) ?? [];
+    return asOf ? [{ name, asOf, isReplaced: key !== undefined }] : [];
+  });
+}
+
 /** The as-of dates of the store's models, oldest first. @throws InputError when there are none */
 export async function modelDates(store: Store): Promise<string[]> {
-  const dates = (await store.list('models')).filter((name) => /^\d{4}-\d{2}-\d{2}$/.test(name));
+  const folders = await modelFolders(store);
+  const dates = folders.filter(({ isReplaced }) => !isReplaced).map(({ asOf }) => asOf);
   if (dates.length > 0) return dates;
   throw new InputError(`${store.locate('models')}: there are no models in this store; run train first`);
 }
 
-/** The model of a date and the bytes of its file. @throws InputError when there is none, or it is damaged */
-export async function readModel(asOf: string, store: Store): Promise<{ model: Model; bytes: Buffer }> {
-  const path = store.locate(`models/${asOf}/model.bin`);
+/** The model of a date, or of another folder of models/. @throws InputError when there is none, or it is damaged */
+export async function readModel(name: string, store: Store): Promise<ModelFile> {
+  const path = store.locate(`models/${name}/model.bin`);
   try {
-    const bytes = await readFile(path);
-    return { model: decodeModel(bytes), bytes };
+    const file = openModel(await readFile(path));
+    if (file.model.asOf !== name.slice(0, 10)) throw new Error(`is the model as of ${file.model.asOf}`);
+    return file;
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const what =
       code === 'ENOENT'
-        ? `there is no such model; run train --as-of ${asOf} first`
+        ? `there is no such model; run train --as-of ${name} first`
         : `${message}; remove its folder and train it again`;
     throw new InputError(`${path}: ${what}`, { cause });
   }
+}
+
+/** Reads the bytes of a model.bin. @throws ModelError when it is damaged */
+export function openModel(bytes: Buffer): ModelFile {
+  return { model: decodeModel(bytes), bytes, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/**
+ * Refuses to train a model in place of a sound one that other features, another seed or another version of training made.
+ * A damaged model, or one that this program cannot read, is none.
+ * @param key of the model that is to be
+ * @returns whether that very model is there already
+ * @throws InputError unless `replace`
+ */
+export async function isModelThere(
+  asOf: string,
+  key: string,
+  replace: boolean,
+  store: Store,
+): Promise<boolean> {
+  const name = `models/${asOf}`;
+  const isSound = await readModel(asOf, store).then(
+    () => true,
+    () => false,
+  );
+  if (!isSound) return false;
+  const there = await keyOf(name, store);
+  if (there === key) return true;
+  if (replace) return false;
+  throw new InputError(
+    `${store.locate(name)}: there is a model as of ${asOf} already, of other features, another seed or another version; give --replace to put it aside, or another --as-of`,
+  );
+}
+
+/**
+ * Publishes the folder of a model. One that is there already under this date stays as it is when it has the same key;
+ * of another key, it moves to models/<as-of>.<its key>, whole, since a champion may have come from it.
+ * @throws InputError when there is one of another key, and `replace` is not given
+ */
+export async function publishModel(
+  folder: string,
+  asOf: string,
+  { key, replace }: { key: string; replace: boolean },
+  store: Store,
+): Promise<void> {
+  const name = `models/${asOf}`;
+  await store.withLock('models', async () => {
+    if (await isModelThere(asOf, key, replace, store)) return;
+    const before = await readModel(asOf, store).catch(() => undefined);
+    if (before) {
+      const itsKey = (await keyOf(name, store)) ?? before.sha256.slice(0, 16);
+      await store.moveFolder(name, `${name}.${itsKey}`);
+    }
+    await store.publishFolder(folder, name);
+  });
+}
+
+async function keyOf(name: string, store: Store): Promise<string | undefined> {
+  const metrics = await store.readJson<{ key?: string }>(`${name}/metrics.json`).catch(() => undefined);
+  return /^[0-9a-f]{16}$/.test(metrics?.key ?? '') ? metrics?.key : undefined;
 }

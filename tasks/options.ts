@@ -16,6 +16,14 @@ export function integer(
   };
 }
 
+/** Reads a decimal number from `least` to `most`. */
+export function decimal(name: string, least: number, most: number): (text: string) => number {
+  return (text) => {
+    if (/^\d+(\.\d+)?$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
+    throw new InputError(`--${name} ${text}: give a number from ${least} to ${most}, for example 1.02`);
+  };
+}
+
 /** Reads an amount of memory such as 800MB or 2GiB, as DuckDB understands it. */
 export function memory(name: string): (text: string) => string {
   return (text) => {

@@ -113,8 +113,8 @@ function formatMetrics({ validation_rows, mae, mae_vol_moving_avg }: TaskResult[
 vol_moving_avg itself by ${formatCount(Number(mae_vol_moving_avg))}.`;
 }
 
-function formatChampion({ champion_as_of, challenger_as_of }: TaskResult['metrics']): string {
+function formatChampion({ champion_as_of, challenger_as_of, reason }: TaskResult['metrics']): string {
   if (champion_as_of === challenger_as_of) return `In service is the model as of ${champion_as_of}.`;
-  return `In service stays another model, as of ${champion_as_of}, since that is newer. To serve this one:
+  return `In service stays another model, as of ${champion_as_of}: ${reason}. To serve this one:
   make run-task TASK=promote ARGS="--as-of ${challenger_as_of} --force"`;
 }

@@ -1,5 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
-import { decodeModel } from '../serving/model.ts';
+import { stat } from 'node:fs/promises';
+import { type Champion, readInService } from './champion.ts';
 import type { Context } from './context.ts';
 import { InputError } from './errors.ts';
 import type { Outcome } from './result.ts';
@@ -49,18 +49,13 @@ async function keysByAge(dataset: string, store: Store): Promise<string[]> {
  */
 async function keysOfChampion(store: Store): Promise<Set<string>> {
   if ((await store.size('model.bin')) === undefined) return new Set();
-  const features = await featuresOfChampion(store.locate('model.bin'));
+  const model = (await readInService(store))?.model;
+  const features =
+    model?.provenance.features_key ?? (await store.readJson<Champion>('champion.json'))?.features_key;
+  if (!model && !features)
+    throw new InputError(
+      `${store.locate('model.bin')}: cannot be read, so nobody can tell what to keep for it; run promote first`,
+    );
   const prices = (await store.readJson<{ key: string }>(`features/${features}/prices.json`))?.key;
   return new Set([features, prices].filter((key) => key !== undefined));
-}
-
-async function featuresOfChampion(path: string): Promise<string | undefined> {
-  try {
-    return decodeModel(await readFile(path)).provenance.features_key;
-  } catch (cause) {
-    throw new InputError(
-      `${path}: cannot be read, so nobody can tell what to keep for it; run promote first`,
-      { cause },
-    );
-  }
 }

@@ -29,12 +29,15 @@ export type ColumnLineage = Record<string, string[]>;
 /** What a task tells of its work: read by Airflow, by `make pipeline`, and later by OpenLineage. */
 export interface TaskResult {
   task: string;
-  status: 'done' | 'up_to_date';
+  /** `refused`: a model was held against the one in service, and was worse. */
+  status: 'done' | 'up_to_date' | 'refused';
   inputs: (Dataset & { key: string })[];
   outputs: (Dataset & { format: string; key: string; columns: Column[] })[];
   columnLineage: ColumnLineage;
   checks: Check[];
   metrics: Record<string, number | string>;
+  /** The table that the task printed, an object a row. */
+  table?: Record<string, number | string | boolean | null>[];
   seconds: number;
 }
 

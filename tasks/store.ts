@@ -125,6 +125,13 @@ export class Store {
     await sync(dirname(target));
   }
 
+  /** Gives a published folder another name; one that has it already goes. */
+  async moveFolder(from: string, to: string): Promise<void> {
+    await this.remove(to);
+    await rename(this.locate(from), this.locate(to));
+    await sync(dirname(this.locate(to)));
+  }
+
   /** Removes a folder: at once as readers see it, then from the disk. */
   async remove(name: string): Promise<void> {
     await using scratch = await this.scratch();

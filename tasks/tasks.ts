@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { ArgumentsCamelCase, InferredOptionTypes, Options } from 'yargs';
 import type { Context } from './context.ts';
-import { dataset, date, integer, key, memory, path, slice } from './options.ts';
+import { dataset, date, decimal, integer, key, memory, path, slice } from './options.ts';
 import { archiveName, latestSnapshot } from './raw.ts';
 import type { Outcome } from './result.ts';
 
@@ -122,6 +122,11 @@ export const tasks: Record<string, Task> = {
       'as-of': asOf,
       seed: { ...text('The same seed gives the same model', integer('seed', 0)), default: '1' },
       features: featuresKey,
+      replace: {
+        type: 'boolean',
+        default: false,
+        describe: 'Put aside a model of this date that other features, another seed or version made',
+      },
     },
     async (args, context) => (await import('./train/train.ts')).train(args, context),
   ),
@@ -129,9 +134,38 @@ export const tasks: Record<string, Task> = {
     'a model -> model.bin and champion.json: puts it into service',
     {
       'as-of': { ...asOf, describe: 'Which model: YYYY-MM-DD', defaultDescription: 'the newest' },
-      force: { type: 'boolean', default: false, describe: 'Put it in place of a newer model, too' },
+      force: { type: 'boolean', default: false, describe: 'Put it in place of a newer or better model, too' },
+      features: { ...featuresKey, describe: 'Key of the features to compare on; the latest, if not given' },
+      'max-mae-ratio': {
+        ...text('MAE at most this many times the champion’s', decimal('max-mae-ratio', 0, 1000)),
+        default: '1.02',
+      },
+      'max-rmsle-ratio': {
+        ...text('RMSLE at most this many times the champion’s', decimal('max-rmsle-ratio', 0, 1000)),
+        default: '1.05',
+      },
+      'min-coverage': {
+        ...text('Share of volumes between p10 and p90, at least', decimal('min-coverage', 0, 1)),
+        default: '0.7',
+      },
+      'max-coverage': {
+        ...text('Share of volumes between p10 and p90, at most', decimal('max-coverage', 0, 1)),
+        default: '0.9',
+      },
     },
-    async (args, context) => (await import('./promote/promote.ts')).promote(args, context),
+    async ({ maxMaeRatio, maxRmsleRatio, minCoverage, maxCoverage, ...args }, context) =>
+      (await import('./promote/promote.ts')).promote(
+        { ...args, gates: { maxMaeRatio, maxRmsleRatio, minCoverage, maxCoverage } },
+        context,
+      ),
+  ),
+  rollback: task(
+    'the champion before -> model.bin and champion.json: undoes the last change',
+    { why: { type: 'string', describe: 'A reason, for champion-history.jsonl' } },
+    async (args, context) => (await import('./rollback.ts')).rollback(args, context),
+  ),
+  models: task('Lists the models, their scores, and which is in service', {}, async (_args, context) =>
+    (await import('./list-models.ts')).listModels(context),
   ),
   prune: task(
     'Remove old raw, prices and features, but not what the model in service came from',

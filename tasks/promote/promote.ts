@@ -1,65 +1,62 @@
-import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { decodeModel } from '../../serving/model.ts';
+import { type Office, rolledBackAt, withChampion } from '../champion.ts';
 import type { Context } from '../context.ts';
-import { modelDates, readModel } from '../models.ts';
+import { type ModelFile, modelDates, readModel } from '../models.ts';
 import type { Outcome } from '../result.ts';
-import type { Store } from '../store.ts';
-
-/** What champion.json holds: which model is in service. */
-export interface Champion {
-  as_of: string;
-  /** Of model.bin. */
-  sha256: string;
-}
+import { type Comparison, compare, type Gates } from './compare.ts';
 
 export interface PromoteOptions {
   /** Which model: YYYY-MM-DD. The newest, if not given. */
   asOf?: string | undefined;
-  /** Also in place of a newer model. */
+  /** Also in place of a newer or better model, and of one that was rolled back. */
   force: boolean;
+  /** The key of the features to compare on; those that were made last, if not given. */
+  features?: string | undefined;
+  gates: Gates;
+}
+
+/** What became of a challenger, and why. */
+interface Decision {
+  status: Outcome['status'];
+  reason: string;
+  comparison?: Comparison;
 }
 
 /**
  * Puts a model into service: its model.bin becomes the store's model.bin, and champion.json names it. A model never
- * takes the place of one with a newer as-of date, unless it is forced to. What is in service is what model.bin itself says it is.
- * @throws InputError when there is no such model, or it is damaged
+ * takes the place of one with a newer as-of date, of one that is better on the newest rows, or after it was rolled back,
+ * unless it is forced to. What is in service is what model.bin itself says it is.
+ * @throws InputError when there is no such model, it is damaged, or there are no rows to compare it on
  */
-export async function promote({ asOf, force }: PromoteOptions, { store, log }: Context): Promise<Outcome> {
-  const chosen = asOf ?? ((await modelDates(store)).at(-1) as string);
-  const { bytes } = await readModel(chosen, store);
-
-  const { champion, changed } = await store.withLock('champion', async () => {
-    const inService = await readInService(store);
-    const keep = inService && ((inService.asOf > chosen && !force) || inService.bytes.equals(bytes));
-    const champion = keep ? inService : { asOf: chosen, bytes };
-    if (!keep) {
-      await using scratch = await store.scratch();
-      await writeFile(join(scratch.path, 'model.bin'), bytes);
-      await store.publish(join(scratch.path, 'model.bin'), 'model.bin');
-    }
-    const record: Champion = { as_of: champion.asOf, sha256: sha256(champion.bytes) };
-    const known = await store.readJson<Champion>('champion.json').catch(() => undefined);
-    const isKnown = known?.as_of === record.as_of && known.sha256 === record.sha256;
-    if (!isKnown) await store.publishText('champion.json', `${JSON.stringify(record, null, 2)}\n`);
-    return { champion, changed: !keep || !isKnown };
+export async function promote(options: PromoteOptions, context: Context): Promise<Outcome> {
+  const { store, log } = context;
+  const asOf = options.asOf ?? ((await modelDates(store)).at(-1) as string);
+  const challenger = await readModel(asOf, store);
+  const { mended, result } = await withChampion(store, async (office) => {
+    const decision = await decide(challenger, office, options, context);
+    if (decision.status === 'done')
+      await office.install(
+        challenger,
+        'promote',
+        `promote --as-of ${asOf}${options.force ? ' --force' : ''}`,
+        decision.reason,
+      );
+    return {
+      ...decision,
+      champion: decision.status === 'done' ? challenger : (office.champion as ModelFile),
+    };
   });
 
-  if (champion.asOf !== chosen)
-    log.warn('a newer model stays in service; --force puts this one in its place', {
-      champion: champion.asOf,
-      challenger: chosen,
-    });
-  const uri = store.locate(`models/${chosen}/model.bin`);
+  const { champion, comparison, reason } = result;
+  if (result.status === 'refused') log.warn(reason, { champion: champion.model.asOf, challenger: asOf });
+  const uri = store.locate(`models/${asOf}/model.bin`);
   return {
-    status: changed ? 'done' : 'up_to_date',
-    inputs: [{ name: 'model', uri, key: sha256(bytes), rows: 0, bytes: bytes.length }],
+    status: result.status === 'up_to_date' && mended ? 'done' : result.status,
+    inputs: [{ name: 'model', uri, key: challenger.sha256, rows: 0, bytes: challenger.bytes.length }],
     outputs: [
       {
         name: 'champion',
         uri: store.locate('model.bin'),
-        key: sha256(champion.bytes),
+        key: champion.sha256,
         format: 'safetensors',
         rows: 0,
         bytes: champion.bytes.length,
@@ -67,21 +64,61 @@ export async function promote({ asOf, force }: PromoteOptions, { store, log }: C
       },
     ],
     columnLineage: {},
-    checks: [],
-    metrics: { champion_as_of: champion.asOf, challenger_as_of: chosen },
+    checks: comparison?.checks ?? [],
+    metrics: {
+      champion_as_of: champion.model.asOf,
+      challenger_as_of: asOf,
+      reason,
+      ...(comparison && describeComparison(comparison)),
+    },
   };
 }
 
-/** The model in service; undefined where there is none, or one that cannot be used. */
-async function readInService(store: Store): Promise<{ asOf: string; bytes: Buffer } | undefined> {
-  try {
-    const bytes = await readFile(store.locate('model.bin'));
-    return { asOf: decodeModel(bytes).asOf, bytes };
-  } catch {
-    return undefined;
-  }
+async function decide(
+  challenger: ModelFile,
+  { champion, history }: Office,
+  { force, features, gates }: PromoteOptions,
+  context: Context,
+): Promise<Decision> {
+  if (!champion) return { status: 'done', reason: 'no model was in service' };
+  if (champion.sha256 === challenger.sha256) return { status: 'up_to_date', reason: 'it is in service' };
+  if (force) return { status: 'done', reason: 'it was forced' };
+  if (champion.model.asOf > challenger.model.asOf)
+    return {
+      status: 'refused',
+      reason: 'a newer model stays in service; --force puts this one in its place',
+    };
+  const undone = rolledBackAt(challenger.sha256, history);
+  if (undone)
+    return { status: 'refused', reason: `this model was rolled back at ${undone}; --force puts it back` };
+  const comparison = await compare(challenger, champion, gates, features, context);
+  const { block, reasons } = comparison;
+  const where = `on ${block.rows} rows from ${block.from} to ${block.until}, ${block.isUnseen ? 'which neither was trained on' : 'some of which were trained on'}`;
+  if (reasons.length > 0)
+    return {
+      status: 'refused',
+      reason: `the model in service is better ${where}: ${reasons.join('; ')}; --force puts this one in its place`,
+      comparison,
+    };
+  const { challenger: ours, champion: theirs } = comparison;
+  return {
+    status: 'done',
+    reason: `MAE ${ours.mae.toFixed(1)} beside the champion's ${theirs.mae.toFixed(1)} ${where}`,
+    comparison,
+  };
 }
 
-function sha256(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex');
+function describeComparison({ block, challenger, champion }: Comparison): Outcome['metrics'] {
+  return {
+    block_from: block.from,
+    block_until: block.until,
+    block_rows: block.rows,
+    block_unseen: String(block.isUnseen),
+    mae_challenger: challenger.mae,
+    mae_champion: champion.mae,
+    rmsle_challenger: challenger.rmsle,
+    rmsle_champion: champion.rmsle,
+    coverage_challenger: challenger.coverage,
+    coverage_champion: champion.coverage,
+  };
 }

@@ -11,10 +11,9 @@ import {
 import { column } from '../arrow.ts';
 import type { Context } from '../context.ts';
 import { contentKey } from '../key.ts';
-import { readModel } from '../models.ts';
+import { isModelThere, publishModel } from '../models.ts';
 import type { Outcome } from '../result.ts';
 import { openDataset } from '../shards.ts';
-import type { Store } from '../store.ts';
 import { modelCard } from './card.ts';
 import { findSplit, type Rows, readRows, type Split } from './dataset.ts';
 import { countSteps, type Examples, fitNetwork } from './fit.ts';
@@ -32,6 +31,8 @@ export interface TrainOptions {
   seed: number;
   /** The key of the features; those that were made last, if not given. */
   features?: string | undefined;
+  /** Put a model of this date aside that other features or another seed made. */
+  replace?: boolean;
 }
 
 /**
@@ -39,7 +40,7 @@ export interface TrainOptions {
  * @throws InputError when there are no features, or too few rows
  */
 export async function train(
-  { asOf, seed, features: featuresKey }: TrainOptions,
+  { asOf, seed, features: featuresKey, replace = false }: TrainOptions,
   context: Context,
 ): Promise<Outcome> {
   const { store, log, progress } = context;
@@ -47,9 +48,9 @@ export async function train(
   const split = await findSplit(features, asOf, context);
   const name = `models/${split.asOf}`;
   const key = contentKey('model', FORMAT_VERSION, features.key, split.asOf, seed);
-  let metrics = await store.readJson<Metrics>(`${name}/metrics.json`);
-  const isThere = metrics?.key === key && (await isSound(split.asOf, store));
-  if (!metrics || !isThere) {
+  const isThere = await isModelThere(split.asOf, key, replace, store);
+  let metrics = isThere ? await store.readJson<Metrics>(`${name}/metrics.json`) : undefined;
+  if (!metrics) {
     await using scratch = await store.scratch();
     const rows = await readRows(features, split, context);
     log.info('training', {
@@ -72,7 +73,7 @@ export async function train(
     await writeFile(join(scratch.path, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
     await writeFile(join(scratch.path, 'loss.svg'), drawLosses(losses.all));
     await writeFile(join(scratch.path, 'card.md'), modelCard(metrics));
-    await store.publishFolder(scratch.path, name);
+    await publishModel(scratch.path, split.asOf, { key, replace }, store);
   }
   return {
     status: isThere ? 'up_to_date' : 'done',
@@ -109,13 +110,6 @@ export async function train(
       coverage: metrics.coverage,
     },
   };
-}
-
-async function isSound(asOf: string, store: Store): Promise<boolean> {
-  return readModel(asOf, store).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function makeModel(

@@ -2,17 +2,23 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Change } from '../../tasks/champion.ts';
 import { InputError } from '../../tasks/errors.ts';
+import { features } from '../../tasks/features/features.ts';
 import { promote } from '../../tasks/promote/promote.ts';
 import type { Outcome } from '../../tasks/result.ts';
-import { succeed } from '../command.ts';
-import { hashStore, makeFolder, runHere, scratchOf } from '../fixtures.ts';
+import { rollback } from '../../tasks/rollback.ts';
+import { runTask, succeed } from '../command.ts';
+import { csvOfVolumes, hashStore, ingestFiles, runHere, scratchOf } from '../fixtures.ts';
 import { addModel } from '../tiny-model.ts';
 
 let store: string;
 
-beforeEach(() => {
-  store = makeFolder();
+const GATES = { maxMaeRatio: 1.02, maxRmsleRatio: 1.05, minCoverage: 0.7, maxCoverage: 0.9 };
+
+beforeEach(async () => {
+  store = (await ingestFiles({ 'stocks/A.csv': csvOfVolumes(100, 100, 100) })).store;
+  await runHere(features, { window: 2 }, store);
 });
 
 it('puts the newest model into service when no date is given', async () => {
@@ -53,7 +59,7 @@ it('replaces an older champion with a newer model', async () => {
 it('replaces a champion with the model of the same date that was trained anew', async () => {
   addModels('2020-01-01');
   await promoteHere();
-  addModel(store, [9, 9, 9], '2020-01-01');
+  addModel(store, [0, 1, 1], '2020-01-01');
   await promoteHere();
   expectChampion('2020-01-01');
 });
@@ -136,13 +142,117 @@ it('refuses a date that has no model, and names it', async () => {
   expect(existsSync(join(store, 'champion.json'))).toBe(false);
 });
 
-/** Models that differ in their weights. */
+// vol_moving_avg is 100 and so is the volume. ln 2 predicts 2 * 101 - 1 = 201, which is 101 off; ln 1.5 predicts 150.5.
+describe('a challenger that is worse on the newest rows', () => {
+  beforeEach(async () => {
+    addModel(store, [Math.log(1.5), 0, 0], '2019-01-01');
+    addModel(store, [Math.LN2, 0, 0], '2020-01-01');
+    await promoteHere('2019-01-01');
+  });
+
+  it('is refused with the reason and the rows, and the champion stays', async () => {
+    const { stderr } = await succeed(['promote', '--store', store]);
+    expect(stderr).toContain(
+      "better on 2 rows from 2019-10-06 to 2020-01-03, some of which were trained on: its MAE is 101.0, 1.9804 times the champion's 51.0; --max-mae-ratio is 1.02",
+    );
+    expectChampion('2019-01-01');
+    expect(readHistory()).toHaveLength(1);
+  });
+
+  it('is told of in the result, as refused', async () => {
+    expect(await promoteHere()).toMatchObject({
+      status: 'refused',
+      metrics: { champion_as_of: '2019-01-01', mae_challenger: 101, mae_champion: 51, block_rows: 2 },
+      checks: [
+        { name: 'mae_is_within_gate', passed: false, value: 101 / 51 },
+        { name: 'rmsle_is_within_gate', passed: false },
+        { name: 'coverage_is_within_gate', passed: true },
+      ],
+    });
+  });
+
+  it('passes wider gates', async () => {
+    await succeed(['promote', '--store', store, '--max-mae-ratio', '2', '--max-rmsle-ratio', '2']);
+    expectChampion('2020-01-01');
+  });
+
+  it('passes when it is forced', async () => {
+    await promoteHere(undefined, true);
+    expectChampion('2020-01-01');
+  });
+
+  it('cannot be judged without features', async () => {
+    rmSync(join(store, 'features'), { recursive: true });
+    await expect(promoteHere()).rejects.toThrow('run features first');
+    expectChampion('2019-01-01');
+  });
+});
+
+describe('rollback', () => {
+  const rollBack = () => runHere(rollback, {}, store);
+  beforeEach(async () => {
+    addModels('2019-01-01', '2020-01-01', '2020-02-01');
+    for (const date of ['2019-01-01', '2020-01-01', '2020-02-01']) await promoteHere(date);
+  });
+
+  it('puts the champion before back, and the one before that the second time', async () => {
+    expect(await rollBack()).toMatchObject({ metrics: { champion_as_of: '2020-01-01' } });
+    expectChampion('2020-01-01');
+    await rollBack();
+    expectChampion('2019-01-01');
+    await expect(rollBack()).rejects.toThrow('no model was in service before this one');
+    expectChampion('2019-01-01');
+  });
+
+  it('is not undone by promote, unless that is forced', async () => {
+    await rollBack();
+    expect(await promoteHere('2020-02-01')).toMatchObject({ status: 'refused' });
+    expectChampion('2020-01-01');
+    await promoteHere('2020-02-01', true);
+    expectChampion('2020-02-01');
+  });
+
+  it('refuses where the model before is gone, and the champion stays', async () => {
+    rmSync(join(store, 'models/2020-01-01'), { recursive: true });
+    await expect(rollBack()).rejects.toThrow('is gone or damaged');
+    await expect(rollBack()).rejects.toThrow(InputError);
+    expectChampion('2020-02-01');
+  });
+
+  it('is written down, as every change is', async () => {
+    await succeed(['rollback', '--store', store, '--why', 'it drifts']);
+    expect(readHistory().map(({ by, from, to, why }) => [by, from?.as_of, to.as_of, why])).toEqual([
+      ['promote', undefined, '2019-01-01', 'no model was in service'],
+      ['promote', '2019-01-01', '2020-01-01', expect.stringContaining('MAE 0.0 beside')],
+      ['promote', '2020-01-01', '2020-02-01', expect.stringContaining('MAE 0.0 beside')],
+      ['rollback', '2020-02-01', '2020-01-01', 'it drifts'],
+    ]);
+  });
+});
+
+it('models lists what there is and marks the champion and what is damaged', async () => {
+  addModels('2019-01-01', '2020-01-01');
+  await promoteHere('2019-01-01');
+  writeFileSync(join(store, 'models/2020-01-01/model.bin'), 'damaged');
+  const { table } = await runTask(['models', '--store', store]);
+  expect(table?.map(({ as_of, state }) => [as_of, state])).toEqual([
+    ['2019-01-01', 'champion'],
+    ['2020-01-01', 'damaged'],
+  ]);
+});
+
+function readHistory(): Change[] {
+  const lines = readFileSync(join(store, 'champion-history.jsonl'), 'utf8').trim().split('\n');
+  return lines.map((line) => JSON.parse(line));
+}
+
+/** Models that differ in their weights, but hardly in what they predict. */
 function addModels(...dates: string[]): void {
-  for (const date of dates) addModel(store, [Number(date.slice(2, 7).replace('-', '')) / 1000, 0, 0], date);
+  for (const date of dates) addModel(store, [Number(date.slice(2, 7).replace('-', '')) / 1e6, 0, 0], date);
 }
 
 function promoteHere(asOf?: string, force = false): Promise<Outcome> {
-  return runHere(promote, { asOf, force }, store);
+  return runHere(promote, { asOf, force, gates: GATES }, store);
 }
 
 function expectChampion(date: string): void {

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { InputError } from '../../tasks/errors.ts';
 import { features } from '../../tasks/features/features.ts';
 import { type TrainOptions, train } from '../../tasks/train/train.ts';
-import { type Running, runTask, start, startCli, succeed, until } from '../command.ts';
+import { type Running, runCli, runTask, start, startCli, succeed, until } from '../command.ts';
 import { csvOfVolumes, hashStore, ingestFiles, makeFolder, runHere, scratchOf } from '../fixtures.ts';
 
 const { store: sample } = inject('sample');
@@ -111,9 +111,18 @@ describe('the model of a date and a seed', () => {
     const args = ['train', '--store', store, '--as-of', EARLY, '--seed'];
     expect(await runTask([...args, '3'])).toMatchObject({ status: 'done' });
     const before = hashStore(store, 'models');
+    const keyBefore = JSON.parse(readFileSync(join(store, 'models', EARLY, 'metrics.json'), 'utf8')).key;
     expect(await runTask([...args, '3'])).toMatchObject({ status: 'up_to_date' });
     expect(hashStore(store, 'models')).toEqual(before);
-    expect(await runTask([...args, '4'])).toMatchObject({ status: 'done' });
+    const { code, message } = await runCli([...args, '4']);
+    expect(code).toBe(2);
+    expect(message).toContain(`models/${EARLY}: there is a model as of ${EARLY} already`);
+    expect(hashStore(store, 'models')).toEqual(before);
+    expect(await runTask([...args, '4', '--replace'])).toMatchObject({ status: 'done' });
+    const { key } = JSON.parse(
+      readFileSync(join(store, 'models', `${EARLY}.${keyBefore}`, 'metrics.json'), 'utf8'),
+    );
+    expect(key).toBe(keyBefore);
     const model = `models/${EARLY}/model.bin`;
     expect(before).toHaveProperty([model]);
     expect(hashStore(store)[model]).not.toBe(before[model]);

@@ -1,0 +1,65 @@
+import { readInService } from './champion.ts';
+import type { Context } from './context.ts';
+import { modelDates, modelFolders, readModel } from './models.ts';
+import type { Outcome } from './result.ts';
+import { formatCount, formatTable } from './table.ts';
+
+/** What the list needs of a metrics.json. */
+interface Scores {
+  training_rows?: number;
+  model?: { mae?: number; rmsle?: number };
+  vol_moving_avg?: { mae?: number };
+  coverage?: number;
+}
+
+const HEAD = ['as of', 'rows', 'MAE', 'of vol_moving_avg', 'RMSLE', 'coverage', 'SHA-256', 'state'];
+
+/**
+ * Prints the models of the store with their own scores, which are of different days, and which of them is in service.
+ * @throws InputError when there are none
+ */
+export async function listModels({ store }: Context): Promise<Outcome> {
+  await modelDates(store);
+  const champion = await readInService(store);
+  const table: NonNullable<Outcome['table']> = [];
+  for (const { name, asOf, isReplaced } of await modelFolders(store)) {
+    const file = await readModel(name, store).catch(() => undefined);
+    const scores = await store.readJson<Scores>(`models/${name}/metrics.json`).catch(() => undefined);
+    const isChampion = file !== undefined && file.sha256 === champion?.sha256;
+    const mae = scores?.model?.mae;
+    const theirs = scores?.vol_moving_avg?.mae;
+    table.push({
+      as_of: asOf,
+      folder: name,
+      rows: scores?.training_rows ?? null,
+      mae: mae ?? null,
+      mae_ratio: mae !== undefined && theirs ? mae / theirs : null,
+      rmsle: scores?.model?.rmsle ?? null,
+      coverage: typeof scores?.coverage === 'number' ? scores.coverage : null,
+      sha256: file?.sha256 ?? null,
+      state: !file ? 'damaged' : isChampion ? 'champion' : isReplaced ? 'replaced' : '',
+    });
+  }
+  const fixed = (value: unknown, digits: number) => (typeof value === 'number' ? value.toFixed(digits) : '');
+  const count = (value: unknown) => (typeof value === 'number' ? formatCount(value) : '');
+  const lines = table.map(({ as_of, rows, mae, mae_ratio, rmsle, coverage, sha256, state }) => [
+    String(as_of),
+    count(rows),
+    count(mae),
+    fixed(mae_ratio, 3),
+    fixed(rmsle, 4),
+    fixed(coverage, 3),
+    String(sha256 ?? '').slice(0, 12),
+    String(state),
+  ]);
+  process.stdout.write(`${formatTable([HEAD, ...lines])}\n`);
+  return {
+    status: 'done',
+    inputs: [],
+    outputs: [],
+    columnLineage: {},
+    checks: [],
+    metrics: { models: table.length, champion_as_of: champion?.model.asOf ?? '' },
+    table,
+  };
+}

@@ -1,0 +1,16 @@
+-- The newest days of the features, and how many of their rows no training has seen.
+--   features               all shards
+--   variables unseen_from  YYYY-MM-DD
+--             block_days   how many calendar days
+WITH full_windows AS (
+  SELECT Date FROM features WHERE vol_moving_avg IS NOT NULL AND adj_close_rolling_med IS NOT NULL
+),
+last AS (
+  SELECT max(Date) AS day, CAST(CAST(CAST(max(Date) AS DATE) - getvariable('block_days') + 1 AS DATE) AS VARCHAR) AS newest_from
+  FROM full_windows
+)
+SELECT
+  day AS block_until,
+  newest_from,
+  (SELECT count(*) FROM full_windows WHERE Date >= greatest(newest_from, getvariable('unseen_from'))) AS unseen_rows
+FROM last

@@ -1,0 +1,125 @@
+import { column, readTable } from '../arrow.ts';
+import type { Context } from '../context.ts';
+import { parquet, readSql } from '../duckdb.ts';
+import { InputError } from '../errors.ts';
+import type { ModelFile } from '../models.ts';
+import type { Check } from '../result.ts';
+import { coverage, predictAll, type Score, score } from '../score.ts';
+import { openDataset } from '../shards.ts';
+
+/** Calendar days in the block, the newest of the features. */
+const BLOCK_DAYS = 90;
+/** With fewer rows than these that neither model has seen, rows that one has seen are taken, too. */
+const FEWEST_UNSEEN = 1_000;
+
+/** How much worse than the champion a challenger may be. */
+export interface Gates {
+  maxMaeRatio: number;
+  maxRmsleRatio: number;
+  minCoverage: number;
+  maxCoverage: number;
+}
+
+export interface Comparison {
+  /** The first and the last day, YYYY-MM-DD, and whether neither model was trained on any row of it. */
+  block: { from: string; until: string; rows: number; isUnseen: boolean };
+  challenger: Score & { coverage: number };
+  champion: Score & { coverage: number };
+  checks: Check[];
+  /** Why the challenger is worse; none where it passes. */
+  reasons: string[];
+}
+
+/**
+ * Holds two models against the same rows: those of the newest days of the features that neither was trained on.
+ * @throws InputError when there are no rows to compare on
+ */
+export async function compare(
+  challenger: ModelFile,
+  champion: ModelFile,
+  gates: Gates,
+  featuresKey: string | undefined,
+  { store, database }: Context,
+): Promise<Comparison> {
+  const features = await openDataset('features', featuresKey, 'features', store);
+  await database.createView(
+    'features',
+    `SELECT * FROM ${parquet(...features.shards.map(({ path }) => path))}`,
+  );
+  const unseenFrom = [challenger, champion].map(({ model }) => trainedBefore(model)).sort()[1] as string;
+  await database.setVariable('unseen_from', unseenFrom);
+  await database.setVariable('block_days', BLOCK_DAYS);
+  const [bounds] = await database.rows<{
+    block_until: string | null;
+    newest_from: string;
+    unseen_rows: bigint;
+  }>(await readSql(import.meta.url, 'block-bounds.sql'));
+  if (!bounds?.block_until)
+    throw new InputError(
+      `${features.uri}: no row has a full window to compare two models on; ingest more rows, or give --force`,
+    );
+  const isUnseen = unseenFrom <= bounds.newest_from || Number(bounds.unseen_rows) >= FEWEST_UNSEEN;
+  const from = isUnseen && unseenFrom > bounds.newest_from ? unseenFrom : bounds.newest_from;
+  await database.setVariable('block_from', from);
+  await database.setVariable('block_until', bounds.block_until);
+  const rows = await readTable(await readSql(import.meta.url, 'block.sql'), database);
+  const volume = column<Float64Array>(rows, 'volume');
+  const measure = async ({ model }: ModelFile) => {
+    const { p10, p50, p90 } = await predictAll(
+      model,
+      column(rows, 'vol_moving_avg'),
+      column(rows, 'adj_close_rolling_med'),
+    );
+    return { ...score(p50, volume), coverage: coverage(p10, p90, volume) };
+  };
+  const scores = { challenger: await measure(challenger), champion: await measure(champion) };
+  const block = { from, until: bounds.block_until, rows: rows.numRows, isUnseen };
+  return { block, ...scores, ...judge(scores.challenger, scores.champion, gates) };
+}
+
+/** Whether a challenger passes. One whose coverage is out of bounds does if the champion's lies as far from 0.8. */
+export function judge(
+  challenger: Comparison['challenger'],
+  champion: Comparison['champion'],
+  { maxMaeRatio, maxRmsleRatio, minCoverage, maxCoverage }: Gates,
+): { checks: Check[]; reasons: string[] } {
+  const mae = ratio(challenger.mae, champion.mae);
+  const rmsle = ratio(challenger.rmsle, champion.rmsle);
+  const isCovering =
+    (challenger.coverage >= minCoverage && challenger.coverage <= maxCoverage) ||
+    Math.abs(challenger.coverage - 0.8) <= Math.abs(champion.coverage - 0.8);
+  const results: [string, boolean, number, string][] = [
+    [
+      'mae_is_within_gate',
+      mae <= maxMaeRatio,
+      mae,
+      `its MAE is ${challenger.mae.toFixed(1)}, ${mae.toFixed(4)} times the champion's ${champion.mae.toFixed(1)}; --max-mae-ratio is ${maxMaeRatio}`,
+    ],
+    [
+      'rmsle_is_within_gate',
+      rmsle <= maxRmsleRatio,
+      rmsle,
+      `its RMSLE is ${challenger.rmsle.toFixed(4)}, ${rmsle.toFixed(4)} times the champion's ${champion.rmsle.toFixed(4)}; --max-rmsle-ratio is ${maxRmsleRatio}`,
+    ],
+    [
+      'coverage_is_within_gate',
+      isCovering,
+      challenger.coverage,
+      `${(challenger.coverage * 100).toFixed(1)} % of the volumes lie between its p10 and p90, the champion's ${(champion.coverage * 100).toFixed(1)} %; --min-coverage is ${minCoverage}, --max-coverage ${maxCoverage}`,
+    ],
+  ];
+  return {
+    checks: results.map(([name, passed, value]) => ({ name, severity: 'warn', passed, value })),
+    reasons: results.filter(([, passed]) => !passed).map(([, , , reason]) => reason),
+  };
+}
+
+/** The day before which all rows lie that a model's weights were trained on. */
+function trainedBefore({ provenance, asOf }: ModelFile['model']): string {
+  return provenance.validation_from ?? asOf;
+}
+
+/** Bounded, so that JSON can say it. */
+function ratio(ours: number, theirs: number): number {
+  return ours === theirs ? 1 : Math.min(ours / theirs, 1e9);
+}

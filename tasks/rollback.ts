@@ -1,0 +1,57 @@
+import { type Champion, successionOf, withChampion } from './champion.ts';
+import type { Context } from './context.ts';
+import { InputError } from './errors.ts';
+import { type ModelFile, modelFolders, readModel } from './models.ts';
+import type { Outcome } from './result.ts';
+import type { Store } from './store.ts';
+
+/**
+ * Puts the champion before the one in service back, and the one before that when it is run again. promote does not undo it.
+ * @throws InputError when there was none, or its model is gone
+ */
+export async function rollback(
+  { why }: { why?: string | undefined },
+  { store, log }: Context,
+): Promise<Outcome> {
+  const { result } = await withChampion(store, async ({ history, install }) => {
+    const [before, current] = successionOf(history).slice(-2);
+    if (!before || !current)
+      throw new InputError(
+        `${store.locate('champion-history.jsonl')}: no model was in service before this one; choose one by promote --as-of YYYY-MM-DD --force`,
+      );
+    const file = await findModel(before, store);
+    await install(file, 'rollback', 'rollback', why ?? '');
+    return { file, current };
+  });
+  const { file, current } = result;
+  log.info('rolled back', { from: current.as_of, to: file.model.asOf });
+  return {
+    status: 'done',
+    inputs: [],
+    outputs: [
+      {
+        name: 'champion',
+        uri: store.locate('model.bin'),
+        key: file.sha256,
+        format: 'safetensors',
+        rows: 0,
+        bytes: file.bytes.length,
+        columns: [{ name: 'Volume', type: 'BIGINT' }],
+      },
+    ],
+    columnLineage: {},
+    checks: [],
+    metrics: { champion_as_of: file.model.asOf, rolled_back_as_of: current.as_of },
+  };
+}
+
+/** The model of these very bytes, be it one that another of its date has replaced. */
+async function findModel({ as_of, sha256 }: Champion, store: Store): Promise<ModelFile> {
+  for (const { name } of (await modelFolders(store)).filter(({ asOf }) => asOf === as_of)) {
+    const file = await readModel(name, store).catch(() => undefined);
+    if (file?.sha256 === sha256) return file;
+  }
+  throw new InputError(
+    `${store.locate('models')}: the model as of ${as_of} with the SHA-256 ${sha256} is gone or damaged; choose another by promote --as-of YYYY-MM-DD --force`,
+  );
+}
