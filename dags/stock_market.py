@@ -64,6 +64,16 @@ with DAG(
             description="A zip or folder among the sources, or sample.zip. Empty: the Kaggle data set.",
         ),
         "window": Param(30, type="integer", minimum=2, maximum=250, description="Rows in a rolling window."),
+        "replace": Param(
+            False, type="boolean", description="Put aside a model of the same date that other data made."
+        ),
+        "max_mae_ratio": Param(
+            1.02,
+            type="number",
+            minimum=0,
+            maximum=1000,
+            description="A model whose MAE is more than this many times the champion's is refused.",
+        ),
         "shards_in_parallel": Param(
             1,
             type="integer",
@@ -108,13 +118,21 @@ with DAG(
         task_id="train",
         stage="train",
         image="train",
-        options={"AS_OF": AS_OF, "FEATURES": KEY.format("features")},
+        options={
+            "AS_OF": AS_OF,
+            "FEATURES": KEY.format("features"),
+            "REPLACE": "{{ 'true' if params.replace else '' }}",
+        },
         outlets=[Asset("model")],
     )
     promote = TaskContainer(
         task_id="promote",
         stage="promote",
-        options={"AS_OF": AS_OF},
+        options={
+            "AS_OF": AS_OF,
+            "FEATURES": KEY.format("features"),
+            "MAX_MAE_RATIO": "{{ params.max_mae_ratio }}",
+        },
         outlets=[Asset("champion")],
         max_active_tis_per_dag=1,
     )

@@ -66,7 +66,7 @@ def test_a_run_is_one_calendar_month_and_missed_months_wait_for_a_backfill(dag):
 
 def test_the_page_explains_the_dag_and_every_param(dag):
     assert "```" in dag.doc_md and "backfill" in dag.doc_md
-    assert list(dag.params) == ["as_of", "source", "window", "shards_in_parallel"]
+    assert list(dag.params) == ["as_of", "source", "window", "replace", "max_mae_ratio", "shards_in_parallel"]
     assert all(len(dag.params.get_param(name).description) > 20 for name in dag.params)
 
 
@@ -94,6 +94,9 @@ def test_params_reach_the_containers(dag):
     assert rendered(dag, "features", of, window=60)["WINDOW"] == "60"
     assert rendered(dag, "features", of)["PRICES"] == "0123456789abcdef"
     assert rendered(dag, "train", of)["FEATURES"] == "0123456789abcdef"
+    assert rendered(dag, "train", of)["REPLACE"] == ""
+    assert rendered(dag, "train", of, replace=True)["REPLACE"] == "true"
+    assert rendered(dag, "promote", of, max_mae_ratio=1.1)["MAX_MAE_RATIO"] == "1.1"
 
 
 def test_a_value_that_ends_like_a_file_name_is_not_read_as_a_file(dag):
