@@ -31,7 +31,7 @@ export function createApp(service: Service, report: (error: Error) => void): Hon
     const average = readNumber(query, 'vol_moving_avg');
     if (average < 0) throw new ParameterError('vol_moving_avg', 'must not be negative');
     const median = readNumber(query, 'adj_close_rolling_med');
-    return context.json(Math.round(predict(service.model, average, median).p50));
+    return context.json(Math.round(predict(service.model, average, median).point));
   });
 
   app.get('/health/live', (context) => context.json({ status: 'live' }));

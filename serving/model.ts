@@ -2,13 +2,22 @@ import { createHash } from 'node:crypto';
 
 /**
  * The model file and its arithmetic. What training writes and serving reads meets here, so nothing native may be
- * imported: two numbers in, three quantiles of the trading volume out.
+ * imported: two numbers in; a point and three quantiles of the trading volume out.
  */
 
 /** The lower, middle and upper quantile that the model predicts. */
 export const QUANTILES = [0.1, 0.5, 0.9] as const;
 
-const FORMAT = 'stock-market-pipeline/1';
+/** What a network puts out: p50, the raw distances to p10 and p90, and the point. */
+export const OUTPUTS = QUANTILES.length + 1;
+
+const FORMAT = 'stock-market-pipeline/2';
+
+/** A cell of the density with a smaller share of the training rows than this counts as unknown. */
+const LEAST_SHARE = 1e-5;
+
+/** How far a golden vector may be from what this program computes: processors' tanh and exp differ in the last digits. */
+const GOLDEN_TOLERANCE = 1e-9;
 
 /** A fully connected layer: `kernel` has the shape [inputs, outputs] in row-major order, `bias` [outputs]. */
 export interface Dense {
@@ -24,20 +33,34 @@ export interface Scale {
   deviation: number;
 }
 
+/** Where the training rows lie: the shares of them in the cells of a fixed grid over the two inputs in log units. */
+export interface Density {
+  /** Inner edges, ascending; n edges part n + 1 cells. */
+  averageEdges: number[];
+  medianEdges: number[];
+  /** Of shape [averageEdges.length + 1, medianEdges.length + 1], row-major; adds up to 1. */
+  shares: Float32Array;
+}
+
 /** A model as it lies in model.bin. */
 export interface Model {
-  /** Hidden layers with tanh, then one without, whose 3 outputs are p50 and the raw distances to p10 and p90. */
+  /** Hidden layers with tanh, then one without, whose outputs are p50, the raw distances to p10 and p90, and the point. */
   layers: Dense[];
-  /** For logVolumeAverage and signedLog, in this order. */
+  /** For logVolume and signedLog, in this order. */
   scales: [Scale, Scale];
+  /** By how much calibration moves p10 down and p90 up, in log units. */
+  offsets: [number, number];
+  density: Density;
   /** The day before which all training rows lie: YYYY-MM-DD. */
   asOf: string;
   /** Whatever else is worth knowing of its making. */
   provenance: Record<string, string>;
 }
 
-/** Trading volumes in shares, p10 <= p50 <= p90, none negative or beyond 2^53 - 1. */
+/** Trading volumes in shares, p10 <= p50 <= p90 and p10 <= point <= p90, none negative or beyond 2^53 - 1. */
 export interface Prediction {
+  /** The best single answer: near the mean of logarithms for small averages, and the median for large ones. */
+  point: number;
   p10: number;
   p50: number;
   p90: number;
@@ -51,17 +74,50 @@ export class ModelError extends Error {}
  * @param volumeAverage vol_moving_avg in shares, >= 0
  * @param priceMedian adj_close_rolling_med in the price's currency, of any sign
  */
-export function predict({ layers, scales }: Model, volumeAverage: number, priceMedian: number): Prediction {
+export function predict(
+  { layers, scales, offsets }: Model,
+  volumeAverage: number,
+  priceMedian: number,
+): Prediction {
   const logAverage = logVolume(volumeAverage);
   let signal = [scale(logAverage, scales[0]), scale(signedLog(priceMedian), scales[1])];
   for (const [index, layer] of layers.entries()) {
     signal = apply(layer, signal);
     if (index < layers.length - 1) signal = signal.map(Math.tanh);
   }
-  const [p10, p50, p90] = quantiles(signal).map((logRatio) =>
+  const [p10, p50, p90, point] = logRatios(signal, offsets).map((logRatio) =>
     Math.min(Math.max(0, Math.expm1(logAverage + logRatio)), Number.MAX_SAFE_INTEGER),
   );
-  return { p10, p50, p90 } as Prediction;
+  return { point, p10, p50, p90 } as Prediction;
+}
+
+/**
+ * The place in a density's shares of the cell into which inputs fall; a cell begins with its lower edge.
+ * @param logAverage logVolume of vol_moving_avg @param logMedian signedLog of adj_close_rolling_med
+ */
+export function cellOf(
+  logAverage: number,
+  logMedian: number,
+  { averageEdges, medianEdges }: Omit<Density, 'shares'>,
+): number {
+  return countBelow(averageEdges, logAverage) * (medianEdges.length + 1) + countBelow(medianEdges, logMedian);
+}
+
+/** Whether training saw rows like these: each input within its range, and enough rows in the cell of both. */
+export function isInDomain({ scales, density }: Model, volumeAverage: number, priceMedian: number): boolean {
+  const inputs = [logVolume(volumeAverage), signedLog(priceMedian)] as const;
+  const isWithin = scales.every(({ min, max }, index) => {
+    // The bounds were taken from inputs of single precision.
+    const x = Math.fround(inputs[index] as number);
+    return x >= min && x <= max;
+  });
+  return isWithin && (density.shares[cellOf(...inputs, density)] as number) >= LEAST_SHARE;
+}
+
+function countBelow(edges: number[], x: number): number {
+  let count = 0;
+  while (count < edges.length && x >= (edges[count] as number)) count++;
+  return count;
 }
 
 /** The volume in log units: ln(1 + shares). */
@@ -74,9 +130,17 @@ export function signedLog(x: number): number {
   return Math.sign(x) * Math.log1p(Math.abs(x));
 }
 
-/** Quantiles of ln(1 + Volume) - ln(1 + vol_moving_avg); p10 and p90 lie a softplus away from p50, so they cannot cross. */
-function quantiles([middle = 0, below = 0, above = 0]: number[]): [number, number, number] {
-  return [middle - softplus(below), middle, middle + softplus(above)];
+/**
+ * p10, p50, p90 and the point of ln(1 + Volume) - ln(1 + vol_moving_avg). p10 and p90 lie a softplus away from p50, and calibration
+ * moves them no further than to p50, so they cannot cross.
+ */
+function logRatios(
+  [middle = 0, below = 0, above = 0, point = 0]: number[],
+  [down, up]: [number, number],
+): [number, number, number, number] {
+  const low = Math.min(middle - softplus(below) - down, middle);
+  const high = Math.max(middle + softplus(above) + up, middle);
+  return [low, middle, high, Math.min(Math.max(point, low), high)];
 }
 
 function softplus(x: number): number {
@@ -97,11 +161,15 @@ function apply({ kernel, bias }: Dense, signal: number[]): number[] {
 }
 
 /** Writes a model as a safetensors file that carries its own checksum. The same model gives the same bytes. */
-export function encodeModel({ layers, scales, asOf, provenance }: Model): Buffer {
+export function encodeModel(model: Model): Buffer {
+  const { layers, scales, offsets, density, asOf, provenance } = model;
+  const { averageEdges, medianEdges, shares } = density;
   const tensors = layers.flatMap(({ kernel, bias }, index) => [
     { name: `layer${index}.kernel`, shape: [kernel.length / bias.length, bias.length], values: kernel },
     { name: `layer${index}.bias`, shape: [bias.length], values: bias },
   ]);
+  const shape = [averageEdges.length + 1, medianEdges.length + 1];
+  tensors.push({ name: 'density', shape, values: shares });
   const header: Header = {};
   const body = Buffer.alloc(4 * tensors.reduce((total, { values }) => total + values.length, 0));
   let end = 0;
@@ -116,6 +184,9 @@ export function encodeModel({ layers, scales, asOf, provenance }: Model): Buffer
     as_of: asOf,
     scales: JSON.stringify(scales),
     quantiles: QUANTILES.join(),
+    offsets: JSON.stringify(offsets),
+    density_edges: JSON.stringify([averageEdges, medianEdges]),
+    golden: JSON.stringify(goldenVectors(model)),
   };
   const text = JSON.stringify({
     __metadata__: { ...metadata, checksum: checksum(header, metadata, body) },
@@ -133,7 +204,16 @@ export function decodeModel(bytes: Buffer): Model {
   if (!(headerEnd <= bytes.length)) throw new ModelError('was cut short, or is no safetensors file');
   const { __metadata__, ...header } = parseHeader(bytes.subarray(8, headerEnd));
   const { checksum: expected, ...metadata } = __metadata__ ?? {};
-  const { format, as_of: asOf = '', scales = '', quantiles: _, ...provenance } = metadata;
+  const {
+    format,
+    as_of: asOf = '',
+    quantiles: _,
+    scales,
+    offsets,
+    density_edges,
+    golden,
+    ...provenance
+  } = metadata;
   if (format !== FORMAT) throw new ModelError(`has the format ${format}; this program reads ${FORMAT}`);
   const body = bytes.subarray(headerEnd);
   if (checksum(header, metadata, body) !== expected) throw new ModelError('is damaged: its checksum differs');
@@ -148,9 +228,20 @@ export function decodeModel(bytes: Buffer): Model {
     layers.push({ kernel, bias });
     width = bias.length;
   }
-  if (layers.length === 0 || width !== QUANTILES.length)
-    throw new ModelError(`does not end in ${QUANTILES.length} outputs`);
-  return { layers, scales: parseScales(scales), asOf, provenance };
+  if (layers.length === 0 || width !== OUTPUTS) throw new ModelError(`does not end in ${OUTPUTS} outputs`);
+  const model: Model = {
+    layers,
+    scales: parse(scales, 'scales for its inputs', areScales),
+    offsets: parse(offsets, 'offsets', (value) => areNumbers(value, 2)),
+    density: readDensity(density_edges, header, body),
+    asOf,
+    provenance,
+  };
+  verifyGolden(
+    model,
+    parse(golden, 'golden vectors', (value) => Array.isArray(value) && value.length > 0),
+  );
+  return model;
 }
 
 type Header = { [name: string]: { dtype: string; shape: number[]; data_offsets: [number, number] } };
@@ -184,13 +275,65 @@ function readTensor(name: string, header: Header, body: Buffer): Float32Array {
   return values;
 }
 
-function parseScales(text: string): [Scale, Scale] {
+/** @throws ModelError when the text is not JSON, or not what it should be */
+function parse<Value>(text: string | undefined, what: string, isSound: (value: unknown) => boolean): Value {
   try {
-    const scales = JSON.parse(text) as [Scale, Scale];
-    const sound = scales.every(
-      ({ min, max, mean, deviation }) => [min, max, mean, deviation].every(Number.isFinite) && deviation > 0,
-    );
-    if (scales.length === 2 && sound) return scales;
+    const value = JSON.parse(text ?? '');
+    if (isSound(value)) return value;
   } catch {}
-  throw new ModelError('has no sound scales for its inputs');
+  throw new ModelError(`has no sound ${what}`);
+}
+
+function areNumbers(value: unknown, length?: number): boolean {
+  return Array.isArray(value) && value.every(Number.isFinite) && (length ?? value.length) === value.length;
+}
+
+function areScales(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.length === 2 &&
+    value.every(({ min, max, mean, deviation }) => areNumbers([min, max, mean, deviation]) && deviation > 0)
+  );
+}
+
+function readDensity(edges: string | undefined, header: Header, body: Buffer): Density {
+  const [averageEdges, medianEdges] = parse<[number[], number[]]>(
+    edges,
+    'edges for its density',
+    (value) => Array.isArray(value) && value.length === 2 && value.every((list) => areNumbers(list)),
+  );
+  const shares = readTensor('density', header, body);
+  if (shares.length !== (averageEdges.length + 1) * (medianEdges.length + 1))
+    throw new ModelError('has a density that does not fit its edges');
+  return { averageEdges, medianEdges, shares };
+}
+
+/** vol_moving_avg, adj_close_rolling_med, and what the model makes of them. */
+type GoldenVector = [number, number, number, number, number, number];
+
+/** What the model predicts at the ends of what training saw, in between, and beyond. */
+function goldenVectors(model: Model): GoldenVector[] {
+  const [averages, medians] = model.scales.map(({ min, max, mean }) => [min - 1, min, mean, max, max + 1]);
+  return (averages ?? []).flatMap((average) =>
+    (medians ?? []).map((median): GoldenVector => {
+      const inputs = [
+        Math.max(0, Math.expm1(Math.min(average, 700))),
+        Math.sign(median) * Math.expm1(Math.min(Math.abs(median), 700)),
+      ] as const;
+      const { point, p10, p50, p90 } = predict(model, ...inputs);
+      return [...inputs, point, p10, p50, p90];
+    }),
+  );
+}
+
+/** @throws ModelError when this program computes something else than the one that wrote the model */
+function verifyGolden(model: Model, vectors: GoldenVector[]): void {
+  for (const [average, median, ...expected] of vectors) {
+    const { point, p10, p50, p90 } = predict(model, average, median);
+    const isSame = [point, p10, p50, p90].every((value, index) => {
+      const golden = expected[index] as number;
+      return Math.abs(value - golden) <= GOLDEN_TOLERANCE * Math.max(1, Math.abs(golden));
+    });
+    if (!isSame) throw new ModelError(`predicts something else here than where it was trained`);
+  }
 }

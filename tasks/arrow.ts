@@ -58,6 +58,9 @@ export async function readTable(sql: string, { connection }: Database): Promise<
 }
 
 /** One column of a table as a typed array. */
-export function column<Values extends Float32Array | Float64Array>(table: Table, name: string): Values {
+export function column<Values extends Float32Array | Float64Array | Int32Array>(
+  table: Table,
+  name: string,
+): Values {
   return table.getChild(name)?.toArray() as Values;
 }

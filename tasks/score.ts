@@ -44,20 +44,35 @@ export function coverage(low: Float64Array, high: Float64Array, volume: Float64A
   return inside / volume.length;
 }
 
-/** The quantiles that a model predicts for many rows, in shares, p50 rounded as the server answers it; NaN where an input is NaN. */
+/** What a model predicts for many rows, in shares; NaN where an input is NaN. */
+export interface Predictions {
+  /** Rounded, as the server answers it. */
+  point: Float64Array;
+  p10: Float64Array;
+  p50: Float64Array;
+  p90: Float64Array;
+}
+
+/** Predicts by the server's arithmetic. */
 export async function predictAll(
   model: Model,
   average: Float64Array,
   median: Float64Array,
-): Promise<{ p10: Float64Array; p50: Float64Array; p90: Float64Array }> {
+): Promise<Predictions> {
   const rows = average.length;
-  const predicted = { p10: new Float64Array(rows), p50: new Float64Array(rows), p90: new Float64Array(rows) };
+  const predicted: Predictions = {
+    point: new Float64Array(rows),
+    p10: new Float64Array(rows),
+    p50: new Float64Array(rows),
+    p90: new Float64Array(rows),
+  };
   for (let row = 0; row < rows; row++) {
     // A turn of the event loop, in which a signal is heard.
     if (row % 10_000 === 0) await setImmediate();
-    const { p10, p50, p90 } = predict(model, average[row] as number, median[row] as number);
+    const { point, p10, p50, p90 } = predict(model, average[row] as number, median[row] as number);
+    predicted.point[row] = Math.round(point);
     predicted.p10[row] = p10;
-    predicted.p50[row] = Math.round(p50);
+    predicted.p50[row] = p50;
     predicted.p90[row] = p90;
   }
   return predicted;

@@ -122,6 +122,14 @@ export const tasks: Record<string, Task> = {
       'as-of': asOf,
       seed: { ...text('The same seed gives the same model', integer('seed', 0)), default: '1' },
       features: featuresKey,
+      'half-life': {
+        ...text('Years after which a row counts half', decimal('half-life', 0.1, 1000)),
+        default: '8',
+      },
+      'median-from': {
+        ...text('vol_moving_avg from which the prediction is a median', integer('median-from', 1)),
+        default: '100000',
+      },
       replace: {
         type: 'boolean',
         default: false,

@@ -40,10 +40,10 @@ it('coverage counts volumes on the bounds as inside', () => {
   expect(inside).toBe(0.5);
 });
 
-it('predictAll rounds p50 as the server does, and is NaN where an input is', async () => {
+it('predictAll rounds the point as the server does, and is NaN where an input is', async () => {
   // Twice 1 + average, less 1: 4.2 -> 9.4
   const model = constantModel([Math.LN2, 0, 0]);
-  const { p50, p10 } = await predictAll(model, Float64Array.of(4.2, Number.NaN), Float64Array.of(1, 1));
-  expect([...p50]).toEqual([9, Number.NaN]);
+  const { point, p10 } = await predictAll(model, Float64Array.of(4.2, Number.NaN), Float64Array.of(1, 1));
+  expect([...point]).toEqual([9, Number.NaN]);
   expect(p10[0]).toBeCloseTo(4.2, 6);
 });

@@ -7,7 +7,7 @@ export function dense(kernel: number[][], bias: number[]): Dense {
   return { kernel: Float32Array.from(kernel.flat()), bias: Float32Array.from(bias) };
 }
 
-/** A model without hidden layers, whose three outputs are always these, whatever the inputs. */
+/** A model without hidden layers, whose three outputs are always these, whatever the inputs; its point is its p50. */
 export function constantModel(outputs: [number, number, number], asOf = '2020-01-01'): Model {
   return modelOf(
     [
@@ -23,10 +23,30 @@ export function constantModel(outputs: [number, number, number], asOf = '2020-01
   );
 }
 
-/** A model of these layers whose inputs are not scaled, and clipped far out only. */
+/**
+ * A model of these layers whose inputs are not scaled, and clipped far out only. Where the last layer has no output for
+ * the point, the point is p50.
+ */
 export function modelOf(layers: Dense[], asOf = '2020-01-01'): Model {
   const scale = { min: -100, max: 100, mean: 0, deviation: 1 };
-  return { layers, scales: [scale, { ...scale }], asOf, provenance: { seed: '1' } };
+  return {
+    layers: [...layers.slice(0, -1), withPoint(layers.at(-1) as Dense)],
+    scales: [scale, { ...scale }],
+    offsets: [0, 0],
+    // All rows have a vol_moving_avg from e - 1 on: the second row of cells.
+    density: { averageEdges: [1], medianEdges: [0], shares: Float32Array.of(0, 0, 0, 1) },
+    asOf,
+    provenance: { seed: '1' },
+  };
+}
+
+function withPoint({ kernel, bias }: Dense): Dense {
+  if (bias.length !== 3) return { kernel, bias };
+  const rows = Array.from({ length: kernel.length / 3 }, (_, row) => [...kernel.slice(row * 3, row * 3 + 3)]);
+  return dense(
+    rows.map((row) => [...row, row[0] as number]),
+    [...bias, bias[0] as number],
+  );
 }
 
 /** Puts a model with constant outputs into a store, as training does. */

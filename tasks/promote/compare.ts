@@ -65,12 +65,12 @@ export async function compare(
   const rows = await readTable(await readSql(import.meta.url, 'block.sql'), database);
   const volume = column<Float64Array>(rows, 'volume');
   const measure = async ({ model }: ModelFile) => {
-    const { p10, p50, p90 } = await predictAll(
+    const { p10, point, p90 } = await predictAll(
       model,
       column(rows, 'vol_moving_avg'),
       column(rows, 'adj_close_rolling_med'),
     );
-    return { ...score(p50, volume), coverage: coverage(p10, p90, volume) };
+    return { ...score(point, volume), coverage: coverage(p10, p90, volume) };
   };
   const scores = { challenger: await measure(challenger), champion: await measure(champion) };
   const block = { from, until: bounds.block_until, rows: rows.numRows, isUnseen };

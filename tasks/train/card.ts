@@ -1,6 +1,6 @@
 import type { Score } from '../score.ts';
 import { formatCount } from '../table.ts';
-import type { Metrics } from './metrics.ts';
+import type { Metrics, Part } from './metrics.ts';
 
 /** A model card in Markdown: what the model is for, how well it does, and what it cannot do. */
 export function modelCard(metrics: Metrics): string {
@@ -9,16 +9,28 @@ export function modelCard(metrics: Metrics): string {
 
 Predicts a day's trading volume of a stock or ETF, in shares, from the mean volume and the median adjusted close of its
 last 30 rows. Trained on ${formatCount(metrics.training_rows)} rows before ${validation_from} (seed ${metrics.seed}, features ${metrics.features_key}),
-measured on ${formatCount(metrics.validation_rows)} rows from ${validation_from} until ${as_of}, which chose nothing.
+its interval calibrated from then until ${metrics.measure_from}, and all of it measured on ${formatCount(model.rows)} rows from then until ${as_of}, which chose nothing.
 
 | prediction | rows | MAE (shares) | RMSLE | R2 |
 |---|---:|---:|---:|---:|
 ${row('this model', model)}
 ${row('vol_moving_avg itself', vol_moving_avg)}
+${row('p50 of this model', metrics.p50)}
 ${row('this model, features of the row before', lag_1.model)}
 ${row('vol_moving_avg of the row before', lag_1.vol_moving_avg)}
 
 ${(metrics.coverage * 100).toFixed(1)} % of the volumes lie between p10 and p90; 80 % are meant.
+
+| vol_moving_avg, a tenth of the rows each | rows | MAE | vol_moving_avg's MAE | between p10 and p90 |
+|---|---:|---:|---:|---:|
+${metrics.by_decile.map(partRow).join('\n')}
+
+| year | rows | MAE | vol_moving_avg's MAE | between p10 and p90 |
+|---|---:|---:|---:|---:|
+${metrics.by_year.map(partRow).join('\n')}
+
+The prediction is near the mean of logarithms where vol_moving_avg is small, and near the median where it is above
+${formatCount(metrics.median_from)} shares. A row counts half as much for each ${metrics.half_life} years of its age. No prediction falls where vol_moving_avg rises${metrics.flattened > 0 ? ` (its response was flattened by ${Math.round(metrics.flattened * 100)} % for that)` : ''}.
 
 ## Limits
 
@@ -26,6 +38,10 @@ ${(metrics.coverage * 100).toFixed(1)} % of the volumes lie between p10 and p90;
 - It knows neither the symbol nor the date. Inputs beyond what training saw are treated like the nearest that it saw.
 - It is no basis for trading.
 `;
+}
+
+function partRow({ part, rows, mae, mae_vol_moving_avg, coverage }: Part): string {
+  return `| ${part} | ${formatCount(rows)} | ${formatCount(mae)} | ${formatCount(mae_vol_moving_avg)} | ${(coverage * 100).toFixed(1)} % |`;
 }
 
 function row(name: string, { rows, mae, rmsle, r2 }: Score): string {

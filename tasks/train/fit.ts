@@ -1,121 +1,149 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-node';
-import type { Dense, Scale } from '../../serving/model.ts';
+import type { Dense } from '../../serving/model.ts';
+import { InputError } from '../errors.ts';
 import type { LossLog } from './losses.ts';
-import { Network, pinballLoss } from './network.ts';
+import { type Batch, fallOf, lossOf, Network } from './network.ts';
 import { createRandom, shuffle } from './random.ts';
+import type { Rows } from './rows.ts';
 import type { TensorFlow } from './tensorflow.ts';
 
-const EPOCHS = 8;
+/** How much a prediction that falls where vol_moving_avg rises adds to the loss. */
+const FALL_WEIGHT = 10;
+/** As many epochs as give this many steps, within bounds. */
+const STEPS = 1_600;
+const EPOCHS = { min: 2, max: 8 };
 /** Adam's learning rate at the start; it falls to nothing along a half cosine. */
 const LEARNING_RATE = 0.01;
 /** Batches grow with the rows between these bounds, so that few rows still give enough steps. */
 const BATCH = { min: 256, max: 32_768, share: 1 / 200 };
 
-/** Model inputs and target in log units, one value a row. */
-export interface Examples {
-  logAverage: Float32Array;
-  signedLogMedian: Float32Array;
-  logRatio: Float32Array;
-}
-
 export interface FitOptions {
-  training: Examples;
-  validation: Examples;
-  scales: [Scale, Scale];
+  training: Rows;
+  /** Its losses are logged and choose nothing. */
+  validation: Rows;
   seed: number;
+  /**
+   * Around this vol_moving_avg, in shares, the point turns from a mean of logarithms, which RMSLE rewards where volumes are
+   * small and often zero, into a median, which the absolute error rewards where volumes are large.
+   */
+  medianFrom: number;
   losses: LossLog;
   onStep: (loss: number) => void;
 }
 
-/** Scaled inputs of shape [rows, 2] and targets of shape [rows]. */
-type Tensors = { inputs: Tensor2D; targets: Tensor1D };
-
-/** How many steps fitNetwork() will take. */
-export function countSteps(rows: number): number {
-  return EPOCHS * Math.ceil(rows / batchSize(rows));
+/** How many epochs and steps fitNetwork() will take. */
+export function planSteps(rows: number): { epochs: number; steps: number } {
+  const stepsAnEpoch = Math.ceil(rows / batchSize(rows));
+  const epochs = Math.min(EPOCHS.max, Math.max(EPOCHS.min, Math.ceil(STEPS / stepsAnEpoch)));
+  return { epochs, steps: epochs * stepsAnEpoch };
 }
 
 /**
- * Trains the network with Adam on the pinball loss, in an order that the seed decides, and gives its weights.
- * Each step's training loss and each epoch's validation loss goes to the disk at once. The validation rows choose
- * nothing, so their loss is an honest one.
- * @throws Error when a loss is no finite number
+ * Trains the network with Adam on the pinball loss and the point's loss, in an order that the seed decides, and gives its
+ * weights. Each step's training loss and each epoch's validation loss goes to the disk at once.
+ * @throws InputError when a loss is no finite number
  */
 export async function fitNetwork(
-  { training, validation, scales, seed, losses, onStep }: FitOptions,
+  { training, validation, seed, medianFrom, losses, onStep }: FitOptions,
   tf: TensorFlow,
 ): Promise<Dense[]> {
-  const rows = training.logRatio.length;
-  const size = batchSize(rows);
-  const total = countSteps(rows);
+  const size = batchSize(training.count);
+  const { epochs, steps } = planSteps(training.count);
   const network = new Network(seed, tf);
   const optimizer = tf.train.adam(LEARNING_RATE);
-  const train = toTensors(training, scales, tf);
-  const validate = toTensors(validation, scales, tf);
-  const order = Int32Array.from({ length: rows }, (_, row) => row);
+  const order = Int32Array.from({ length: training.count }, (_, row) => row);
   const random = createRandom(seed);
+  const toBatch = batcher(training, medianFrom, tf);
   let step = 0;
-  for (let epoch = 1; epoch <= EPOCHS; epoch++) {
+  for (let epoch = 1; epoch <= epochs; epoch++) {
     await shuffle(order, random);
-    for (let start = 0; start < rows; start += size) {
+    for (let start = 0; start < training.count; start += size) {
       // TensorFlow.js reads the rate at each step, but its types call it private.
       Object.assign(optimizer, {
-        learningRate: (LEARNING_RATE * (1 + Math.cos((Math.PI * step) / total))) / 2,
+        learningRate: (LEARNING_RATE * (1 + Math.cos((Math.PI * step) / steps))) / 2,
       });
-      const batch = order.subarray(start, start + size);
       const loss = tf.tidy(() => {
-        const indices = tf.tensor1d(batch, 'int32');
-        const inputs = tf.gather(train.inputs, indices);
-        const targets = tf.gather(train.targets, indices);
+        const batch = toBatch(
+          tf.gather(training.values, tf.tensor1d(order.subarray(start, start + size), 'int32')),
+        );
         return optimizer
-          .minimize(() => pinballLoss(network.predict(inputs), targets, tf), true)
+          .minimize(
+            () =>
+              tf
+                .add(
+                  lossOf(network.predict(batch.inputs), batch, tf),
+                  tf.mul(FALL_WEIGHT, fallOf(network, training.scales, seed + step, tf)),
+                )
+                .asScalar(),
+            true,
+          )
           ?.dataSync()[0] as number;
       });
       losses.write({ step: ++step, epoch, split: 'training', loss });
-      if (!Number.isFinite(loss)) throw new Error(`the loss of step ${step} is ${loss}`);
+      if (!Number.isFinite(loss))
+        throw new InputError(
+          `the loss of step ${step} is ${loss}: training diverged; look for absurd volumes or prices in the features`,
+        );
       onStep(loss);
       // A turn of the event loop, in which a signal is heard.
       await setImmediate();
     }
-    losses.write({ step, epoch, split: 'validation', loss: await measureLoss(network, validate, tf) });
+    if (validation.count > 0)
+      losses.write({
+        step,
+        epoch,
+        split: 'validation',
+        loss: await measureLoss(network, validation.values, toBatch, tf),
+      });
   }
   const weights = network.weights();
-  tf.dispose([train, validate]);
   network.dispose();
   optimizer.dispose();
   return weights;
 }
 
 /** The mean loss over all rows, taken in slices, so that memory stays small and a signal is heard in between. */
-async function measureLoss(network: Network, { inputs, targets }: Tensors, tf: TensorFlow): Promise<number> {
+async function measureLoss(
+  network: Network,
+  values: Tensor2D,
+  toBatch: (values: Tensor2D) => Batch,
+  tf: TensorFlow,
+): Promise<number> {
+  const [count] = values.shape;
   let sum = 0;
-  for (let start = 0; start < targets.size; start += BATCH.max) {
-    const rows = Math.min(BATCH.max, targets.size - start);
+  for (let start = 0; start < count; start += BATCH.max) {
+    const rows = Math.min(BATCH.max, count - start);
     sum += tf.tidy(() => {
-      const predicted = network.predict(tf.slice2d(inputs, [start, 0], [rows, 2]));
-      return rows * (pinballLoss(predicted, tf.slice1d(targets, start, rows), tf).dataSync()[0] as number);
+      const batch = toBatch(tf.slice2d(values, [start, 0], [rows, 4]));
+      return rows * (lossOf(network.predict(batch.inputs), batch, tf).dataSync()[0] as number);
     });
     await setImmediate();
   }
-  return sum / targets.size;
+  return sum / count;
+}
+
+/** How to make a batch of rows of the shape [rows, 4]: inputs clipped and scaled as the training rows decide. */
+function batcher(
+  { scales, meanWeight }: Rows,
+  medianFrom: number,
+  tf: TensorFlow,
+): (values: Tensor2D) => Batch {
+  const pairs = (name: 'min' | 'max' | 'mean' | 'deviation') => scales.map((scale) => scale[name]);
+  return (values) => {
+    const [inputs, targets, weights] = tf.split(values, [2, 1, 1], 1) as [Tensor2D, Tensor2D, Tensor2D];
+    const clipped = tf.minimum(tf.maximum(inputs, pairs('min')), pairs('max'));
+    const logAverage = tf.squeeze(tf.slice2d(inputs, [0, 0], [-1, 1]), [1]);
+    return {
+      inputs: tf.div(tf.sub(clipped, pairs('mean')), pairs('deviation')),
+      targets: tf.squeeze(targets, [1]) as Tensor1D,
+      medianShares: tf.sigmoid(tf.sub(logAverage, Math.log(medianFrom))) as Tensor1D,
+      weights: tf.div(tf.squeeze(weights, [1]), meanWeight) as Tensor1D,
+    };
+  };
 }
 
 function batchSize(rows: number): number {
   const wanted = 2 ** Math.round(Math.log2(Math.max(1, rows * BATCH.share)));
   return Math.min(BATCH.max, Math.max(BATCH.min, wanted));
-}
-
-function toTensors(
-  { logAverage, signedLogMedian, logRatio }: Examples,
-  scales: [Scale, Scale],
-  tf: TensorFlow,
-): Tensors {
-  return tf.tidy(() => {
-    const columns = [logAverage, signedLogMedian].map((values, index) => {
-      const { min, max, mean, deviation } = scales[index] as Scale;
-      return tf.div(tf.sub(tf.clipByValue(tf.tensor1d(values), min, max), mean), deviation) as Tensor1D;
-    });
-    return { inputs: tf.stack(columns, 1) as Tensor2D, targets: tf.tensor1d(logRatio) };
-  });
 }

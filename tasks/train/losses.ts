@@ -11,11 +11,14 @@ export interface Loss {
 /** Puts every loss on the disk as it happens: as a line of losses.csv and a line of losses.jsonl. */
 export class LossLog {
   readonly all: Loss[] = [];
+  /** Of losses.csv. */
+  readonly path: string;
   readonly #csv: number;
   readonly #jsonl: number;
 
   constructor(folder: string) {
-    this.#csv = openSync(join(folder, 'losses.csv'), 'w');
+    this.path = join(folder, 'losses.csv');
+    this.#csv = openSync(this.path, 'w');
     this.#jsonl = openSync(join(folder, 'losses.jsonl'), 'w');
     writeSync(this.#csv, 'step,epoch,split,loss\n');
   }

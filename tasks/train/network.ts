@@ -1,11 +1,15 @@
 import type { Tensor1D, Tensor2D, Variable } from '@tensorflow/tfjs-node';
-import { type Dense, QUANTILES } from '../../serving/model.ts';
+import { type Dense, OUTPUTS, QUANTILES, type Scale } from '../../serving/model.ts';
 import type { TensorFlow } from './tensorflow.ts';
 
 /** Widths of the hidden layers; tanh, so that the response is smooth. */
 const HIDDEN = [32, 32];
 
-/** The network whose arithmetic serving/model.ts repeats: two scaled inputs, three quantiles of the log ratio. */
+/** At how many points each step looks whether predictions fall, and the least rise of ln(1 + volume) that it wants. */
+const FALL_POINTS = 256;
+const LEAST_SLOPE = 0.1;
+
+/** The network whose arithmetic serving/model.ts repeats: two scaled inputs; three quantiles and a point of the log ratio. */
 export class Network {
   readonly #tf: TensorFlow;
   readonly #layers: { kernel: Variable; bias: Variable }[];
@@ -13,7 +17,7 @@ export class Network {
   /** Starts with Glorot-normal kernels drawn from the seed. */
   constructor(seed: number, tf: TensorFlow) {
     this.#tf = tf;
-    const widths = [2, ...HIDDEN, QUANTILES.length];
+    const widths = [2, ...HIDDEN, OUTPUTS];
     this.#layers = widths.slice(1).map((outputs, index) => {
       const initializer = tf.initializers.glorotNormal({ seed: seed + index });
       const kernel = tf.tidy(() => tf.variable(initializer.apply([widths[index] as number, outputs])));
@@ -21,7 +25,7 @@ export class Network {
     });
   }
 
-  /** @param inputs scaled, of shape [rows, 2] @returns p10, p50 and p90 of the log ratio, of shape [rows, 3] */
+  /** @param inputs scaled, of shape [rows, 2] @returns p10, p50, p90 and the point of the log ratio, of shape [rows, 4] */
   predict(inputs: Tensor2D): Tensor2D {
     const tf = this.#tf;
     return tf.tidy(() => {
@@ -30,8 +34,16 @@ export class Network {
         signal = tf.add(tf.matMul(signal, kernel as unknown as Tensor2D), bias);
         if (index < this.#layers.length - 1) signal = tf.tanh(signal);
       }
-      const [middle, below, above] = tf.split(signal, 3, 1) as [Tensor2D, Tensor2D, Tensor2D];
-      return tf.concat2d([tf.sub(middle, tf.softplus(below)), middle, tf.add(middle, tf.softplus(above))], 1);
+      const [middle, below, above, point] = tf.split(signal, OUTPUTS, 1) as [
+        Tensor2D,
+        Tensor2D,
+        Tensor2D,
+        Tensor2D,
+      ];
+      return tf.concat2d(
+        [tf.sub(middle, tf.softplus(below)), middle, tf.add(middle, tf.softplus(above)), point],
+        1,
+      );
     });
   }
 
@@ -48,14 +60,69 @@ export class Network {
   }
 }
 
+/** A batch of rows. */
+export interface Batch {
+  /** Scaled, of shape [rows, 2]. */
+  inputs: Tensor2D;
+  /** Log ratios, of shape [rows]. */
+  targets: Tensor1D;
+  /** In [0, 1], of shape [rows]: how far the point is to be a median, and not a mean of logarithms. */
+  medianShares: Tensor1D;
+  /** How much each row counts, 1 on average; of shape [rows]. */
+  weights: Tensor1D;
+}
+
 /**
- * The pinball loss, which the quantiles minimise, averaged over rows and quantiles.
- * @param predicted of shape [rows, 3] @param actual of shape [rows]
+ * The weighted mean over rows of two losses: the pinball loss, which the quantiles minimise, and the point's, between an
+ * absolute and a squared error.
+ * @param predicted of shape [rows, 4]
  */
-export function pinballLoss(predicted: Tensor2D, actual: Tensor1D, tf: TensorFlow) {
+export function lossOf(predicted: Tensor2D, { targets, medianShares, weights }: Batch, tf: TensorFlow) {
+  return tf.tidy(() => {
+    const [quantiles, point] = tf.split(predicted, [3, 1], 1) as [Tensor2D, Tensor2D];
+    const error = tf.sub(targets, tf.squeeze(point, [1]));
+    const pointLoss = tf.add(
+      tf.mul(medianShares, tf.abs(error)),
+      tf.mul(tf.sub(1, medianShares), tf.square(error)),
+    );
+    return tf.mean(tf.mul(weights, tf.add(pinballLoss(quantiles, targets, tf), pointLoss))).asScalar();
+  });
+}
+
+/**
+ * How much the predictions fall where vol_moving_avg rises, at random points all over what training saw: the mean of what
+ * the slope of ln(1 + volume) lacks to LEAST_SLOPE. Zero where nothing falls.
+ */
+export function fallOf(network: Network, scales: [Scale, Scale], seed: number, tf: TensorFlow) {
+  return tf.tidy(() => {
+    const [average, median] = scales.map(({ min, max, mean, deviation }, index) =>
+      tf.randomUniform(
+        [FALL_POINTS, 1],
+        (min - mean) / deviation,
+        (max - mean) / deviation,
+        'float32',
+        2 * seed + index,
+      ),
+    ) as [Tensor2D, Tensor2D];
+    const step = 0.1;
+    const further = tf.add(average, step) as Tensor2D;
+    const rise = tf.sub(
+      network.predict(tf.concat2d([further, median], 1)),
+      network.predict(tf.concat2d([average, median], 1)),
+    );
+    const slope = tf.add(tf.div(rise, step * scales[0].deviation), 1);
+    return tf.mean(tf.relu(tf.sub(LEAST_SLOPE, slope))).asScalar();
+  });
+}
+
+/**
+ * The pinball loss, which quantiles minimise, of each row, averaged over the quantiles.
+ * @param predicted of shape [rows, 3] @param actual of shape [rows] @returns of shape [rows]
+ */
+export function pinballLoss(predicted: Tensor2D, actual: Tensor1D, tf: TensorFlow): Tensor1D {
   return tf.tidy(() => {
     const error = tf.sub(actual.expandDims(1), predicted);
     const quantiles = tf.tensor2d([...QUANTILES], [1, QUANTILES.length]);
-    return tf.mean(tf.maximum(tf.mul(quantiles, error), tf.mul(tf.sub(quantiles, 1), error))).asScalar();
+    return tf.mean(tf.maximum(tf.mul(quantiles, error), tf.mul(tf.sub(quantiles, 1), error)), 1);
   });
 }

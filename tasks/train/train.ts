@@ -1,29 +1,34 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  decodeModel,
-  encodeModel,
-  logVolume,
-  type Model,
-  type Scale,
-  signedLog,
-} from '../../serving/model.ts';
+import { decodeModel, encodeModel, type Model } from '../../serving/model.ts';
 import { column } from '../arrow.ts';
 import type { Context } from '../context.ts';
 import { contentKey } from '../key.ts';
 import { isModelThere, publishModel } from '../models.ts';
 import type { Outcome } from '../result.ts';
-import { openDataset } from '../shards.ts';
+import { openDataset, type ShardedDataset } from '../shards.ts';
+import { calibrate } from './calibrate.ts';
 import { modelCard } from './card.ts';
-import { findSplit, type Rows, readRows, type Split } from './dataset.ts';
-import { countSteps, type Examples, fitNetwork } from './fit.ts';
+import {
+  type Block,
+  findSplit,
+  readTraining,
+  readValidation,
+  type Split,
+  selectRows,
+  toBlock,
+  toExamples,
+} from './dataset.ts';
+import { fitNetwork, planSteps } from './fit.ts';
 import { LossLog } from './losses.ts';
 import { type Metrics, measure } from './metrics.ts';
+import { makeMonotone } from './monotone.ts';
 import { drawLosses } from './plot.ts';
+import { RowGatherer } from './rows.ts';
 import { loadTensorFlow } from './tensorflow.ts';
 
 /** Goes up whenever the same features give another model than before. */
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 
 export interface TrainOptions {
   /** Only rows before this day are known: YYYY-MM-DD. The day after the last row, if not given. */
@@ -33,6 +38,10 @@ export interface TrainOptions {
   features?: string | undefined;
   /** Put a model of this date aside that other features or another seed made. */
   replace?: boolean;
+  /** In years: how old a row counts half. */
+  halfLife?: number;
+  /** In shares: around which vol_moving_avg the point turns from a mean of logarithms into a median. */
+  medianFrom?: number;
 }
 
 /**
@@ -40,35 +49,42 @@ export interface TrainOptions {
  * @throws InputError when there are no features, or too few rows
  */
 export async function train(
-  { asOf, seed, features: featuresKey, replace = false }: TrainOptions,
+  { asOf, seed, features: featuresKey, replace = false, halfLife = 8, medianFrom = 100_000 }: TrainOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { store, log, progress } = context;
+  const { store, progress } = context;
   const features = await openDataset('features', featuresKey, 'features', store);
   const split = await findSplit(features, asOf, context);
   const name = `models/${split.asOf}`;
-  const key = contentKey('model', FORMAT_VERSION, features.key, split.asOf, seed);
+  const key = contentKey('model', FORMAT_VERSION, features.key, split.asOf, seed, halfLife, medianFrom);
   const isThere = await isModelThere(split.asOf, key, replace, store);
   let metrics = isThere ? await store.readJson<Metrics>(`${name}/metrics.json`) : undefined;
   if (!metrics) {
     await using scratch = await store.scratch();
-    const rows = await readRows(features, split, context);
-    log.info('training', {
-      as_of: split.asOf,
-      validation_from: split.validationFrom,
-      rows: rows.training.numRows,
-      losses: join(scratch.path, 'losses.csv'),
-    });
     const losses = new LossLog(scratch.path);
-    progress.start('train', countSteps(rows.training.numRows));
-    let bytes: Buffer;
+    let made: Made;
     try {
-      bytes = encodeModel(await makeModel(rows, split, seed, features.key, losses, () => progress.advance()));
+      made = await makeModel(features, split, { seed, halfLife, medianFrom, losses }, context);
     } finally {
       progress.stop();
       losses.close();
     }
-    metrics = { key, ...(await measure(decodeModel(bytes), rows, split)), seed, features_key: features.key };
+    const bytes = encodeModel(made.model);
+    const measured = await measure(decodeModel(bytes), made.measuring);
+    metrics = {
+      key,
+      as_of: split.asOf,
+      validation_from: split.validationFrom,
+      measure_from: split.measureFrom,
+      training_rows: made.trainingRows,
+      validation_rows: made.validationRows,
+      ...measured,
+      flattened: made.flattened,
+      seed,
+      half_life: halfLife,
+      median_from: medianFrom,
+      features_key: features.key,
+    };
     await writeFile(join(scratch.path, 'model.bin'), bytes);
     await writeFile(join(scratch.path, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
     await writeFile(join(scratch.path, 'loss.svg'), drawLosses(losses.all));
@@ -112,53 +128,88 @@ export async function train(
   };
 }
 
+/** A model, and what is to be said of its making. */
+interface Made {
+  model: Model;
+  trainingRows: number;
+  validationRows: number;
+  /** The rows that neither trained nor calibrated it. */
+  measuring: Block;
+  /** How much of its response was flattened to make it monotone: 0 for nothing, 1 for all. */
+  flattened: number;
+}
+
+interface Making {
+  seed: number;
+  halfLife: number;
+  medianFrom: number;
+  losses: LossLog;
+}
+
+/** Trains on the rows before the validation block, calibrates on its first half, and leaves the second half for measuring. */
 async function makeModel(
-  { training, validation }: Rows,
-  { asOf, validationFrom }: Split,
-  seed: number,
-  featuresKey: string,
-  losses: LossLog,
-  onStep: () => void,
-): Promise<Model> {
-  const known: Examples = {
-    logAverage: column(training, 'log_average'),
-    signedLogMedian: column(training, 'signed_log_median'),
-    logRatio: column(training, 'log_ratio'),
-  };
-  const scales: [Scale, Scale] = [scaleOf(known.logAverage), scaleOf(known.signedLogMedian)];
-  const layers = await fitNetwork(
-    { training: known, validation: toExamples(validation), scales, seed, losses, onStep },
-    await loadTensorFlow(),
-  );
-  const provenance = {
-    features_key: featuresKey,
-    validation_from: validationFrom,
-    seed: String(seed),
-    training_rows: String(training.numRows),
-  };
-  return { layers, scales, asOf, provenance };
-}
-
-/** The validation rows in log units, as the network sees them. */
-function toExamples(validation: Rows['validation']): Examples {
-  const average = column<Float64Array>(validation, 'vol_moving_avg');
-  const volume = column<Float64Array>(validation, 'volume');
-  return {
-    logAverage: Float32Array.from(average, logVolume),
-    signedLogMedian: Float32Array.from(column<Float64Array>(validation, 'adj_close_rolling_med'), signedLog),
-    logRatio: Float32Array.from(volume, (value, row) => logVolume(value) - logVolume(average[row] as number)),
-  };
-}
-
-function scaleOf(values: Float32Array): Scale {
-  let [min, max, sum] = [Infinity, -Infinity, 0];
-  for (const value of values) {
-    min = Math.min(min, value);
-    max = Math.max(max, value);
-    sum += value;
+  features: ShardedDataset,
+  split: Split,
+  { seed, halfLife, medianFrom, losses }: Making,
+  context: Context,
+): Promise<Made> {
+  const { log, progress } = context;
+  const tf = await loadTensorFlow();
+  const gatherer = new RowGatherer(tf);
+  for await (const table of readTraining(features, split, halfLife, context)) {
+    gatherer.add({
+      logAverage: column(table, 'log_average'),
+      signedLogMedian: column(table, 'signed_log_median'),
+      logRatio: column(table, 'log_ratio'),
+      weight: column(table, 'weight'),
+    });
   }
-  const mean = sum / values.length;
-  let squares = 0;
-  for (const value of values) squares += (value - mean) ** 2;
-  return { min, max, mean, deviation: Math.sqrt(squares / values.length) || 1 };
+  const training = gatherer.finish();
+  const block = toBlock(await readValidation(features, split, context));
+  const validationGatherer = new RowGatherer(tf);
+  validationGatherer.add(toExamples(block));
+  const validation = validationGatherer.finish();
+  const { steps } = planSteps(training.count);
+  log.info('training', {
+    as_of: split.asOf,
+    validation_from: split.validationFrom,
+    rows: training.count,
+    steps,
+    losses: losses.path,
+  });
+  progress.start('train', steps);
+  const layers = await fitNetwork(
+    { training, validation, seed, medianFrom, losses, onStep: () => progress.advance() },
+    tf,
+  );
+  tf.dispose([training.values, validation.values]);
+  const provenance = {
+    features_key: features.key,
+    validation_from: split.validationFrom,
+    seed: String(seed),
+    half_life: String(halfLife),
+    median_from: String(medianFrom),
+    training_rows: String(training.count),
+  };
+  const { scales, density } = training;
+  const offsets: Model['offsets'] = [0, 0];
+  const trained: Model = { layers, scales, offsets, density, asOf: split.asOf, provenance };
+  const { model, flattened } = makeMonotone(trained);
+  if (flattened > 0)
+    log.warn('the response was flattened until no prediction falls where vol_moving_avg rises', {
+      flattened,
+    });
+  return {
+    model: {
+      ...model,
+      offsets: await calibrate(
+        model,
+        selectRows(block, (row) => !block.isMeasured[row]),
+      ),
+    },
+    trainingRows: training.count,
+    validationRows: block.volume.length,
+    measuring: selectRows(block, (row) => block.isMeasured[row] === 1),
+    flattened,
+  };
 }

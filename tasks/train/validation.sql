@@ -1,8 +1,11 @@
 -- The rows to validate on, in shares and dollars, with the features of the row before: what was known the evening before
 -- (both NaN where that row lacks one of them).
 --   features                     one shard
---   variables validation_from, as_of
+--   variables validation_from, measure_from, as_of
+-- Those before measure_from calibrate, the others measure. The year parts the scores.
 SELECT
+  CAST(Date >= getvariable('measure_from') AS INTEGER) AS is_measured,
+  CAST(left(Date, 4) AS INTEGER) AS year,
   CAST(Volume AS DOUBLE) AS volume,
   vol_moving_avg,
   adj_close_rolling_med,

@@ -35,8 +35,8 @@ export async function walkForward({ features: key }: WalkForwardOptions, context
     const volume = column<Float64Array>(month, 'volume');
     const average = column<Float64Array>(month, 'vol_moving_avg');
     const { model } = await readModel(asOf, store);
-    const { p50 } = await predictAll(model, average, column(month, 'adj_close_rolling_med'));
-    const ours = score(p50, volume);
+    const { point } = await predictAll(model, average, column(month, 'adj_close_rolling_med'));
+    const ours = score(point, volume);
     const theirs = score(average, volume);
     if (ours.mae < theirs.mae) better++;
     table.push([

@@ -55,7 +55,7 @@ describe('predict', () => {
   });
 
   it('never falls below zero, however small the ratio', () => {
-    expect(predict(constantModel([-50, 0, 0]), 10, 1)).toEqual({ p10: 0, p50: 0, p90: 0 });
+    expect(predict(constantModel([-50, 0, 0]), 10, 1)).toEqual({ point: 0, p10: 0, p50: 0, p90: 0 });
   });
 
   it('stays within the safe integers, however large the ratio', () => {

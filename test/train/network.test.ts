@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { decodeModel, logVolume, type Model, predict, signedLog } from '../../serving/model.ts';
-import { type Examples, fitNetwork } from '../../tasks/train/fit.ts';
+import { fitNetwork } from '../../tasks/train/fit.ts';
 import { LossLog } from '../../tasks/train/losses.ts';
-import { Network, pinballLoss } from '../../tasks/train/network.ts';
+import { fallOf, lossOf, Network, pinballLoss } from '../../tasks/train/network.ts';
 import { createRandom } from '../../tasks/train/random.ts';
+import { type Examples, RowGatherer } from '../../tasks/train/rows.ts';
 import { loadTensorFlow, type TensorFlow } from '../../tasks/train/tensorflow.ts';
 import { makeFolder } from '../fixtures.ts';
+import { modelOf } from '../tiny-model.ts';
 
 let tf: TensorFlow;
 beforeAll(async () => {
@@ -31,13 +33,53 @@ describe('pinballLoss', () => {
     expect(value).toBeCloseTo(loss, 6);
   });
 
-  it('is the mean over rows', () => {
+  it('is that of each row', () => {
     const predicted = tf.tensor2d([
       [0, 0, 0],
       [3, 3, 3],
     ]);
-    const [value] = pinballLoss(predicted, tf.tensor1d([1, 3]), tf).dataSync();
-    expect(value).toBeCloseTo(0.25, 6);
+    const losses = pinballLoss(predicted, tf.tensor1d([1, 3]), tf).dataSync();
+    expect([...losses].map((loss) => loss.toFixed(6))).toEqual(['0.500000', '0.000000']);
+  });
+});
+
+describe('lossOf', () => {
+  // The quantiles are right in every row, so that only the point counts. It is 2 too low: absolute error 2, squared 4.
+  it.each([
+    [[0], [1], 4],
+    [[1], [1], 2],
+    [[0.25], [1], 0.25 * 2 + 0.75 * 4],
+    // The first row counts three times as much as the second, 1 on average.
+    [[0, 1], [1.5, 0.5], (1.5 * 4 + 0.5 * 2) / 2],
+  ])('with median shares %j and weights %j is %d', (medianShares, weights, loss) => {
+    const rows = weights.length;
+    const predicted = tf.tensor2d(Array.from({ length: rows }, () => [5, 5, 5, 3]));
+    const batch = {
+      inputs: tf.zeros<never>([rows, 2]),
+      targets: tf.fill<never>([rows], 5),
+      medianShares: tf.tensor1d(medianShares),
+      weights: tf.tensor1d(weights),
+    };
+    expect(lossOf(predicted, batch, tf).dataSync()[0]).toBeCloseTo(loss, 6);
+  });
+});
+
+describe('fallOf', () => {
+  const scale = { min: 0, max: 10, mean: 5, deviation: 2 };
+  // A network whose log ratios all have this slope in the scaled first input: half of it in ln(1 + vol_moving_avg).
+  const withSlope = (slope: number) =>
+    ({
+      predict: (inputs: import('@tensorflow/tfjs-node').Tensor2D) =>
+        tf.mul(tf.slice2d(inputs, [0, 0], [-1, 1]), [[slope, slope, slope, slope]]),
+    }) as unknown as Network;
+
+  it.each([
+    // ln(1 + volume) rises by 1 + slope / 2; 0.1 is the least that is wanted.
+    ['nothing where volumes rise', 1, 0],
+    ['nothing where the ratio falls, but not the volume', -1, 0],
+    ['how far the slope is below the least one', -4, 1.1],
+  ])('is %s', (_what, slope, fall) => {
+    expect(fallOf(withSlope(slope), [scale, scale], 1, tf).dataSync()[0]).toBeCloseTo(fall, 4);
   });
 });
 
@@ -74,10 +116,11 @@ describe('10,000 points across the range that training saw', () => {
     );
     const outputs = (network.predict(inputs()) as import('@tensorflow/tfjs-node').Tensor2D).arraySync();
     compare(
-      outputs.map(([middle = 0, below = 0, above = 0]) => [
+      outputs.map(([middle = 0, below = 0, above = 0, point = 0]) => [
         middle - Math.log(1 + Math.exp(below)),
         middle,
         middle + Math.log(1 + Math.exp(above)),
+        point,
       ]),
       model,
     );
@@ -101,10 +144,14 @@ describe('10,000 points across the range that training saw', () => {
   function compare(logRatios: number[][], model: Model): void {
     expect(logRatios).toHaveLength(10_000);
     let furthest = 0;
+    const [down, up] = model.offsets;
     for (const [row, { average, median }] of points.entries()) {
-      const { p10, p50, p90 } = predict(model, average, median);
-      for (const [quantile, served] of [p10, p50, p90].entries()) {
-        const logRatio = logRatios[row]?.[quantile] as number;
+      const { p10, p50, p90, point } = predict(model, average, median);
+      const [low = 0, middle = 0, high = 0, raw = 0] = logRatios[row] as number[];
+      const ends = [Math.min(low - down, middle), Math.max(high + up, middle)] as const;
+      const expectations = [ends[0], middle, ends[1], Math.min(Math.max(raw, ends[0]), ends[1])];
+      for (const [output, served] of [p10, p50, p90, point].entries()) {
+        const logRatio = expectations[output] as number;
         const expected = Math.max(0, (1 + average) * Math.exp(logRatio) - 1);
         furthest = Math.max(furthest, Math.abs(served - expected) / Math.max(1, expected));
       }
@@ -114,8 +161,6 @@ describe('10,000 points across the range that training saw', () => {
 });
 
 describe('fitNetwork', () => {
-  const scale = { min: -3, max: 3, mean: 0, deviation: 1 };
-
   it('keeps no tensor, neither between steps nor when it is done', async () => {
     const before = tf.memory().numTensors;
     const during: number[] = [];
@@ -127,8 +172,8 @@ describe('fitNetwork', () => {
 
   it('learns quantiles that part the rows as they say', async () => {
     const validation = examples(5_000, 4);
-    const layers = await trainNetwork(examples(20_000, 3), validation, () => {});
-    const model: Model = { layers, scales: [scale, scale], asOf: '2020-01-01', provenance: {} };
+    const { layers, scales } = await trainNetwork(examples(20_000, 3), validation, () => {});
+    const model: Model = { ...modelOf(layers), scales };
     const below = { p10: 0, p50: 0, p90: 0 };
     for (const [row, x] of validation.logAverage.entries()) {
       // An input far from zero shares leaves expm1 and log1p without loss.
@@ -147,7 +192,15 @@ describe('fitNetwork', () => {
   async function trainNetwork(training: Examples, validation: Examples, onStep: () => void) {
     const losses = new LossLog(makeFolder());
     onTestFinished(() => losses.close());
-    return fitNetwork({ training, validation, scales: [scale, scale], seed: 1, losses, onStep }, tf);
+    const [rows, later] = [training, validation].map((examples) => {
+      const gatherer = new RowGatherer(tf);
+      gatherer.add(examples);
+      return gatherer.finish();
+    }) as [ReturnType<RowGatherer['finish']>, ReturnType<RowGatherer['finish']>];
+    const options = { training: rows, validation: later, seed: 1, medianFrom: 1e5, losses, onStep };
+    const layers = await fitNetwork(options, tf);
+    tf.dispose([rows.values, later.values]);
+    return { layers, scales: rows.scales };
   }
 
   /** A log ratio that is uniform in an interval of length 1, which moves with the first input. */
@@ -158,6 +211,7 @@ describe('fitNetwork', () => {
       logAverage,
       signedLogMedian: Float32Array.from({ length: rows }, () => random()),
       logRatio: logAverage.map((x) => x / 2 - 0.5 + random()),
+      weight: new Float32Array(rows).fill(1),
     };
   }
 });

@@ -69,7 +69,8 @@ describe('what training leaves in models/<as-of>', () => {
     expect(metrics.as_of).toBe(asOf);
     expect(metrics.validation_from < asOf).toBe(true);
     expect(metrics.model.mae).toBeLessThan(metrics.vol_moving_avg.mae);
-    expect(metrics.model.rows).toBe(metrics.validation_rows);
+    expect(metrics.validation_from < metrics.measure_from && metrics.measure_from < asOf).toBe(true);
+    expect(metrics.model.rows / metrics.validation_rows).toBeCloseTo(0.5, 1);
     const share = metrics.validation_rows / (metrics.training_rows + metrics.validation_rows);
     expect(share).toBeGreaterThan(0.08);
     expect(share).toBeLessThan(0.15);
@@ -86,15 +87,16 @@ describe('the model of a date and a seed', () => {
   // The sample's batches are too small for TensorFlow to split their sums over threads. These are the largest there are.
   it('comes of the same weights at each step, whatever processors and settings there are', async () => {
     const script = `
-      import { Network, pinballLoss } from './tasks/train/network.ts';
+      import { lossOf, Network } from './tasks/train/network.ts';
       import { loadTensorFlow } from './tasks/train/tensorflow.ts';
       const tf = await loadTensorFlow();
       const network = new Network(1, tf);
       const optimizer = tf.train.adam(0.01);
       const inputs = tf.randomNormal([32_768, 2], 0, 1, 'float32', 1);
-      const targets = tf.randomNormal([32_768], 0, 1, 'float32', 2);
+      const [targets, medianShares, weights] = [2, 3, 4].map((seed) => tf.randomUniform([32_768], 0, 1, 'float32', seed));
+      const batch = { inputs, targets, medianShares, weights };
       for (let step = 0; step < 5; step++)
-        optimizer.minimize(() => pinballLoss(network.predict(inputs), targets, tf));
+        optimizer.minimize(() => lossOf(network.predict(inputs), batch, tf));
       console.log(network.weights().flatMap(({ kernel, bias }) => [...kernel, ...bias]).join());`;
     const args = ['--input-type=module', '-e', script];
     const [one, all, set] = await Promise.all([
@@ -102,7 +104,7 @@ describe('the model of a date and a seed', () => {
       start(process.execPath, args).ended,
       start(process.execPath, args, { TF_NUM_INTRAOP_THREADS: '4' }).ended,
     ]);
-    expect(all.stdout.split(',')).toHaveLength(3 * 32 + 33 * 32 + 33 * 3);
+    expect(all.stdout.split(',')).toHaveLength(3 * 32 + 33 * 32 + 33 * 4);
     expect(one.stdout).toBe(all.stdout);
     expect(set.stdout).toBe(all.stdout);
   });

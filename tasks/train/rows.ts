@@ -1,0 +1,102 @@
+import type { Tensor2D } from '@tensorflow/tfjs-node';
+import { cellOf, type Density, type Scale } from '../../serving/model.ts';
+import type { TensorFlow } from './tensorflow.ts';
+
+/** Model inputs and target in log units, one value a row. */
+export interface Examples {
+  logAverage: Float32Array;
+  signedLogMedian: Float32Array;
+  logRatio: Float32Array;
+  /** How much each row counts, in any unit. */
+  weight: Float32Array;
+}
+
+/** Rows ready for training, and what is to be known of them. */
+export interface Rows {
+  count: number;
+  /** Of shape [rows, 4]: log average, signed log median, log ratio, weight. Dispose of it. */
+  values: Tensor2D;
+  scales: [Scale, Scale];
+  density: Density;
+  meanWeight: number;
+}
+
+/** Edges of the density's cells: e - 1, e² - 1 … shares; prices of 0, 1.7, 6.4, 19 … in the currency's units. */
+const AVERAGE_EDGES = Array.from({ length: 20 }, (_, index) => index + 1);
+const MEDIAN_EDGES = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10];
+
+/** Gathers rows as they are read, part by part, so that no more than one part is in memory twice. */
+export class RowGatherer {
+  readonly #tf: TensorFlow;
+  readonly #parts: Tensor2D[] = [];
+  readonly #sums = [newSums(), newSums()] as const;
+  readonly #counts = new Float64Array((AVERAGE_EDGES.length + 1) * (MEDIAN_EDGES.length + 1));
+  #weight = 0;
+  #rows = 0;
+
+  constructor(tf: TensorFlow) {
+    this.#tf = tf;
+  }
+
+  add({ logAverage, signedLogMedian, logRatio, weight }: Examples): void {
+    if (weight.length === 0) return;
+    const tf = this.#tf;
+    this.#parts.push(
+      tf.tidy(() =>
+        tf.stack(
+          [logAverage, signedLogMedian, logRatio, weight].map((values) => tf.tensor1d(values)),
+          1,
+        ),
+      ) as Tensor2D,
+    );
+    addTo(this.#sums[0], logAverage);
+    addTo(this.#sums[1], signedLogMedian);
+    for (const [row, value] of weight.entries()) {
+      this.#weight += value;
+      const cell = cellOf(logAverage[row] as number, signedLogMedian[row] as number, EDGES);
+      this.#counts[cell] = (this.#counts[cell] as number) + 1;
+    }
+    this.#rows += weight.length;
+  }
+
+  /** All rows that were added; nothing can be added any more. */
+  finish(): Rows {
+    const tf = this.#tf;
+    const values = this.#rows > 0 ? tf.concat2d(this.#parts, 0) : tf.tensor2d([], [0, 4]);
+    tf.dispose(this.#parts);
+    return {
+      count: this.#rows,
+      values,
+      scales: [scaleOf(this.#sums[0], this.#rows), scaleOf(this.#sums[1], this.#rows)],
+      density: { ...EDGES, shares: Float32Array.from(this.#counts, (count) => count / this.#rows) },
+      meanWeight: this.#weight / this.#rows,
+    };
+  }
+}
+
+const EDGES = { averageEdges: AVERAGE_EDGES, medianEdges: MEDIAN_EDGES };
+
+interface Sums {
+  min: number;
+  max: number;
+  sum: number;
+  squares: number;
+}
+
+function newSums(): Sums {
+  return { min: Infinity, max: -Infinity, sum: 0, squares: 0 };
+}
+
+function addTo(sums: Sums, values: Float32Array): void {
+  for (const value of values) {
+    sums.min = Math.min(sums.min, value);
+    sums.max = Math.max(sums.max, value);
+    sums.sum += value;
+    sums.squares += value * value;
+  }
+}
+
+function scaleOf({ min, max, sum, squares }: Sums, rows: number): Scale {
+  const mean = sum / rows;
+  return { min, max, mean, deviation: Math.sqrt(Math.max(0, squares / rows - mean ** 2)) || 1 };
+}
