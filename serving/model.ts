@@ -237,10 +237,7 @@ export function decodeModel(bytes: Buffer): Model {
     asOf,
     provenance,
   };
-  verifyGolden(
-    model,
-    parse(golden, 'golden vectors', (value) => Array.isArray(value) && value.length > 0),
-  );
+  verifyGolden(model, parse(golden, 'golden vectors', areGolden));
   return model;
 }
 
@@ -294,6 +291,10 @@ function areScales(value: unknown): boolean {
     value.length === 2 &&
     value.every(({ min, max, mean, deviation }) => areNumbers([min, max, mean, deviation]) && deviation > 0)
   );
+}
+
+function areGolden(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every((vector) => areNumbers(vector, 6));
 }
 
 function readDensity(edges: string | undefined, header: Header, body: Buffer): Density {

@@ -7,15 +7,15 @@ export function dense(kernel: number[][], bias: number[]): Dense {
   return { kernel: Float32Array.from(kernel.flat()), bias: Float32Array.from(bias) };
 }
 
-/** A model without hidden layers, whose three outputs are always these, whatever the inputs; its point is its p50. */
-export function constantModel(outputs: [number, number, number], asOf = '2020-01-01'): Model {
+/** A model without hidden layers, whose outputs are always these, whatever the inputs; without a fourth its point is its p50. */
+export function constantModel(
+  outputs: [number, number, number] | [number, number, number, number],
+  asOf = '2020-01-01',
+): Model {
   return modelOf(
     [
       dense(
-        [
-          [0, 0, 0],
-          [0, 0, 0],
-        ],
+        [outputs, outputs].map((row) => row.map(() => 0)),
         outputs,
       ),
     ],
@@ -30,7 +30,7 @@ export function constantModel(outputs: [number, number, number], asOf = '2020-01
 export function modelOf(layers: Dense[], asOf = '2020-01-01'): Model {
   const scale = { min: -100, max: 100, mean: 0, deviation: 1 };
   return {
-    layers: [...layers.slice(0, -1), withPoint(layers.at(-1) as Dense)],
+    layers: [...layers.slice(0, -1), ...layers.slice(-1).map(withPoint)],
     scales: [scale, { ...scale }],
     offsets: [0, 0],
     // All rows have a vol_moving_avg from e - 1 on: the second row of cells.
@@ -41,7 +41,7 @@ export function modelOf(layers: Dense[], asOf = '2020-01-01'): Model {
 }
 
 function withPoint({ kernel, bias }: Dense): Dense {
-  if (bias.length !== 3) return { kernel, bias };
+  if (bias.length !== 3 || kernel.length % 3 !== 0) return { kernel, bias };
   const rows = Array.from({ length: kernel.length / 3 }, (_, row) => [...kernel.slice(row * 3, row * 3 + 3)]);
   return dense(
     rows.map((row) => [...row, row[0] as number]),

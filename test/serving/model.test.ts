@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeModel, encodeModel, type Model, ModelError, predict, signedLog } from '../../serving/model.ts';
+import {
+  cellOf,
+  decodeModel,
+  encodeModel,
+  isInDomain,
+  type Model,
+  ModelError,
+  predict,
+  signedLog,
+} from '../../serving/model.ts';
 import { constantModel, dense, modelOf } from '../tiny-model.ts';
 
 const { E } = Math;
@@ -54,6 +63,21 @@ describe('predict', () => {
     expect(signedLog(1 - E)).toBeCloseTo(-1, 12);
   });
 
+  it('keeps the point between p10 and p90', () => {
+    // p50 is e^2 - 1, p10 and p90 half and twice 1 + p50, less 1. The points are e^9 - 1, 0 and e - 1.
+    const withPoint = (point: number) => predict(constantModel([2, 0, 0, point]), 0, 25).point;
+    expect(withPoint(9)).toBeCloseTo(2 * E ** 2 - 1, 9);
+    expect(withPoint(-9)).toBeCloseTo(E ** 2 / 2 - 1, 9);
+    expect(withPoint(Math.fround(1.5))).toBeCloseTo(E ** 1.5 - 1, 9);
+  });
+
+  it('moves p10 down and p90 up by the offsets, in log units, but never beyond p50', () => {
+    const moved = (offsets: [number, number]) => predict({ ...constantModel([2, 0, 0]), offsets }, 0, 25);
+    expect(moved([1, 0.5]).p10).toBeCloseTo(E / 2 - 1, 9);
+    expect(moved([1, 0.5]).p90).toBeCloseTo(2 * E ** 2.5 - 1, 9);
+    expect(moved([-5, -5])).toMatchObject({ p10: moved([0, 0]).p50, p90: moved([0, 0]).p50 });
+  });
+
   it('never falls below zero, however small the ratio', () => {
     expect(predict(constantModel([-50, 0, 0]), 10, 1)).toEqual({ point: 0, p10: 0, p50: 0, p90: 0 });
   });
@@ -77,14 +101,47 @@ describe('predict', () => {
     );
     fc.assert(
       fc.property(layers, average, median, (layers, average, median) => {
-        const { p10, p50, p90 } = predict(modelOf(layers), average, median);
+        const { point, p10, p50, p90 } = predict(modelOf(layers), average, median);
+        expect(point).toBeGreaterThanOrEqual(p10);
+        expect(point).toBeLessThanOrEqual(p90);
         expect(p10).toBeGreaterThanOrEqual(0);
         expect(p50).toBeGreaterThanOrEqual(p10);
         expect(p90).toBeGreaterThanOrEqual(p50);
-        for (const volume of [p10, p50, p90]) expect(Math.round(volume)).toSatisfy(Number.isSafeInteger);
+        for (const volume of [point, p10, p50, p90])
+          expect(Math.round(volume)).toSatisfy(Number.isSafeInteger);
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe('the density', () => {
+  const model = modelOf([dense([[0], [0]], [0, 0, 0] as never)]);
+  const density = {
+    averageEdges: [1, 2],
+    medianEdges: [0],
+    shares: Float32Array.of(0, 0, 0, 0.999995, 0.000005, 0),
+  };
+
+  it.each([
+    [0.5, -1, 0],
+    [0.5, 0, 1],
+    [1, -0.1, 2],
+    [1.9, 7, 3],
+    [2, -1, 4],
+    [99, 99, 5],
+  ])('has the log inputs %d and %d in cell %d', (logAverage, logMedian, cell) => {
+    expect(cellOf(logAverage, logMedian, density)).toBe(cell);
+  });
+
+  it('tells what training saw from what it hardly or never saw', () => {
+    const known = { ...model, density };
+    expect(isInDomain(known, Math.expm1(1.5), 3)).toBe(true);
+    expect(isInDomain(known, Math.expm1(1.5), -3)).toBe(false);
+    expect(isInDomain(known, Math.expm1(2.5), -3)).toBe(false);
+    const narrow = { min: 1.2, max: 1.8, mean: 0, deviation: 1 };
+    expect(isInDomain({ ...known, scales: [narrow, known.scales[1]] }, Math.expm1(1.5), 3)).toBe(true);
+    expect(isInDomain({ ...known, scales: [narrow, known.scales[1]] }, Math.expm1(1.9), 3)).toBe(false);
   });
 });
 
@@ -123,7 +180,7 @@ describe('model.bin', () => {
     expect(tensors['layer0.kernel']).toEqual({ dtype: 'F32', shape: [2, 2], data_offsets: [0, 16] });
     expect(tensors['layer0.bias']).toEqual({ dtype: 'F32', shape: [2], data_offsets: [16, 24] });
     expect([0, 4, 8, 12].map((offset) => bytes.readFloatLE(8 + length + offset))).toEqual([1, 2, 3, 4]);
-    expect(bytes.length).toBe(8 + length + 4 * (4 + 2 + 6 + 3));
+    expect(bytes.length).toBe(8 + length + 4 * (4 + 2 + 8 + 4 + 4));
   });
 
   it('is refused at whatever byte it was cut', () => {
@@ -163,7 +220,7 @@ describe('model.bin', () => {
   });
 
   it('names the format that it cannot read', () => {
-    const other = Buffer.from(bytes.toString('latin1').replace('pipeline/1', 'pipeline/9'), 'latin1');
+    const other = Buffer.from(bytes.toString('latin1').replace('pipeline/2', 'pipeline/9'), 'latin1');
     expect(() => decodeModel(other)).toThrow('stock-market-pipeline/9');
     expect(() => decodeModel(other)).toThrow(ModelError);
   });
@@ -211,6 +268,14 @@ describe('model.bin', () => {
           [1, 2, 3],
         ),
       ]),
+    ],
+    ['offsets that are no numbers', { ...constantModel([0, 0, 0]), offsets: ['a', 1] as never }],
+    [
+      'shares that do not fit the edges',
+      {
+        ...constantModel([0, 0, 0]),
+        density: { averageEdges: [], medianEdges: [], shares: new Float32Array(4) },
+      },
     ],
     ['a ragged kernel', modelOf([{ kernel: new Float32Array(5), bias: new Float32Array(3) }])],
     ['a deviation of zero', scaledBy({ deviation: 0 })],

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-node';
 import { beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { decodeModel, logVolume, type Model, predict, signedLog } from '../../serving/model.ts';
 import { fitNetwork } from '../../tasks/train/fit.ts';
@@ -55,8 +56,8 @@ describe('lossOf', () => {
     const rows = weights.length;
     const predicted = tf.tensor2d(Array.from({ length: rows }, () => [5, 5, 5, 3]));
     const batch = {
-      inputs: tf.zeros<never>([rows, 2]),
-      targets: tf.fill<never>([rows], 5),
+      inputs: tf.zeros([rows, 2]) as Tensor2D,
+      targets: tf.fill([rows], 5) as Tensor1D,
       medianShares: tf.tensor1d(medianShares),
       weights: tf.tensor1d(weights),
     };
@@ -69,7 +70,7 @@ describe('fallOf', () => {
   // A network whose log ratios all have this slope in the scaled first input: half of it in ln(1 + vol_moving_avg).
   const withSlope = (slope: number) =>
     ({
-      predict: (inputs: import('@tensorflow/tfjs-node').Tensor2D) =>
+      predict: (inputs: Tensor2D) =>
         tf.mul(tf.slice2d(inputs, [0, 0], [-1, 1]), [[slope, slope, slope, slope]]),
     }) as unknown as Network;
 
@@ -114,7 +115,7 @@ describe('10,000 points across the range that training saw', () => {
         tf.tensor1d(bias),
       ]),
     );
-    const outputs = (network.predict(inputs()) as import('@tensorflow/tfjs-node').Tensor2D).arraySync();
+    const outputs = (network.predict(inputs()) as Tensor2D).arraySync();
     compare(
       outputs.map(([middle = 0, below = 0, above = 0, point = 0]) => [
         middle - Math.log(1 + Math.exp(below)),
