@@ -3,7 +3,7 @@ import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-node';
 import type { Dense } from '../../serving/model.ts';
 import { InputError } from '../errors.ts';
 import type { LossLog } from './losses.ts';
-import { type Batch, fallOf, lossOf, Network } from './network.ts';
+import { type Batch, fallOf, lossOf, Network, probesOf } from './network.ts';
 import { createRandom, shuffle } from './random.ts';
 import type { Rows } from './rows.ts';
 import type { TensorFlow } from './tensorflow.ts';
@@ -67,17 +67,18 @@ export async function fitNetwork(
         const batch = toBatch(
           tf.gather(training.values, tf.tensor1d(order.subarray(start, start + size), 'int32')),
         );
+        const probes = probesOf(training.scales, seed + step, tf);
+        const inputs = tf.concat2d([batch.inputs, probes], 0);
         return optimizer
-          .minimize(
-            () =>
-              tf
-                .add(
-                  lossOf(network.predict(batch.inputs), batch, tf),
-                  tf.mul(FALL_WEIGHT, fallOf(network, training.scales, seed + step, tf)),
-                )
-                .asScalar(),
-            true,
-          )
+          .minimize(() => {
+            const [rows, probed] = tf.split(
+              network.predict(inputs),
+              [batch.targets.size, probes.shape[0]],
+              0,
+            ) as [Tensor2D, Tensor2D];
+            const fall = tf.mul(FALL_WEIGHT, fallOf(probed, training.scales[0], tf));
+            return tf.add(lossOf(rows, batch, tf), fall).asScalar();
+          }, true)
           ?.dataSync()[0] as number;
       });
       losses.write({ step: ++step, epoch, split: 'training', loss });

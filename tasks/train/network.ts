@@ -7,6 +7,7 @@ const HIDDEN = [32, 32];
 
 /** At how many points each step looks whether predictions fall, and the least rise of ln(1 + volume) that it wants. */
 const FALL_POINTS = 256;
+const FALL_STEP = 0.1;
 const LEAST_SLOPE = 0.1;
 
 /** The network whose arithmetic serving/model.ts repeats: two scaled inputs; three quantiles and a point of the log ratio. */
@@ -90,10 +91,10 @@ export function lossOf(predicted: Tensor2D, { targets, medianShares, weights }: 
 }
 
 /**
- * How much the predictions fall where vol_moving_avg rises, at random points all over what training saw: the mean of what
- * the slope of ln(1 + volume) lacks to LEAST_SLOPE. Zero where nothing falls.
+ * Random inputs all over what training saw, and then the same with a vol_moving_avg that is a little larger; for fallOf().
+ * @returns scaled, of shape [2 * FALL_POINTS, 2]
  */
-export function fallOf(network: Network, scales: [Scale, Scale], seed: number, tf: TensorFlow) {
+export function probesOf(scales: [Scale, Scale], seed: number, tf: TensorFlow): Tensor2D {
   return tf.tidy(() => {
     const [average, median] = scales.map(({ min, max, mean, deviation }, index) =>
       tf.randomUniform(
@@ -104,13 +105,19 @@ export function fallOf(network: Network, scales: [Scale, Scale], seed: number, t
         2 * seed + index,
       ),
     ) as [Tensor2D, Tensor2D];
-    const step = 0.1;
-    const further = tf.add(average, step) as Tensor2D;
-    const rise = tf.sub(
-      network.predict(tf.concat2d([further, median], 1)),
-      network.predict(tf.concat2d([average, median], 1)),
-    );
-    const slope = tf.add(tf.div(rise, step * scales[0].deviation), 1);
+    const larger = tf.add(average, FALL_STEP) as Tensor2D;
+    return tf.concat2d([tf.concat2d([average, median], 1), tf.concat2d([larger, median], 1)], 0);
+  });
+}
+
+/**
+ * How much predictions fall where vol_moving_avg rises: the mean of what the slopes of ln(1 + volume) lack to LEAST_SLOPE.
+ * @param predicted for probesOf(), of shape [2 * FALL_POINTS, 4] @param scale of the first input
+ */
+export function fallOf(predicted: Tensor2D, scale: Scale, tf: TensorFlow) {
+  return tf.tidy(() => {
+    const [before, after] = tf.split(predicted, 2, 0) as [Tensor2D, Tensor2D];
+    const slope = tf.add(tf.div(tf.sub(after, before), FALL_STEP * scale.deviation), 1);
     return tf.mean(tf.relu(tf.sub(LEAST_SLOPE, slope))).asScalar();
   });
 }

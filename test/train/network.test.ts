@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest'
 import { decodeModel, logVolume, type Model, predict, signedLog } from '../../serving/model.ts';
 import { fitNetwork } from '../../tasks/train/fit.ts';
 import { LossLog } from '../../tasks/train/losses.ts';
-import { fallOf, lossOf, Network, pinballLoss } from '../../tasks/train/network.ts';
+import { fallOf, lossOf, Network, pinballLoss, probesOf } from '../../tasks/train/network.ts';
 import { createRandom } from '../../tasks/train/random.ts';
 import { type Examples, RowGatherer } from '../../tasks/train/rows.ts';
 import { loadTensorFlow, type TensorFlow } from '../../tasks/train/tensorflow.ts';
@@ -67,12 +67,11 @@ describe('lossOf', () => {
 
 describe('fallOf', () => {
   const scale = { min: 0, max: 10, mean: 5, deviation: 2 };
-  // A network whose log ratios all have this slope in the scaled first input: half of it in ln(1 + vol_moving_avg).
-  const withSlope = (slope: number) =>
-    ({
-      predict: (inputs: Tensor2D) =>
-        tf.mul(tf.slice2d(inputs, [0, 0], [-1, 1]), [[slope, slope, slope, slope]]),
-    }) as unknown as Network;
+  // Log ratios that all have this slope in the scaled first input: half of it in ln(1 + vol_moving_avg).
+  const withSlope = (slope: number) => {
+    const inputs = probesOf([scale, scale], 1, tf);
+    return tf.mul(tf.slice2d(inputs, [0, 0], [-1, 1]), [[slope, slope, slope, slope]]) as Tensor2D;
+  };
 
   it.each([
     // ln(1 + volume) rises by 1 + slope / 2; 0.1 is the least that is wanted.
@@ -80,7 +79,7 @@ describe('fallOf', () => {
     ['nothing where the ratio falls, but not the volume', -1, 0],
     ['how far the slope is below the least one', -4, 1.1],
   ])('is %s', (_what, slope, fall) => {
-    expect(fallOf(withSlope(slope), [scale, scale], 1, tf).dataSync()[0]).toBeCloseTo(fall, 4);
+    expect(fallOf(withSlope(slope), scale, tf).dataSync()[0]).toBeCloseTo(fall, 4);
   });
 });
 
