@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { decodeModel, type Model, predict } from '../../serving/model.ts';
+import { features } from '../../tasks/features/features.ts';
+import { isMonotone } from '../../tasks/train/monotone.ts';
+import { train } from '../../tasks/train/train.ts';
+import { csv, csvOfVolumes, type Files, ingestFiles, runHere } from '../fixtures.ts';
+
+const DAYS = 600;
+const rows = Array.from({ length: DAYS }, (_, day) => day);
+
+it.each<[string, Files]>([
+  ['one symbol', { 'stocks/A.csv': csvOfVolumes(...rows.map((day) => 1000 + ((day * 37) % 101))) }],
+  ['a volume that never changes', { 'stocks/A.csv': csvOfVolumes(...rows.map(() => 500)) }],
+  ['no trade ever', { 'stocks/A.csv': csvOfVolumes(...rows.map(() => 0)) }],
+  [
+    'absurd prices and volumes',
+    {
+      'stocks/A.csv': csvOfPrices([-2.4e21, 1.9e19, 1.7e11, 1e-300, -0.5]),
+      'stocks/B.csv': csvOfPrices([25, 26]),
+    },
+  ],
+])(
+  'trains on %s, and predicts finite volumes in order, which do not fall where vol_moving_avg rises',
+  async (_what, files) => {
+    const model = await trainOn(files);
+    expect(isMonotone(model)).toBe(true);
+    for (const average of [0, 1, 500, 1e6, 1e12]) {
+      for (const median of [-1e21, -1, 0, 25, 1e19]) {
+        const { point, p10, p50, p90 } = predict(model, average, median);
+        const inOrder = [0, p10, p50, p90, Number.MAX_SAFE_INTEGER];
+        expect(inOrder).toEqual(inOrder.toSorted((a, b) => a - b));
+        expect(point).toBeGreaterThanOrEqual(p10);
+        expect(point).toBeLessThanOrEqual(p90);
+      }
+    }
+  },
+);
+
+async function trainOn(files: Files): Promise<Model> {
+  const { store } = await ingestFiles(files);
+  await runHere(features, { window: 30 }, store);
+  const { outputs } = await runHere(train, { seed: 1 }, store);
+  return decodeModel(readFileSync(join(String(outputs[0]?.uri), 'model.bin')));
+}
+
+/** Prices in turn, with volumes from 0 to the largest of the real set. */
+function csvOfPrices(prices: number[]): string {
+  const volumes = [0, 1, 1_860_000_000, 40];
+  return csv(
+    ...rows.map((day) => {
+      const date = new Date(Date.UTC(2018, 0, 1 + day)).toISOString().slice(0, 10);
+      const price = prices[day % prices.length];
+      return `${date},${price},${price},${price},${price},${price},${volumes[day % volumes.length]}`;
+    }),
+  );
+}

@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest';
+import type { Model } from '../../serving/model.ts';
+import { isMonotone, makeMonotone } from '../../tasks/train/monotone.ts';
+import { dense, modelOf } from '../tiny-model.ts';
+
+/** A model of one layer, whose four log ratios all move by `slope` where ln(1 + vol_moving_avg) moves by one. */
+function withSlope(slope: number): Model {
+  const outputs = [slope, 0, 0, slope];
+  const model = modelOf([dense([outputs, outputs.map(() => 0)], [20, 0, 0, 20])]);
+  return {
+    ...model,
+    scales: [
+      { min: 0, max: 15, mean: 0, deviation: 1 },
+      { min: 0, max: 5, mean: 0, deviation: 1 },
+    ],
+  };
+}
+
+// ln(1 + volume) = ln(1 + vol_moving_avg) + ratio moves by 1 + slope.
+it.each([
+  [0.5, true],
+  [-0.9, true],
+  [-1.1, false],
+])('a ratio with the slope %d is monotone: %s', (slope, is) => {
+  expect(isMonotone(withSlope(slope))).toBe(is);
+});
+
+it('a model that falls is flattened as little as ends that, in steps of a twentieth', () => {
+  // -1.3 x 0.75 = -0.975 rises again; -1.3 x 0.8 = -1.04 does not.
+  const { model, flattened } = makeMonotone(withSlope(-1.3));
+  expect(flattened).toBeCloseTo(0.25, 9);
+  expect(isMonotone(model)).toBe(true);
+});
+
+it('a model that rises stays as it is', () => {
+  const model = withSlope(-0.5);
+  expect(makeMonotone(model)).toEqual({ model: { ...model, layers: model.layers }, flattened: 0 });
+});
