@@ -24,10 +24,10 @@ BENCH_PACKAGES := .venv/.bench-requirements
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install pipeline run-task serve airflow images up down test check fix lock bench bench-growth clean-store clean
+.PHONY: help install pipeline run-task serve airflow images up down test check fix lock bench bench-growth bench-quality bench-training clean-store clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.* ## ' Makefile | sort | sed -E 's/^([a-z-]+):.* ## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.* ## ' Makefile | sort | sed -E 's/^([a-z-]+):.* ## /\1\t/' | expand -t 16
 
 install: $(ADDON) $(PYTHON_PACKAGES) ## install everything that the other targets install when needed
 
@@ -97,6 +97,12 @@ bench: $(PACKAGES) $(BENCH_PACKAGES) ## 28 million rows: the tasks, polars, Duck
 
 bench-growth: $(PACKAGES) $(BENCH_PACKAGES) ## the tasks from 1 to 100 million rows; needs 30 GB of disk
 	@$(BENCH) growth
+
+bench-quality: $(ADDON) $(BENCH_PACKAGES) ## the trained model beside others, scored on later prices [SOURCE=zip]
+	@python bench/quality.py $(if $(SOURCE),--source "$(SOURCE)")
+
+bench-training: $(ADDON) $(BENCH_PACKAGES) ## training on 1 and 28 million rows, beside LightGBM [RUNS=1 SOURCE=zip]
+	@python bench/training.py $(if $(RUNS),--runs $(RUNS)) $(if $(SOURCE),--source "$(SOURCE)")
 
 clean-store: ## remove all but the two newest keys of each dataset [STORE= KEEP=2]
 	@$(MAKE) --no-print-directory run-task TASK=prune ARGS="--keep $(or $(KEEP),2)"

@@ -1,0 +1,42 @@
+"""A model.bin as Python's safetensors opens it and numpy computes it, without any of the pipeline's code."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from rows import log_inputs
+from safetensors import safe_open
+
+
+class ModelFile:
+    def __init__(self, path: Path) -> None:
+        with safe_open(path, framework="np") as file:
+            self.metadata = file.metadata()
+            names = [name for name in file.keys() if name.startswith("layer")]  # noqa: SIM118
+            tensors = {name: file.get_tensor(name).astype(float) for name in names}
+        depth = len(names) // 2
+        self.layers = [(tensors[f"layer{i}.kernel"], tensors[f"layer{i}.bias"]) for i in range(depth)]
+        self.scales = json.loads(self.metadata["scales"])
+        # Log units by which calibration widens the quantiles.
+        self.offsets = json.loads(self.metadata.get("offsets", "[0, 0]"))
+
+    def predict(self, average: np.ndarray, median: np.ndarray) -> dict[str, np.ndarray]:
+        """p10, p50, p90 and the prediction in shares, none of them rounded."""
+        inputs = log_inputs(average, median)
+        signal = np.column_stack(
+            [
+                (np.clip(x, scale["min"], scale["max"]) - scale["mean"]) / scale["deviation"]
+                for x, scale in zip(inputs.T, self.scales, strict=True)
+            ]
+        )
+        for index, (kernel, bias) in enumerate(self.layers):
+            signal = signal @ kernel + bias
+            if index < len(self.layers) - 1:
+                signal = np.tanh(signal)
+        middle, below, above, *point = signal.T
+        low, high = self.offsets
+        p10 = np.minimum(middle - np.logaddexp(0, below) - low, middle)
+        p90 = np.maximum(middle + np.logaddexp(0, above) + high, middle)
+        prediction = np.clip(point[0], p10, p90) if point else middle
+        ratios = {"p10": p10, "p50": middle, "p90": p90, "prediction": prediction}
+        return {name: np.clip(np.expm1(inputs[:, 0] + ratio), 0, 2**53 - 1) for name, ratio in ratios.items()}
