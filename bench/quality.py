@@ -21,9 +21,10 @@ from rows import (
     read_rows,
     round_volume,
     run_task,
+    score,
     split,
 )
-from rows import score as score_of
+from trade_off import trade_off
 from volume_models import fit_all
 
 OURS = "ours"
@@ -44,12 +45,13 @@ def main() -> None:
     model = ModelFile(store / "models" / args.as_of / "model.bin")
     training, test = split(read_rows(feature_files(store)), args.as_of)
     etfs = etf_symbols(args.source)
-    figures = {"source": args.source.name, "as_of": args.as_of, **measure(model, training, test, etfs)}
+    figures = {"source": args.source.name, "as_of": args.as_of}
+    figures |= measure(model, training, test, etfs, args.as_of)
     args.results.mkdir(exist_ok=True)
     write_report(figures, args.results)
 
 
-def measure(model: ModelFile, training: pd.DataFrame, test: pd.DataFrame, etfs: set[str]) -> dict:
+def measure(model: ModelFile, training: pd.DataFrame, test: pd.DataFrame, etfs: set[str], as_of: str) -> dict:
     predictors = {OURS: lambda average, median: model.predict(average, median)["prediction"]}
     predictors |= {f"{OURS}, p50": lambda average, median: model.predict(average, median)["p50"]}
     predictors |= fit_all(training)
@@ -67,6 +69,7 @@ def measure(model: ModelFile, training: pd.DataFrame, test: pd.DataFrame, etfs: 
         "model": {name: model.metadata.get(name) for name in ("training_rows", "validation_from", "seed")},
         "scores": score_all(predictors, test, FEATURES),
         "lag_1": score_all(predictors, lagged, LAGGED),
+        "trade_off": trade_off(training, test, as_of),
         "crossed": int(((answers["p10"] > answers["p50"]) | (answers["p50"] > answers["p90"])).sum()),
         "falling_steps": falling_steps(model),
         "all": describe(test, answers, np.full(len(test), True)),
@@ -80,7 +83,7 @@ def measure(model: ModelFile, training: pd.DataFrame, test: pd.DataFrame, etfs: 
 def score_all(predictors: dict, rows: pd.DataFrame, names: list[str]) -> dict[str, dict[str, float]]:
     volume = rows.Volume.to_numpy()
     inputs = columns(rows, names)
-    return {name: score_of(round_volume(predict(*inputs)), volume) for name, predict in predictors.items()}
+    return {name: score(round_volume(predict(*inputs)), volume) for name, predict in predictors.items()}
 
 
 def describe(test: pd.DataFrame, answers: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, float]:
@@ -88,8 +91,8 @@ def describe(test: pd.DataFrame, answers: dict[str, np.ndarray], chosen: np.ndar
     chosen = np.asarray(chosen)
     volume = test.Volume.to_numpy()[chosen]
     p10, p90, predicted = (answers[name][chosen] for name in ("p10", "p90", "prediction"))
-    ours = score_of(round_volume(predicted), volume)
-    average = score_of(round_volume(test.vol_moving_avg.to_numpy()[chosen]), volume)
+    ours = score(round_volume(predicted), volume)
+    average = score(round_volume(test.vol_moving_avg.to_numpy()[chosen]), volume)
     return {
         "rows": int(chosen.sum()),
         "below": float((volume < p10).mean()),

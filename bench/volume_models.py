@@ -10,16 +10,18 @@ Predictor = Callable[[np.ndarray, np.ndarray], np.ndarray]
 SEED = 0
 THREADS = 2
 BINS_SINCE = "2010-01-01"
+BINS = (60, 13)
 # On all rows of the shared sample the forest needs minutes and gigabytes.
 FOREST_ROWS = 200_000
 
 
 def fit_all(rows: pd.DataFrame) -> dict[str, Predictor]:
-    multiple = best_multiple(rows)
+    best, typical = best_multiple(rows), median_multiple(rows)
     trained = min(len(rows), FOREST_ROWS)
     return {
         "vol_moving_avg itself": lambda average, _: average,
-        f"best constant multiple of it, {multiple:.3f}": lambda average, _: multiple * average,
+        f"best constant multiple of it, {best:.3f}": lambda average, _: best * average,
+        f"median multiple of it, {typical:.3f}": lambda average, _: typical * average,
         f"RandomForest(100) on {trained:,} random rows": fit_forest(rows.sample(trained, random_state=SEED)),
         "LightGBM l2 on the log ratio": fit_lightgbm(rows, "l2"),
         "LightGBM l1 on the log ratio": fit_lightgbm(rows, "l1"),
@@ -34,6 +36,11 @@ def best_multiple(rows: pd.DataFrame) -> float:
     order = np.argsort(ratios)
     weights = np.cumsum(traded.vol_moving_avg.to_numpy()[order])
     return float(ratios[order][np.searchsorted(weights, weights[-1] / 2)])
+
+
+def median_multiple(rows: pd.DataFrame) -> float:
+    traded = rows[rows.vol_moving_avg > 0]
+    return float((traded.Volume / traded.vol_moving_avg).median())
 
 
 def fit_forest(rows: pd.DataFrame) -> Predictor:
@@ -54,28 +61,32 @@ def fit_lightgbm(rows: pd.DataFrame, objective: str) -> Predictor:
 def train_lightgbm(inputs: np.ndarray, target: np.ndarray, objective: str, threads: int = THREADS):
     import lightgbm
 
-    settings = {"objective": objective, "num_threads": threads, "seed": SEED, "verbose": -1}
+    settings = {"objective": objective, "num_threads": threads, "verbose": -1}
     return lightgbm.train(settings, lightgbm.Dataset(inputs, target), num_boost_round=200)
 
 
 def fit_bins(rows: pd.DataFrame) -> Predictor:
+    ratios = bin_ratios(rows, "median")
+    return lambda average, median: from_ratio(average, ratios(average, median))
+
+
+def bin_ratios(rows: pd.DataFrame, statistic: str) -> Predictor:
+    """The median or mean log ratio of the training rows in the same cell of 60 x 13 quantile bins."""
     inputs, target = examples(rows)
-    counts = (60, 13)
-    edges = [np.quantile(x, np.linspace(0, 1, n + 1)[1:-1]) for x, n in zip(inputs.T, counts, strict=True)]
+    edges = [
+        np.quantile(x, np.linspace(0, 1, count + 1)[1:-1]) for x, count in zip(inputs.T, BINS, strict=True)
+    ]
 
     def cells(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         outer, inner = (np.digitize(x, edge) for x, edge in zip(inputs.T, edges, strict=True))
-        return outer, outer * counts[1] + inner
+        return outer, outer * BINS[1] + inner
 
-    outer, inner = cells(inputs)
-    ratios = pd.Series(target)
-    # A cell without rows takes the median of all prices at its volume.
-    by_average = ratios.groupby(outer).median().reindex(range(counts[0]))
-    by_cell = ratios.groupby(inner).median().reindex(range(counts[0] * counts[1]))
-    by_cell = by_cell.fillna(pd.Series(np.repeat(by_average.to_numpy(), counts[1])))
-    return lambda average, median: from_ratio(
-        average, by_cell.to_numpy()[cells(log_inputs(average, median))[1]]
-    )
+    outer, cell = cells(inputs)
+    by_average = pd.Series(target).groupby(outer).agg(statistic).reindex(range(BINS[0]))
+    by_cell = pd.Series(target).groupby(cell).agg(statistic).reindex(range(BINS[0] * BINS[1]))
+    # A cell without rows takes what holds for all prices at its volume.
+    ratios = by_cell.fillna(pd.Series(np.repeat(by_average.to_numpy(), BINS[1]))).to_numpy()
+    return lambda average, median: ratios[cells(log_inputs(average, median))[1]]
 
 
 def examples(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
