@@ -1,5 +1,6 @@
 """What others make of a trained model: safetensors opens it, numpy computes it, pandas scores it."""
 
+import http.client
 import json
 import math
 import os
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlencode, urlsplit
 
 import numpy as np
 import pandas as pd
@@ -104,6 +106,22 @@ def test_server_answers_what_numpy_computes(model, url, average, median):
     ) as answer:
         assert answer.headers["content-type"] == "application/json"
         assert math.isclose(int(answer.read()), round_half_up(p50[0]), rel_tol=1e-12)
+
+
+def test_server_answers_what_numpy_computes_from_a_thousand_random_inputs(model, url):
+    random = np.random.default_rng(0)
+    averages = np.expm1(random.uniform(0, 24, 1000))
+    medians = random.choice([-1, 1], 1000, p=[0.1, 0.9]) * np.expm1(random.uniform(0, 12, 1000))
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    answers = []
+    for average, median in zip(averages.tolist(), medians.tolist(), strict=True):
+        query = urlencode({"vol_moving_avg": average, "adj_close_rolling_med": median})
+        connection.request("GET", f"/predict?{query}")
+        answers.append(int(connection.getresponse().read()))
+    connection.close()
+    _, p50, _ = predict(model, averages, medians)
+    np.testing.assert_allclose(answers, round_half_up(p50), rtol=1e-12)
+    assert len(set(answers)) > 500
 
 
 @pytest.fixture(scope="module")
