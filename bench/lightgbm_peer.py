@@ -22,7 +22,7 @@ def main(folder: str, as_of: str, output: str) -> None:
     shards.clear()
     booster = train_lightgbm(rows[:, :2], rows[:, 2], "l1", threads=os.cpu_count())
     booster.save_model(output)
-    print(len(rows))
+    Path(output).with_suffix(".rows").write_text(str(len(rows)))
 
 
 def read_shard(path: Path, as_of: str) -> np.ndarray:

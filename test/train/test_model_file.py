@@ -60,7 +60,7 @@ def environment(**variables):
 
 
 def predict(model, average, median):
-    """p10, p50 and p90 in shares, each as an array."""
+    """p10, p50, p90 and the point in shares, each as an array."""
     metadata, tensors = model
     inputs = [np.log1p(average), np.sign(median) * np.log1p(np.abs(median))]
     signal = np.stack(
@@ -70,15 +70,22 @@ def predict(model, average, median):
         ],
         axis=1,
     )
-    depth = len(tensors) // 2
+    depth = count_layers(tensors)
     for layer in range(depth):
         weights = tensors[f"layer{layer}.kernel"].astype(float), tensors[f"layer{layer}.bias"].astype(float)
         signal = signal @ weights[0] + weights[1]
         if layer < depth - 1:
             signal = np.tanh(signal)
-    middle, below, above = signal.T
-    ratios = middle - np.logaddexp(0, below), middle, middle + np.logaddexp(0, above)
+    middle, below, above, point = signal.T
+    down, up = json.loads(metadata["offsets"])
+    low = np.minimum(middle - np.logaddexp(0, below) - down, middle)
+    high = np.maximum(middle + np.logaddexp(0, above) + up, middle)
+    ratios = low, middle, high, np.clip(point, low, high)
     return [np.maximum(0, np.expm1(inputs[0] + ratio)) for ratio in ratios]
+
+
+def count_layers(tensors):
+    return sum(name.endswith(".kernel") for name in tensors)
 
 
 def round_half_up(x):
@@ -91,7 +98,7 @@ def test_safetensors_opens_the_file_and_its_metadata_are_strings(model):
     assert metadata["quantiles"] == "0.1,0.5,0.9"
     assert all(isinstance(value, str) for value in metadata.values())
     assert tensors["layer0.kernel"].shape[0] == 2
-    assert tensors[f"layer{len(tensors) // 2 - 1}.bias"].shape == (3,)
+    assert tensors[f"layer{count_layers(tensors) - 1}.bias"].shape == (4,)
     assert all(tensor.dtype == np.float32 and np.isfinite(tensor).all() for tensor in tensors.values())
 
 
@@ -100,12 +107,12 @@ def test_safetensors_opens_the_file_and_its_metadata_are_strings(model):
     [(0, 0), (1, 1), (12345, 25), (1e6, 0.01), (5e8, 300), (1e12, 1e9), (777, -40), (3.5, 1e-300)],
 )
 def test_server_answers_what_numpy_computes(model, url, average, median):
-    _, p50, _ = predict(model, np.array([float(average)]), np.array([float(median)]))
+    *_, point = predict(model, np.array([float(average)]), np.array([float(median)]))
     with urllib.request.urlopen(
         f"{url}/predict?vol_moving_avg={average}&adj_close_rolling_med={median}", timeout=30
     ) as answer:
         assert answer.headers["content-type"] == "application/json"
-        assert math.isclose(int(answer.read()), round_half_up(p50[0]), rel_tol=1e-12)
+        assert math.isclose(int(answer.read()), round_half_up(point[0]), rel_tol=1e-12)
 
 
 def test_server_answers_what_numpy_computes_from_a_thousand_random_inputs(model, url):
@@ -119,9 +126,15 @@ def test_server_answers_what_numpy_computes_from_a_thousand_random_inputs(model,
         connection.request("GET", f"/predict?{query}")
         answers.append(int(connection.getresponse().read()))
     connection.close()
-    _, p50, _ = predict(model, averages, medians)
-    np.testing.assert_allclose(answers, round_half_up(p50), rtol=1e-12)
+    *_, point = predict(model, averages, medians)
+    np.testing.assert_allclose(answers, round_half_up(point), rtol=1e-12)
     assert len(set(answers)) > 500
+
+
+def test_golden_vectors_are_what_numpy_computes(model):
+    average, median, point, p10, p50, p90 = np.array(json.loads(model[0]["golden"])).T
+    assert len(average) == 25
+    np.testing.assert_allclose([p10, p50, p90, point], predict(model, average, median), rtol=1e-9, atol=1e-9)
 
 
 @pytest.fixture(scope="module")
@@ -160,15 +173,27 @@ def test_inputs_are_scaled_by_the_training_rows_alone(rows, metrics, model):
         np.testing.assert_allclose(measured, expected, rtol=1e-5)
 
 
+def test_density_is_the_share_of_the_training_rows_in_each_cell(rows, metrics, model):
+    training = rows[rows.Date < metrics["validation_from"]]
+    training = training[training.groupby("Symbol").cumcount(ascending=False) >= WINDOW]
+    edges = [[-np.inf, *inner, np.inf] for inner in json.loads(model[0]["density_edges"])]
+    inputs = np.log1p(training.vol_moving_avg), np.log1p(training.adj_close_rolling_med)
+    counts, *_ = np.histogram2d(*inputs, bins=edges)
+    np.testing.assert_allclose(model[1]["density"], counts / len(training), atol=1e-6)
+
+
 @pytest.mark.parametrize("lagged", [False, True])
 def test_scores_are_those_that_pandas_and_numpy_find(rows, metrics, model, lagged):
-    block = rows[rows.Date >= metrics["validation_from"]].dropna(subset=["lagged_average"] if lagged else [])
+    block = rows[rows.Date >= metrics["measure_from"]].dropna(subset=["lagged_average"] if lagged else [])
     columns = ["lagged_average", "lagged_median"] if lagged else ["vol_moving_avg", "adj_close_rolling_med"]
     average, median = (block[column].to_numpy() for column in columns)
-    p10, p50, p90 = predict(model, average, median)
+    p10, p50, p90, point = predict(model, average, median)
     volume = block.Volume.to_numpy(dtype=float)
     reported = metrics["lag_1"] if lagged else metrics
-    for name, predicted in {"model": round_half_up(p50), "vol_moving_avg": average}.items():
+    answers = {"model": round_half_up(point), "vol_moving_avg": average}
+    if not lagged:
+        answers["p50"] = round_half_up(p50)
+    for name, predicted in answers.items():
         assert reported[name]["rows"] == len(block)
         assert reported[name]["mae"] == pytest.approx(np.abs(predicted - volume).mean(), rel=1e-6)
         squares = np.square(np.log1p(predicted) - np.log1p(volume))
