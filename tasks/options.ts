@@ -46,6 +46,14 @@ export function date(name: string): (text: string) => string {
   };
 }
 
+/** Reads the address of a web server. */
+export function url(name: string): (text: string) => string {
+  return (text) => {
+    if (/^https?:$/.test(URL.parse(text)?.protocol ?? '')) return text;
+    throw new InputError(`--${name} ${text}: give an address such as https://www.kaggle.com`);
+  };
+}
+
 /** Reads a path. */
 export function path(name: string): (text: string) => string {
   return (text) => {

@@ -3,13 +3,17 @@ import { type Champion, readInService } from './champion.ts';
 import type { Context } from './context.ts';
 import { InputError } from './errors.ts';
 import type { Outcome } from './result.ts';
+import { readShards } from './shards.ts';
 import type { Store } from './store.ts';
 
 const DATASETS = ['raw', 'prices', 'features'] as const;
 
+/** In milliseconds: a key without all of its shards that was written to since may be one that is being made. */
+const AN_HOUR = 3_600_000;
+
 /**
- * Removes old keys of every dataset. What stays: the newest `keep` of each, the latest, and what the model in service
- * was made from. Models stay; they are small.
+ * Removes old keys of every dataset. What stays: the newest `keep` of each that are whole, the latest, and the prices and
+ * features that the model in service was made from. Models stay; they are small.
  */
 export async function prune({ keep }: { keep: number }, { store, log }: Context): Promise<Outcome> {
   const inUse = await keysOfChampion(store);
@@ -17,9 +21,10 @@ export async function prune({ keep }: { keep: number }, { store, log }: Context)
   for (const dataset of DATASETS) {
     const latest = (await store.readJson<{ key: string }>(`${dataset}/latest.json`))?.key;
     const keys = await keysByAge(dataset, store);
-    const newest = [...(latest ? [latest] : []), ...keys.filter((key) => key !== latest)].slice(0, keep);
-    for (const key of keys) {
-      if (newest.includes(key) || inUse.has(key)) continue;
+    const whole = keys.filter(({ isWhole }) => isWhole).map(({ key }) => key);
+    const newest = [...(latest ? [latest] : []), ...whole.filter((key) => key !== latest)].slice(0, keep);
+    for (const { key, isWhole, time } of keys) {
+      if (newest.includes(key) || inUse.has(key) || (!isWhole && time > Date.now() - AN_HOUR)) continue;
       await store.remove(`${dataset}/${key}`);
       log.info('removed', { dataset, key });
       removed++;
@@ -35,12 +40,19 @@ export async function prune({ keep }: { keep: number }, { store, log }: Context)
   };
 }
 
-/** The keys of a dataset, the one that was written to last first. */
-async function keysByAge(dataset: string, store: Store): Promise<string[]> {
-  const ages: { key: string; time: number }[] = [];
+/** The keys of a dataset, the one that was written to last first, and whether all of their shards are there. */
+async function keysByAge(
+  dataset: (typeof DATASETS)[number],
+  store: Store,
+): Promise<{ key: string; time: number; isWhole: boolean }[]> {
+  const ages: { key: string; time: number; isWhole: boolean }[] = [];
   for (const key of (await store.list(dataset)).filter((name) => /^[0-9a-f]{16}$/.test(name)))
-    ages.push({ key, time: (await stat(store.locate(`${dataset}/${key}`))).mtimeMs });
-  return ages.sort((a, b) => b.time - a.time).map(({ key }) => key);
+    ages.push({
+      key,
+      time: (await stat(store.locate(`${dataset}/${key}`))).mtimeMs,
+      isWhole: dataset === 'raw' || (await readShards(dataset, key, store)) !== undefined,
+    });
+  return ages.sort((a, b) => b.time - a.time);
 }
 
 /**

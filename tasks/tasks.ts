@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { ArgumentsCamelCase, InferredOptionTypes, Options } from 'yargs';
 import type { Context } from './context.ts';
-import { dataset, date, decimal, integer, key, memory, path, slice } from './options.ts';
+import { dataset, date, decimal, integer, key, memory, path, slice, url } from './options.ts';
 import { archiveName, latestSnapshot } from './raw.ts';
 import type { Outcome } from './result.ts';
 
@@ -63,9 +63,8 @@ export const tasks: Record<string, Task> = {
         default: 'jacksoncrow/stock-market-dataset',
       },
       'kaggle-url': {
-        type: 'string',
+        ...text('Where Kaggle, or a mirror of it, is', url('kaggle-url')),
         default: 'https://www.kaggle.com',
-        describe: 'Where Kaggle, or a mirror of it, is',
       },
       'kaggle-username': { type: 'string', describe: 'Better given as KAGGLE_USERNAME; none, if not given' },
       'kaggle-key': { type: 'string', describe: 'Better given as KAGGLE_KEY, which nobody sees' },

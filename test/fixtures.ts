@@ -71,6 +71,12 @@ export async function makeZip(files: Files): Promise<string> {
   return zip;
 }
 
+/** Has a zip's directory say that a file unpacks to so many bytes. */
+export function claimSize(zip: Buffer, name: string, bytes: number): void {
+  // A header in the directory has this size 24 bytes after its start, and the name after 46.
+  zip.writeUInt32LE(bytes, zip.lastIndexOf(name) - 46 + 24);
+}
+
 /** Runs a task within this process, where neither exit code nor output is the point. */
 export async function runHere<Options, Result = Outcome>(
   task: (options: Options, context: Context) => Promise<Result>,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { encodeModel } from '../serving/model.ts';
@@ -43,6 +43,18 @@ describe('prune', () => {
     await runTask(['prune', '--store', store, '--keep', '1']);
     expect(isThere(store, 'prices', prices)).toEqual([true, false, true]);
     expect(isThere(store, 'features', features)).toEqual([true, false, true]);
+  });
+
+  test('counts only whole keys, and leaves an unfinished one alone until nobody can be making it', async () => {
+    const { store, prices } = await makeStore();
+    const second = String(prices[1]);
+    await rm(join(store, 'prices', second, 'shard-00.json'));
+    await utimes(join(store, 'prices', second), new Date(), new Date());
+    await runTask(['prune', '--store', store, '--keep', '2']);
+    expect(isThere(store, 'prices', prices)).toEqual([true, true, true]);
+    await utimes(join(store, 'prices', second), 4, 5);
+    await runTask(['prune', '--store', store, '--keep', '2']);
+    expect(isThere(store, 'prices', prices)).toEqual([true, false, true]);
   });
 
   test('keeps the latest, be it the oldest', async () => {

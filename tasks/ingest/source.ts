@@ -11,6 +11,9 @@ import { fingerprintOf, type KnownFiles } from './known-files.ts';
 
 export const METADATA = 'symbols_valid_meta.csv';
 
+/** A file of a zip is in memory while it is read. Sixty years of a symbol's days take 1 MB. */
+const MOST_BYTES_A_FILE = 256 * 2 ** 20;
+
 /** One CSV file of a symbol's daily prices. */
 export interface SourceFile {
   /** As in the Kaggle set: `stocks/AAPL.csv`. */
@@ -98,6 +101,10 @@ async function openZip(uri: string): Promise<Source> {
       if (!isOfTheSet(entry.fileName)) continue;
       if (entries.has(entry.fileName))
         throw new InputError(`${uri}: holds ${entry.fileName} twice; remove one of them`);
+      if (entry.uncompressedSize > MOST_BYTES_A_FILE)
+        throw new InputError(
+          `${uri}: ${entry.fileName} would unpack to ${entry.uncompressedSize} bytes, and more than ${MOST_BYTES_A_FILE} are no symbol's prices; unpack the zip and give the folder`,
+        );
       entries.set(entry.fileName, entry);
     }
     const found = [...entries].map(([name, entry]) => ({

@@ -7,7 +7,7 @@ import { InputError } from '../../tasks/errors.ts';
 import type { Outcome } from '../../tasks/result.ts';
 import { runCli, runTask } from '../command.ts';
 import { mayMount, runOnDisk } from '../disk.ts';
-import { csvOfVolumes, hashStore, makeFolder, makeZip, runHere } from '../fixtures.ts';
+import { claimSize, csvOfVolumes, hashStore, makeFolder, makeZip, runHere } from '../fixtures.ts';
 import { type Answer, refuse, sendContent, startKaggle } from './kaggle-server.ts';
 
 const MEBIBYTE = 2 ** 20;
@@ -335,12 +335,6 @@ describe('the command line', () => {
 
 function downloadOnDisk(url: string): string {
   return `node tasks/cli.ts download --store $DISK/store --kaggle-url ${url}`;
-}
-
-/** Has a zip's directory say that a file unpacks to so many bytes. */
-function claimSize(zip: Buffer, name: string, bytes: number): void {
-  // A header in the directory has this size 24 bytes after its start, and the name after 46.
-  zip.writeUInt32LE(bytes, zip.lastIndexOf(name) - 46 + 24);
 }
 
 /** Puts a name of the same length in place of another, wherever a zip says it. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { InputError } from '../../tasks/errors.ts';
 import { openSource, symbolOf } from '../../tasks/ingest/source.ts';
-import { csvOfVolumes, type Files, makeFolder, makeSource, makeZip } from '../fixtures.ts';
+import { claimSize, csvOfVolumes, type Files, makeFolder, makeSource, makeZip } from '../fixtures.ts';
 
 const FILES: Files = { 'stocks/B.csv': csvOfVolumes(1, 2), 'etfs/A.csv': csvOfVolumes(3) };
 
@@ -101,6 +101,16 @@ test('openSource refuses a file that is no zip', async () => {
   await expect(openSource(path)).rejects.toThrow(
     `${path}: is no zip, or one that was cut short; fetch it again`,
   );
+});
+
+test('openSource refuses a zip with a file that is too large to be a symbol’s prices', async () => {
+  const path = await makeZip(FILES);
+  const zip = await readFile(path);
+  claimSize(zip, 'stocks/B.csv', 2 ** 28 + 1);
+  await writeFile(path, zip);
+  const opening = openSource(path);
+  await expect(opening).rejects.toThrow('stocks/B.csv would unpack to 268435457 bytes');
+  await expect(opening).rejects.toThrow(InputError);
 });
 
 test('a folder whose file changes after it was listed is to be tried again, not refused', async () => {
