@@ -31,10 +31,12 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=parse_size, default=[GROWTH[0], FULL], help="FILESxROWS")
     parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results")
     args = parser.parse_args()
-    sizes = [compare(files, rows, args) for files, rows in args.sizes]
     args.results.mkdir(exist_ok=True)
-    source = Path(args.source).name
-    write_report({"machine": machine(), "source": source, "as_of": args.as_of, "sizes": sizes}, args.results)
+    figures = {"machine": machine(), "source": Path(args.source).name, "as_of": args.as_of, "sizes": []}
+    for files, rows in args.sizes:
+        figures["sizes"].append(compare(files, rows, args))
+        # After each size: the next takes longer.
+        write_report(figures, args.results)
 
 
 def parse_size(text: str) -> tuple[int, int]:
