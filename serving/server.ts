@@ -2,8 +2,9 @@ import { watchFile } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { serve } from '@hono/node-server';
-import { createApp, type Service } from './app.ts';
+import { createApp } from './app.ts';
 import { decodeModel } from './model.ts';
+import { type InService, inService } from './service.ts';
 
 /** How long requests that are under way may take once the server is told to stop. */
 const DRAIN_MS = 2_000;
@@ -19,13 +20,13 @@ const HOST = process.env.HOST || '127.0.0.1';
 const port = Number(PORT);
 if (!/^\d+$/.test(PORT) || port > 65_535) fail(`PORT=${PORT}: give a number from 0 to 65535`);
 const path = resolve(STORE, 'model.bin');
-const service = await load();
+const service = { current: await load() };
 watchFile(path, { interval: POLL_MS }, reload);
 
 const app = createApp(service, (error) => log('error', String(error.stack)));
 const server = serve({ fetch: app.fetch, port, hostname: HOST }, (address) => {
   const url = `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${address.port}`;
-  log('info', `listening on ${url}`, { url, model: service.model.asOf });
+  log('info', `listening on ${url}`, { url, model: service.current.version });
 });
 server.on('error', (error: NodeJS.ErrnoException) => {
   fail(
@@ -44,9 +45,9 @@ for (const [signal, code] of [
   });
 }
 
-async function load(): Promise<Service> {
+async function load(): Promise<InService> {
   try {
-    return { model: decodeModel(await readFile(path)) };
+    return inService(decodeModel(await readFile(path)));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT')
@@ -59,11 +60,11 @@ async function load(): Promise<Service> {
 async function reload(): Promise<void> {
   try {
     service.model = decodeModel(await readFile(path));
-    log('info', `serving the model as of ${service.model.asOf}`, { model: service.model.asOf });
+    log('info', `serving the model as of ${service.current.version}`, { model: service.current.version });
   } catch (error) {
     log(
       'error',
-      `${path}: ${(error as Error).message}; the model as of ${service.model.asOf} stays in service`,
+      `${path}: ${(error as Error).message}; the model as of ${service.current.version} stays in service`,
     );
   }
 }

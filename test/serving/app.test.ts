@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { createApp } from '../../serving/app.ts';
+import { inService } from '../../serving/service.ts';
 import { constantModel } from '../tiny-model.ts';
 
 // A log ratio of ln 2 doubles 1 + vol_moving_avg: 12345 gives 2 * 12346 - 1 = 24691.
-const app = createApp({ model: constantModel([Math.LN2, 0, 0], '2020-04-02') }, (error) => {
+const app = createApp({ current: inService(constantModel([Math.LN2, 0, 0], '2020-04-02')) }, (error) => {
   throw error;
 });
 

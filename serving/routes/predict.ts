@@ -1,0 +1,20 @@
+import type { Hono } from 'hono';
+import { parseQuery } from '../query.ts';
+import { currentOf, scoreRow } from '../score.ts';
+import type { Service } from '../service.ts';
+
+/** GET /predict: a bare integer, or with detail=1 all there is to say of it. */
+export function mountPredict(app: Hono, service: Service): void {
+  app.get('/predict', (context) => {
+    const { volumeAverage, priceMedian, detail } = parseQuery(searchOf(context.req.url));
+    const current = currentOf(service);
+    const scored = scoreRow(service, current, volumeAverage, priceMedian);
+    return context.json(detail ? { ...scored, model_version: current.version } : scored.prediction);
+  });
+}
+
+function searchOf(url: string): string {
+  const [bare = ''] = url.split('#', 1);
+  const start = bare.indexOf('?');
+  return start < 0 ? '' : bare.slice(start + 1);
+}

@@ -1,0 +1,33 @@
+import { RequestError } from './problem.ts';
+import type { InService, Service } from './service.ts';
+
+/** A prediction as every answer but the bare integer spells it. */
+export interface Scored {
+  /** Shares, the rounded p50: an integer from 0 to 2^53 - 1. */
+  prediction: number;
+  p10: number;
+  p50: number;
+  p90: number;
+  in_domain: boolean | null;
+}
+
+/** The model in service. A request takes it once, so that one answer comes from one model. */
+export function currentOf(service: Service): InService {
+  if (!service.current)
+    throw new RequestError(503, 'no model is in service yet; ask /health/ready and come back');
+  return service.current;
+}
+
+/** Scores one row, and tells those who watch. */
+export function scoreRow(
+  service: Service,
+  { predictor }: InService,
+  volumeAverage: number,
+  priceMedian: number,
+): Scored {
+  const quantiles = predictor.predict(volumeAverage, priceMedian);
+  service.observe?.(volumeAverage, priceMedian, quantiles);
+  const { p10, p50, p90 } = quantiles;
+  const in_domain = predictor.isInDomain(volumeAverage, priceMedian);
+  return { prediction: Math.round(p50), p10, p50, p90, in_domain };
+}

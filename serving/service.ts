@@ -1,0 +1,35 @@
+import { type Model, type Prediction, predict } from './model.ts';
+
+/** Two numbers in, three quantiles out. */
+export interface Predictor {
+  predict(volumeAverage: number, priceMedian: number): Prediction;
+  /** Whether training saw rows like these; null where the model cannot tell. */
+  isInDomain(volumeAverage: number, priceMedian: number): boolean | null;
+}
+
+/** A model in service. It is replaced as a whole, never changed. */
+export interface InService {
+  model: Model;
+  /** What answers name in X-Model-Version. */
+  version: string;
+  predictor: Predictor;
+}
+
+/** What is in service at the moment; it may be replaced between two requests. */
+export interface Service {
+  current: InService | undefined;
+  /** Is told of each row that was scored; must be cheap, and never throw. */
+  observe?(volumeAverage: number, priceMedian: number, prediction: Prediction): void;
+}
+
+/** Puts a model into service as it is. */
+export function inService(model: Model): InService {
+  return {
+    model,
+    version: model.asOf,
+    predictor: {
+      predict: (volumeAverage, priceMedian) => predict(model, volumeAverage, priceMedian),
+      isInDomain: () => null,
+    },
+  };
+}
