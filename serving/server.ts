@@ -1,71 +1,114 @@
-import { watchFile } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import cluster from 'node:cluster';
+import { createServer } from 'node:http';
 import { resolve } from 'node:path';
-import { serve } from '@hono/node-server';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { getRequestListener } from '@hono/node-server';
+import { AggregatorRegistry } from 'prom-client';
 import { createApp } from './app.ts';
-import { decodeModel } from './model.ts';
-import { type InService, inService } from './service.ts';
+import { folderSource } from './champion.ts';
+import { createListener } from './listener.ts';
+import { createMetrics, type Watched } from './metrics.ts';
+import type { Service } from './service.ts';
+import { readSettings, type Settings } from './settings.ts';
+import { Shadow } from './shadow.ts';
+import { createWatch } from './watch.ts';
+import { createScrape, runWorkers } from './workers.ts';
 
-/** How long requests that are under way may take once the server is told to stop. */
-const DRAIN_MS = 2_000;
+const settings = settingsOrFail();
+if (cluster.isPrimary && settings.workers > 1) runWorkers(settings.workers, settings.drainMs, process.exit);
+else await answer();
 
-/** How often to look whether another model was promoted. */
-const POLL_MS = 2_000;
-
-// An empty variable counts as not given.
-const STORE = process.env.STORE || 'data/store';
-const PORT = process.env.PORT || '3000';
-const HOST = process.env.HOST || '127.0.0.1';
-
-const port = Number(PORT);
-if (!/^\d+$/.test(PORT) || port > 65_535) fail(`PORT=${PORT}: give a number from 0 to 65535`);
-const path = resolve(STORE, 'model.bin');
-const service = { current: await load() };
-watchFile(path, { interval: POLL_MS }, reload);
-
-const app = createApp(service, (error) => log('error', String(error.stack)));
-const server = serve({ fetch: app.fetch, port, hostname: HOST }, (address) => {
-  const url = `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${address.port}`;
-  log('info', `listening on ${url}`, { url, model: service.current.version });
-});
-server.on('error', (error: NodeJS.ErrnoException) => {
-  fail(
-    error.code === 'EADDRINUSE'
-      ? `port ${port} is in use; choose another, for example PORT=${port + 1}`
-      : `HOST=${HOST}: ${error.message}; give an address of this machine, or leave it out for 127.0.0.1`,
+async function answer(): Promise<void> {
+  const { port, host, store, pollMs, drainMs } = settings;
+  const service: Service & { fault?: string } = { current: undefined };
+  const watched: Watched = {
+    version: undefined,
+    fault: undefined,
+    drift: undefined,
+    shadow: new Shadow(),
+    predictions: 0,
+  };
+  const metrics = createMetrics(watched);
+  if (cluster.isWorker) {
+    AggregatorRegistry.setRegistries(metrics.register);
+    new AggregatorRegistry();
+  }
+  const look = createWatch(
+    folderSource(resolve(store)),
+    { service, watched, metrics, shadow: settings.shadow },
+    log,
   );
-});
-for (const [signal, code] of [
-  ['SIGTERM', 143],
-  ['SIGINT', 130],
-] as const) {
-  process.once(signal, () => {
-    server.close(() => process.exit(code));
-    setTimeout(() => process.exit(code), DRAIN_MS);
-  });
-}
+  await look();
+  if (!service.current && !watched.fault)
+    log(
+      'info',
+      `${resolve(store, 'model.bin')}: no model yet; run make pipeline, or the task promote, or set STORE`,
+    );
 
-async function load(): Promise<InService> {
-  try {
-    return inService(decodeModel(await readFile(path)));
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT')
-      fail(`${path}: there is no model in service; run make pipeline, or the task promote, or set STORE`);
-    return fail(`${path}: ${message}; run the task promote again, it puts a sound model into service`);
+  const app = createApp(
+    service,
+    (error) => log('error', String(error.stack)),
+    (routes) => {
+      routes.get('/health/ready', (context) =>
+        context.json(
+          {
+            status: service.current ? 'ready' : 'not ready',
+            ...(service.current && { model: service.current.version }),
+            ...(!service.current && { reason: watched.fault ?? 'no model was promoted yet' }),
+            ...(service.current && watched.fault && { refused: watched.fault }),
+          },
+          service.current ? 200 : 503,
+        ),
+      );
+    },
+  );
+  const scrape = cluster.isWorker ? createScrape() : () => metrics.register.metrics();
+  const listener = createListener({
+    ...{ service, settings, metrics, scrape, app: getRequestListener(app.fetch) },
+    log: (fields) => process.stdout.write(`${JSON.stringify(fields)}\n`),
+  });
+  const server = createServer(
+    {
+      maxHeaderSize: settings.headerLimit,
+      headersTimeout: Math.min(settings.headersTimeoutMs, settings.requestTimeoutMs),
+      requestTimeout: settings.requestTimeoutMs,
+      keepAliveTimeout: settings.idleTimeoutMs,
+      connectionsCheckingInterval: 1_000,
+    },
+    listener,
+  );
+  server.on('error', (error: NodeJS.ErrnoException) => {
+    fail(
+      error.code === 'EADDRINUSE'
+        ? `port ${port} is in use; choose another, for example PORT=${port + 1}`
+        : `HOST=${host}: ${error.message}; give an address of this machine, or leave it out for 127.0.0.1`,
+    );
+  });
+  server.listen(port, host, () => {
+    const address = server.address() as { port: number };
+    const url = `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+    log('info', `listening on ${url}`, { url, model: service.current?.version ?? 'none' });
+  });
+  for (const [signal, code] of [
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const) {
+    process.once(signal, () => {
+      server.close(() => process.exit(code));
+      setTimeout(() => process.exit(code), drainMs);
+    });
+  }
+  for (;;) {
+    await sleep(pollMs);
+    await look();
   }
 }
 
-/** Takes the model that was promoted since; the one in service stays where that cannot be used. */
-async function reload(): Promise<void> {
+function settingsOrFail(): Settings {
   try {
-    service.model = decodeModel(await readFile(path));
-    log('info', `serving the model as of ${service.current.version}`, { model: service.current.version });
+    return readSettings(process.env, process.argv.slice(2));
   } catch (error) {
-    log(
-      'error',
-      `${path}: ${(error as Error).message}; the model as of ${service.current.version} stays in service`,
-    );
+    return fail((error as Error).message);
   }
 }
 

@@ -46,20 +46,26 @@ it('takes a model that is promoted while it runs, and keeps it when a damaged on
   expect(await predict()).toBe('2999');
 });
 
-it('does not start without a model, and tells the way to one', async () => {
+it('waits for the first model, alive but not ready', async () => {
+  const bytes = readFileSync(join(store, 'model.bin'));
   rmSync(join(store, 'model.bin'));
-  const { code, stderr } = await serve().ended;
-  expect(code).toBe(2);
-  expect(stderr).toContain(join(store, 'model.bin'));
-  expect(stderr).toContain('make pipeline');
+  const { url } = await listen({ POLL_MS: '20' });
+  expect((await fetch(`${url}/health/live`)).status).toBe(200);
+  const ready = await fetch(`${url}/health/ready`);
+  expect(ready.status).toBe(503);
+  expect(await ready.json()).toMatchObject({ reason: 'no model was promoted yet' });
+  expect((await fetch(`${url}/predict?vol_moving_avg=1&adj_close_rolling_med=1`)).status).toBe(503);
+  writeFileSync(join(store, 'model.bin'), bytes);
+  await expect.poll(async () => (await fetch(`${url}/health/ready`)).status).toBe(200);
 });
 
-it('does not start with a damaged model, and names it', async () => {
+it('is not ready with a damaged model, and says why', async () => {
   writeFileSync(join(store, 'model.bin'), readFileSync(join(store, 'model.bin')).subarray(0, -1));
-  const { code, stderr } = await serve().ended;
-  expect(code).toBe(2);
-  expect(stderr).toContain(join(store, 'model.bin'));
-  expect(stderr).toContain('promote');
+  const { url } = await listen();
+  const ready = await fetch(`${url}/health/ready`);
+  expect(ready.status).toBe(503);
+  expect(await ready.text()).toContain('model.bin');
+  expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^model_load_failed 1$/m);
 });
 
 it.each(['http', '-1', '65536', '80.5', ' 80', '0x50'])('does not start on PORT=%s', async (port) => {
@@ -99,8 +105,8 @@ function serve(environment: Record<string, string> = {}): Running {
   return running;
 }
 
-async function listen(): Promise<{ running: Running; url: string }> {
-  const running = serve();
+async function listen(environment?: Record<string, string>): Promise<{ running: Running; url: string }> {
+  const running = serve(environment);
   let stderr = '';
   running.process.stderr?.on('data', (data) => (stderr += data));
   const url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(stderr)?.[0], 'the server to listen');

@@ -1,0 +1,70 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Settings } from './settings.ts';
+
+/** Addresses whose rate is known at once; beyond, the oldest is forgotten. */
+const ADDRESSES = 10_000;
+
+/** Why a request is turned away before anyone looks at what it asks. */
+export interface Refusal {
+  status: number;
+  title: string;
+  detail: string;
+  headers: Record<string, string>;
+}
+
+/** Checks token, rate and announced length of requests. */
+export function createGuard(
+  { token, rateLimit, bodyLimit }: Settings,
+  now: () => number = performance.now.bind(performance),
+): (request: IncomingMessage) => Refusal | undefined {
+  const expected = digest(token);
+  const buckets = new Map<string, { left: number; at: number }>();
+
+  return (request) => {
+    if (rateLimit > 0 && !take(request.socket.remoteAddress ?? ''))
+      return refuse(
+        429,
+        'Too Many Requests',
+        `more than ${rateLimit} requests a second came from this address`,
+        {
+          'retry-after': '1',
+        },
+      );
+    if (token && !request.url?.startsWith('/health/') && request.method !== 'OPTIONS') {
+      const given = /^bearer +(.*)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
+      if (!timingSafeEqual(digest(given), expected))
+        return refuse(401, 'Unauthorized', 'send the token as Authorization: Bearer …', {
+          'www-authenticate': 'Bearer',
+        });
+    }
+    if (Number(request.headers['content-length'] ?? 0) > bodyLimit)
+      return refuse(413, 'Content Too Large', `the body is over ${bodyLimit} bytes; send it in parts`, {
+        connection: 'close',
+      });
+    return undefined;
+  };
+
+  /** A token bucket that holds one second's worth. */
+  function take(address: string): boolean {
+    const time = now();
+    const bucket = buckets.get(address) ?? { left: rateLimit, at: time };
+    bucket.left = Math.min(rateLimit, bucket.left + ((time - bucket.at) / 1_000) * rateLimit);
+    bucket.at = time;
+    if (!buckets.has(address) && buckets.size >= ADDRESSES)
+      buckets.delete(buckets.keys().next().value as string);
+    buckets.set(address, bucket);
+    if (bucket.left < 1) return false;
+    bucket.left--;
+    return true;
+  }
+}
+
+function refuse(status: number, title: string, detail: string, headers: Record<string, string>): Refusal {
+  return { status, title, detail, headers };
+}
+
+// Digests have one length, so that the comparison takes one time.
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
