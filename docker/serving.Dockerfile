@@ -18,6 +18,10 @@ RUN npm ci --omit=dev --ignore-scripts
 FROM base
 COPY --from=build /app/node_modules/hono/ node_modules/hono/
 COPY --from=build /app/node_modules/@hono/ node_modules/@hono/
+COPY --from=build /app/node_modules/prom-client/ node_modules/prom-client/
+COPY --from=build /app/node_modules/@opentelemetry/ node_modules/@opentelemetry/
+COPY --from=build /app/node_modules/tdigest/ node_modules/tdigest/
+COPY --from=build /app/node_modules/bintrees/ node_modules/bintrees/
 COPY package.json ./
 COPY serving/ serving/
 RUN install -d -o node -g node /store

@@ -79,12 +79,13 @@ async function succeed(child: ChildProcess, message: string): Promise<void> {
 }
 
 async function askServer(store: string, environment: NodeJS.ProcessEnv): Promise<string> {
-  const env = { ...environment, STORE: store, HOST: '127.0.0.1', PORT: '0' };
+  const env = { ...environment, STORE: store, HOST: '127.0.0.1', PORT: '0', TOKEN: '', WORKERS: '1' };
   const server = startNode([SERVER], { stdio: ['ignore', 'inherit', 'pipe'], env });
   try {
     for await (const line of createInterface(server.stderr as Readable)) {
       if (!line.startsWith('{')) continue;
-      const { message, url } = JSON.parse(line);
+      const { level, message, url } = JSON.parse(line);
+      if (level === 'info' && !url) continue;
       if (!url) throw new Error(`the server did not start: ${message}`);
       const response = await fetch(new URL(QUESTION, url));
       if (!response.ok) throw new Error(`the server answered ${response.status}: ${await response.text()}`);

@@ -1,0 +1,173 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { encodeModel } from '../../serving/model.ts';
+import { type Running, start, until } from '../command.ts';
+import { makeFolder } from '../fixtures.ts';
+import { addModel, constantModel } from '../tiny-model.ts';
+
+const QUESTION = '/predict?vol_moving_avg=999&adj_close_rolling_med=1';
+let store: string;
+
+beforeEach(() => {
+  store = makeFolder();
+  promote(encodeModel(constantModel([Math.LN2, 0, 0])));
+});
+
+it('gives both ways to an answer the same headers, and passes a request id on', async () => {
+  const { url } = await listen();
+  for (const query of [QUESTION, `${QUESTION}&other=1`]) {
+    const { headers } = await fetch(url + query, { headers: { 'x-request-id': 'abc-1' } });
+    expect(headers.get('x-request-id')).toBe('abc-1');
+    expect(headers.get('x-model-version')).toBe('2020-01-01');
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('content-type')).toBe('application/json');
+    const ids = await Promise.all(
+      ['a b', 'x'.repeat(129), ''].map(async (id) =>
+        (await fetch(url + query, { headers: { 'x-request-id': id } })).headers.get('x-request-id'),
+      ),
+    );
+    for (const id of ids) expect(id).toMatch(/^[0-9a-f]{12}-[0-9a-z]+$/);
+    expect(new Set(ids).size).toBe(3);
+  }
+});
+
+describe('limits', () => {
+  it('asks for the token everywhere but at /health', async () => {
+    const { url } = await listen({ TOKEN: 'secret' });
+    const status = async (path: string, authorization = '') =>
+      (await fetch(url + path, { headers: { authorization } })).status;
+    expect(await status(QUESTION)).toBe(401);
+    expect(await status('/metrics')).toBe(401);
+    expect(await status(QUESTION, 'Bearer secre')).toBe(401);
+    expect(await status(QUESTION, 'Bearer secret')).toBe(200);
+    expect(await status('/health/live')).toBe(200);
+  });
+
+  it('turns away what comes faster than the rate', async () => {
+    const { url } = await listen({ RATE_LIMIT: '5' });
+    const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(url + QUESTION)));
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThanOrEqual(10);
+    expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(5);
+    expect(refused[0]?.headers.get('retry-after')).toBe('1');
+  });
+
+  it('refuses a body that is announced as too long', async () => {
+    const { url } = await listen({ BODY_LIMIT: '10' });
+    const answer = await fetch(`${url}/predict`, { method: 'POST', body: 'x'.repeat(11) });
+    expect(answer.status).toBe(413);
+  });
+
+  it('lets a browser of the one origin ask', async () => {
+    const { url } = await listen({ CORS_ORIGIN: 'https://a.example' });
+    const answer = await fetch(url + QUESTION, {
+      method: 'OPTIONS',
+      headers: { origin: 'https://a.example', 'access-control-request-method': 'GET' },
+    });
+    expect(answer.status).toBe(204);
+    expect(answer.headers.get('access-control-allow-origin')).toBe('https://a.example');
+  });
+
+  it('answers 408 to headers that do not come to an end', async () => {
+    const { url } = await listen({ HEADERS_TIMEOUT_MS: '300' });
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    let text = '';
+    socket.on('data', (data) => (text += data));
+    socket.write('GET /predict HTTP/1.1\r\nHost: a\r\nX-Slow: ');
+    await until(() => socket.closed, 'the connection to be closed');
+    expect(text).toMatch(/^HTTP\/1\.1 408 /);
+  });
+});
+
+it('answers pipelined requests in their order', async () => {
+  const { url } = await listen();
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  let text = '';
+  socket.on('data', (data) => (text += data));
+  for (const n of [1, 2, 3])
+    socket.write(`GET /predict?vol_moving_avg=${n}&adj_close_rolling_med=1 HTTP/1.1\r\nHost: a\r\n\r\n`);
+  const bodies = await until(() => {
+    const found = [...text.matchAll(/\r\n\r\n(\d)(?=HTTP|$)/g)].map((match) => match[1]);
+    return found.length === 3 && found;
+  }, 'three answers');
+  socket.destroy();
+  // 2 (1 + n) - 1
+  expect(bodies).toEqual(['3', '5', '7']);
+});
+
+it('fails no request while champions are swapped, a tenth of them corrupt', async () => {
+  const { url } = await listen({ POLL_MS: '5', SHADOW: 'off' });
+  const models = [2, 3].map((ratio) =>
+    encodeModel(constantModel([Math.log(ratio), 0, 0], `2020-01-0${ratio}`)),
+  );
+  let isOver = false;
+  const wrong: string[] = [];
+  const ask = async () => {
+    while (!isOver) {
+      const answer = await fetch(url + QUESTION);
+      const text = await answer.text();
+      const version = answer.headers.get('x-model-version');
+      const expected = version === '2020-01-03' ? '2999' : '1999';
+      if (answer.status !== 200 || text !== expected) wrong.push(`${answer.status} ${version} ${text}`);
+    }
+  };
+  const clients = [ask(), ask()];
+  for (let i = 0; i < 1_000; i++) {
+    const bytes = models[i % 2] as Buffer;
+    promote(i % 10 === 9 ? bytes.subarray(0, -1) : bytes);
+    await sleep(8);
+  }
+  isOver = true;
+  await Promise.all(clients);
+  expect(wrong).toEqual([]);
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const count = (outcome: string) => Number(new RegExp(`outcome="${outcome}"} (\\d+)`).exec(metrics)?.[1]);
+  expect(count('success')).toBeGreaterThan(300);
+  expect(count('failure')).toBeGreaterThan(20);
+});
+
+it('scores a challenger beside the champion and counts where they differ', async () => {
+  addModel(store, [Math.log(3), 0, 0], '2021-01-01');
+  const { url } = await listen();
+  for (let i = 0; i < 3; i++) await fetch(url + QUESTION);
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  expect(metrics).toMatch(/^model_shadow_rows_total 3$/m);
+  expect(metrics).toMatch(/^model_shadow_disagreements_total 3$/m);
+});
+
+it('merges the metrics of two workers, replaces one that dies, and drains both', async () => {
+  const { url, running } = await listen({ WORKERS: '2' });
+  const children = () =>
+    readFileSync(`/proc/${running.process.pid}/task/${running.process.pid}/children`, 'utf8')
+      .trim()
+      .split(' ');
+  await until(() => children().length === 2, 'two workers');
+  await sleep(500);
+  for (let i = 0; i < 10; i++) await fetch(url + QUESTION, { headers: { connection: 'close' } });
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  expect(metrics).toMatch(/^model_infer_request_success_total 10$/m);
+  expect(metrics).toMatch(/^http_server_request_duration_seconds_count\{.*http_route="\/predict".*\} 10$/m);
+  const [first] = children();
+  process.kill(Number(first), 'SIGKILL');
+  await until(() => !children().includes(first as string) && children().length === 2, 'another worker');
+  expect((await fetch(url + QUESTION)).status).toBe(200);
+  running.process.kill('SIGTERM');
+  expect((await running.ended).code).toBe(143);
+});
+
+function promote(bytes: Buffer): void {
+  writeFileSync(join(store, 'next'), bytes);
+  renameSync(join(store, 'next'), join(store, 'model.bin'));
+}
+
+async function listen(environment: Record<string, string> = {}): Promise<{ running: Running; url: string }> {
+  const running = start(process.execPath, ['serving/server.ts'], { STORE: store, PORT: '0', ...environment });
+  onTestFinished(() => void running.process.kill('SIGTERM'));
+  let stderr = '';
+  running.process.stderr?.on('data', (data) => (stderr += data));
+  const url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(stderr)?.[0], 'the server to listen');
+  return { running, url };
+}
