@@ -24,7 +24,7 @@ BENCH_PACKAGES := .venv/.bench-requirements
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install pipeline run-task serve airflow images up down test check fix lock bench bench-growth bench-quality bench-training clean-store clean
+.PHONY: help install pipeline run-task serve airflow images up down test check fix lock bench bench-growth bench-quality bench-serving bench-training clean-store clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.* ## ' Makefile | sort | sed -E 's/^([a-z-]+):.* ## /\1\t/' | expand -t 16
@@ -103,6 +103,9 @@ bench-quality: $(ADDON) $(BENCH_PACKAGES) ## the trained model beside others, sc
 
 bench-training: $(ADDON) $(BENCH_PACKAGES) ## training on 1 and 28 million rows, beside LightGBM [RUNS=1 SOURCE=zip]
 	@python bench/training.py $(if $(RUNS),--runs $(RUNS)) $(if $(SOURCE),--source "$(SOURCE)")
+
+bench-serving: $(PACKAGES) ## the server against plain node:http: rate, latency, inference
+	@node bench/serving.ts
 
 clean-store: ## remove all but the two newest keys of each dataset [STORE= KEEP=2]
 	@$(MAKE) --no-print-directory run-task TASK=prune ARGS="--keep $(or $(KEEP),2)"
