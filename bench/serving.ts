@@ -43,7 +43,7 @@ try {
   for (const { url } of Object.values(servers)) await load(url, ['-d', '1']);
   for (let round = 0; round < ROUNDS; round++)
     for (const [name, { url }] of Object.entries(servers))
-      (closed[name] ??= []).push((await load(url, ['-d', String(SECONDS)])).requests.average);
+      closed[name] = [...(closed[name] ?? []), (await load(url, ['-d', String(SECONDS)])).requests.average];
   const rates = Object.fromEntries(Object.entries(closed).map(([name, runs]) => [name, median(runs)]));
   const open: { share: number; rate: number; reached: number; p50: number; p99: number; p99_9: number }[] =
     [];
