@@ -1,6 +1,9 @@
 import { Hono } from 'hono';
 import { problem, RequestError } from './problem.ts';
+import { mountBatch } from './routes/batch.ts';
+import { mountDocs } from './routes/docs.ts';
 import { mountPredict } from './routes/predict.ts';
+import { mountProtocol } from './routes/protocol.ts';
 import type { Service } from './service.ts';
 
 /**
@@ -22,6 +25,9 @@ export function createApp(
   });
 
   mountPredict(app, service);
+  mountBatch(app, service);
+  mountProtocol(app, service);
+  mountDocs(app);
   app.get('/health/live', (context) => context.json({ status: 'live' }));
   app.get('/health/ready', (context) =>
     service.current

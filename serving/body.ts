@@ -1,0 +1,57 @@
+import type * as z from 'zod';
+import { bodyError, type Fault, RequestError } from './problem.ts';
+import { MAX_INSTANCES } from './schemas.ts';
+
+/** The largest JSON body, in bytes. */
+export const MAX_JSON_BYTES = 16 * 2 ** 20;
+
+/** So many faults are named at most. */
+const MAX_FAULTS = 20;
+
+/** The media type of a request without its parameters, in lower case. */
+export function mediaTypeOf(request: Request): string {
+  return (request.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+}
+
+/** Reads a JSON body of this shape. @throws RequestError 400, 413 */
+export async function readJson<T extends z.ZodType>(request: Request, shape: T): Promise<z.infer<T>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(await readBytes(request)));
+  } catch (error) {
+    if (error instanceof RequestError) throw error;
+    throw bodyError('', 'must be JSON in UTF-8');
+  }
+  refuseLong(value, 0);
+  const result = shape.safeParse(value);
+  if (result.success) return result.data;
+  const faults = result.error.issues.slice(0, MAX_FAULTS).map(
+    ({ path, message }): Fault => ({
+      pointer: path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''),
+      detail: message,
+    }),
+  );
+  throw new RequestError(400, `${faults[0]?.pointer || 'the body'}: ${faults[0]?.detail}`, faults);
+}
+
+async function readBytes(request: Request): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length;
+    if (size > MAX_JSON_BYTES)
+      throw new RequestError(413, `a JSON body may have ${MAX_JSON_BYTES} bytes; send an Arrow stream`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** The schema names a fault for every element, so lists that are too long never get there. */
+function refuseLong(value: unknown, depth: number): void {
+  if (typeof value !== 'object' || value === null || depth > 3) return;
+  for (const [key, inner] of Object.entries(value)) {
+    if (Array.isArray(inner) && inner.length > MAX_INSTANCES)
+      throw new RequestError(413, `${key.slice(0, 40)} may have ${MAX_INSTANCES} elements`);
+    if (!Array.isArray(inner) || inner.length <= 8) refuseLong(inner, depth + 1);
+  }
+}
