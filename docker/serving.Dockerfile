@@ -1,4 +1,4 @@
-# The server: Hono and the champion's model.bin, no native module.
+# The server: Hono, zod, Arrow, the docs page and the champion's model.bin, no native module.
 ARG NODE=node:24-trixie-slim
 
 FROM ${NODE} AS base
@@ -22,6 +22,13 @@ COPY --from=build /app/node_modules/prom-client/ node_modules/prom-client/
 COPY --from=build /app/node_modules/@opentelemetry/ node_modules/@opentelemetry/
 COPY --from=build /app/node_modules/tdigest/ node_modules/tdigest/
 COPY --from=build /app/node_modules/bintrees/ node_modules/bintrees/
+COPY --from=build /app/node_modules/zod/ node_modules/zod/
+COPY --from=build /app/node_modules/apache-arrow/ node_modules/apache-arrow/
+COPY --from=build /app/node_modules/flatbuffers/ node_modules/flatbuffers/
+COPY --from=build /app/node_modules/json-with-bigint/ node_modules/json-with-bigint/
+COPY --from=build /app/node_modules/tslib/ node_modules/tslib/
+COPY --from=build /app/node_modules/swagger-ui-dist/package.json /app/node_modules/swagger-ui-dist/swagger-ui-bundle.js \
+  /app/node_modules/swagger-ui-dist/swagger-ui.css node_modules/swagger-ui-dist/
 COPY package.json ./
 COPY serving/ serving/
 RUN install -d -o node -g node /store

@@ -35,6 +35,7 @@ export function createApp(
       : context.json({ status: 'not ready' }, 503),
   );
 
+  refuseMethods(app);
   app.notFound((context) =>
     fail(
       context.req.path,
@@ -50,6 +51,27 @@ export function createApp(
     return fail(context.req.path, new RequestError(500, 'the prediction failed; the server has logged why'));
   });
   return app;
+}
+
+/** A path that there is, asked by a method that it does not know, is a 405 that names those it knows. */
+function refuseMethods(app: Hono): void {
+  const known = Map.groupBy(
+    app.routes.filter(({ method }) => method !== 'ALL'),
+    ({ path }) => path,
+  );
+  for (const [path, routes] of known) {
+    const methods = routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+    const allow = [...new Set(methods)].join(', ');
+    app.all(path, (context) => {
+      const error = new RequestError(
+        405,
+        `${context.req.method.slice(0, 40)} is no way to ask; use ${allow}`,
+      );
+      const response = fail(context.req.path, error);
+      response.headers.set('Allow', allow);
+      return response;
+    });
+  }
 }
 
 /** Open Inference Protocol paths have that protocol's errors, all others problem+json. */

@@ -58,6 +58,11 @@ async function* score(
       watched.size = 0;
       const averages = batch.getChild('vol_moving_avg') as Vector;
       const medians = batch.getChild('adj_close_rolling_med') as Vector;
+      for (const column of [averages, medians]) {
+        const held = column.data[0]?.values?.length ?? 0;
+        if (column.length !== batch.numRows || held < batch.numRows)
+          throw refuse(`row ${row}: a column has fewer values than its record batch states`);
+      }
       for (let start = 0; start < batch.numRows; start += ROWS_AT_ONCE) {
         const rows: (Scored | null)[] = [];
         for (let i = start; i < Math.min(start + ROWS_AT_ONCE, batch.numRows); i++, row++) {

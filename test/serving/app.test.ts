@@ -111,10 +111,10 @@ it.each(['/', '/predict/', '/Predict', '/health', '/nothing?vol_moving_avg=1'])(
   },
 );
 
-it('POST /predict is no way to ask', async () => {
-  const response = await app.request('/predict?vol_moving_avg=1&adj_close_rolling_med=1', { method: 'POST' });
-  expect(response.status).toBe(404);
-  expect(await response.text()).toContain('POST /predict');
+it('PUT /predict is no way to ask', async () => {
+  const response = await app.request('/predict?vol_moving_avg=1&adj_close_rolling_med=1', { method: 'PUT' });
+  expect(response.status).toBe(405);
+  expect(response.headers.get('allow')).toBe('GET, HEAD, POST');
 });
 
 it('says that it is alive', async () => {

@@ -1,0 +1,59 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { predict } from '../../serving/model.ts';
+import { RequestError } from '../../serving/problem.ts';
+import { parseQuery } from '../../serving/query.ts';
+import { scoreRow } from '../../serving/score.ts';
+import { inService } from '../../serving/service.ts';
+import { dense, modelOf } from '../tiny-model.ts';
+
+const finite = fc.double({ noNaN: true, noDefaultInfinity: true });
+const positive = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true });
+const weight = fc.float({ min: -50, max: 50, noNaN: true });
+
+it('reads every finite number as JavaScript writes it', () => {
+  fc.assert(
+    fc.property(positive, finite, (average, median) => {
+      const query = `vol_moving_avg=${encodeURIComponent(average)}&adj_close_rolling_med=${encodeURIComponent(median)}`;
+      const read = parseQuery(query);
+      expect(read.volumeAverage + 0).toBe(average + 0);
+      expect(read.priceMedian + 0).toBe(median + 0);
+    }),
+  );
+});
+
+it('gives finite numbers or a 400 that names a parameter, whatever the text', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), (one, other) => {
+      try {
+        const { volumeAverage, priceMedian } = parseQuery(
+          `vol_moving_avg=${one}&adj_close_rolling_med=${other}`,
+        );
+        expect(Number.isFinite(volumeAverage) && volumeAverage >= 0 && Number.isFinite(priceMedian)).toBe(
+          true,
+        );
+      } catch (error) {
+        expect(error).toBeInstanceOf(RequestError);
+        expect((error as RequestError).status).toBe(400);
+        expect((error as RequestError).faults[0]?.parameter).toBeTruthy();
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+it('predicts ordered, finite quantiles and an integer between their roundings, whatever weights and inputs', () => {
+  const kernel = fc.array(fc.array(weight, { minLength: 3, maxLength: 3 }), { minLength: 2, maxLength: 2 });
+  const bias = fc.array(weight, { minLength: 3, maxLength: 3 });
+  fc.assert(
+    fc.property(kernel, bias, positive, finite, (weights, offsets, average, median) => {
+      const model = modelOf([dense(weights, offsets)]);
+      const { p10, p50, p90 } = predict(model, average, median);
+      expect(0 <= p10 && p10 <= p50 && p50 <= p90 && p90 <= Number.MAX_SAFE_INTEGER).toBe(true);
+      const current = inService(model);
+      const { prediction } = scoreRow({ current }, current, average, median);
+      expect(Number.isSafeInteger(prediction)).toBe(true);
+      expect(Math.round(p10) <= prediction && prediction <= Math.round(p90)).toBe(true);
+    }),
+  );
+});
