@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { encodeModel } from '../../serving/model.ts';
 import { type Running, start, until } from '../command.ts';
 import { makeFolder } from '../fixtures.ts';
@@ -53,7 +53,7 @@ const NAMES = ['vol_moving_avg', 'adj_close_rolling_med'];
 let running: Running;
 let url: string;
 
-beforeAll(async () => {
+beforeEach(async () => {
   const store = makeFolder();
   writeFileSync(join(store, 'model.bin'), encodeModel(constantModel([Math.LN2, 0, 0])));
   running = start(process.execPath, ['serving/server.ts'], { STORE: store, PORT: '0' });
@@ -61,7 +61,7 @@ beforeAll(async () => {
   running.process.stderr?.on('data', (data) => (stderr += data));
   url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(stderr)?.[0], 'the server to listen');
 });
-afterAll(() => void running.process.kill('SIGKILL'));
+afterEach(() => void running.process.kill('SIGKILL'));
 
 it('refuses hundreds of broken requests, each as it should, and stays as it was', async () => {
   const requests = bad();
@@ -174,22 +174,22 @@ function bad(): Bad[] {
 }
 
 async function sendAll(requests: Bad[]): Promise<void> {
+  const wrong: string[] = [];
   for (const [method, path, type, body, status] of requests) {
     const headers = type ? { 'content-type': type } : {};
-    const response = await fetch(url + path, {
-      method,
-      headers,
-      ...(body.length && { body: new Uint8Array(body) }),
-    });
+    const content = body.length > 0 ? { body: new Uint8Array(body) } : {};
+    const response = await fetch(url + path, { method, headers, ...content });
     const text = await response.text();
-    const name = `${method} ${path.slice(0, 80)} ${type} ${body.subarray(0, 120)}: ${text.slice(0, 200)}`;
-    expect(response.status, name).toBe(status);
-    const answer = JSON.parse(text);
-    if (path.startsWith('/v2')) expect(Object.keys(answer), name).toEqual(['error']);
-    else
-      expect(answer, name).toMatchObject({ status, title: expect.any(String), detail: expect.any(String) });
-    expect(text.length, name).toBeLessThan(5_000);
+    const answer = text.startsWith('{') ? JSON.parse(text) : {};
+    const isShaped = path.startsWith('/v2')
+      ? Object.keys(answer).join() === 'error'
+      : answer.status === status && answer.title && answer.detail;
+    if (response.status !== status || !isShaped || text.length > 5_000)
+      wrong.push(
+        `${method} ${path.slice(0, 80)} ${type} ${body.subarray(0, 120)}: ${response.status}, not ${status}: ${text.slice(0, 200)}`,
+      );
   }
+  expect(wrong).toEqual([]);
 }
 
 function sendRaw(text: string): Promise<string> {
