@@ -1,7 +1,9 @@
 """Asks a running server as public clients do. Usage: clients.py URL"""
 
+import http.client
 import json
 import sys
+import threading
 import urllib.request
 
 import numpy as np
@@ -57,13 +59,17 @@ def check_arrow(batches=16, rows=65_536):
             average = pa.array([None, *range(start + 1, start + rows)], pa.int64())
             median = pa.array(np.ones(rows, np.float32))
             writer.write_batch(pa.record_batch([average, median], schema))
-    request = urllib.request.Request(
-        f"{url}/predict",
-        sink.getvalue().to_pybytes(),
-        {"content-type": "application/vnd.apache.arrow.stream"},
-    )
-    with urllib.request.urlopen(request) as answer:
-        table = pa.ipc.open_stream(answer.read()).read_all()
+    body = sink.getvalue().to_pybytes()
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=50)
+    connection.putrequest("POST", "/predict")
+    connection.putheader("Content-Type", "application/vnd.apache.arrow.stream")
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders()
+    # The server reads on as its answer is read, so both go on at once.
+    sender = threading.Thread(target=connection.sock.sendall, args=[body])
+    sender.start()
+    table = pa.ipc.open_stream(connection.getresponse().read()).read_all()
+    sender.join()
     # A log ratio of ln 2 doubles 1 + vol_moving_avg.
     expected = np.arange(batches * rows) * 2 + 1
     found = table["prediction"].to_pandas()
