@@ -9,15 +9,14 @@ import type { Service } from './service.ts';
 /**
  * The HTTP interface of the model in service. It listens nowhere by itself.
  * @param report is told of an error that is not the client's
- * @param wrap adds what goes around every route: limits, request ids, metrics
+ * @param bodyLimit bytes that a body may have, whether its length was announced or not
  */
 export function createApp(
   service: Service,
   report: (error: Error) => void,
-  wrap: (app: Hono) => void = () => {},
+  bodyLimit = Number.POSITIVE_INFINITY,
 ): Hono {
   const app = new Hono();
-  wrap(app);
   app.use(async (context, next) => {
     const version = service.current?.version;
     await next();
@@ -25,15 +24,16 @@ export function createApp(
   });
 
   mountPredict(app, service);
-  mountBatch(app, service);
-  mountProtocol(app, service);
+  mountBatch(app, service, bodyLimit);
+  mountProtocol(app, service, bodyLimit);
   mountDocs(app);
   app.get('/health/live', (context) => context.json({ status: 'live' }));
-  app.get('/health/ready', (context) =>
-    service.current
-      ? context.json({ status: 'ready', model: service.current.model.asOf })
-      : context.json({ status: 'not ready' }, 503),
-  );
+  app.get('/health/ready', (context) => {
+    const { current, fault } = service;
+    return current
+      ? context.json({ status: 'ready', model: current.version, ...(fault && { refused: fault }) })
+      : context.json({ status: 'not ready', reason: fault ?? 'no model was promoted yet' }, 503);
+  });
 
   refuseMethods(app);
   app.notFound((context) =>

@@ -18,7 +18,7 @@ const NUMERIC = /^(Float(32|64)|U?[Ii]nt(8|16|32|64))$/;
  * first rows is a RequestError; what is wrong later errors the stream that is returned.
  */
 export async function scoreStream(
-  input: ReadableStream<Uint8Array> | null,
+  input: AsyncIterable<Uint8Array>,
   service: Service,
   current: InService,
 ): Promise<ReadableStream<Uint8Array>> {
@@ -42,7 +42,7 @@ export async function scoreStream(
 }
 
 async function* score(
-  input: ReadableStream<Uint8Array> | null,
+  input: AsyncIterable<Uint8Array>,
   service: Service,
   current: InService,
 ): AsyncGenerator<Uint8Array, undefined> {
@@ -85,10 +85,10 @@ async function* score(
 
 /** Passes the input on, and keeps count of what was read since the last record batch and of the last 8 bytes. */
 async function* watch(
-  input: ReadableStream<Uint8Array> | null,
+  input: AsyncIterable<Uint8Array>,
   watched: { size: number; tail: Buffer },
 ): AsyncGenerator<Uint8Array> {
-  for await (const chunk of input ?? []) {
+  for await (const chunk of input) {
     watched.size += chunk.length;
     if (watched.size > MAX_BATCH_BYTES)
       throw new RequestError(413, `a record batch may have ${MAX_BATCH_BYTES} bytes; send smaller ones`);

@@ -14,10 +14,14 @@ export function mediaTypeOf(request: Request): string {
 }
 
 /** Reads a JSON body of this shape. @throws RequestError 400, 413 */
-export async function readJson<T extends z.ZodType>(request: Request, shape: T): Promise<z.infer<T>> {
+export async function readJson<T extends z.ZodType>(
+  request: Request,
+  shape: T,
+  limit: number,
+): Promise<z.infer<T>> {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(await readBytes(request)));
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(await readBytes(request, limit)));
   } catch (error) {
     if (error instanceof RequestError) throw error;
     throw bodyError('', 'must be JSON in UTF-8');
@@ -34,10 +38,23 @@ export async function readJson<T extends z.ZodType>(request: Request, shape: T):
   throw new RequestError(400, `${faults[0]?.pointer || 'the body'}: ${faults[0]?.detail}`, faults);
 }
 
-async function readBytes(request: Request): Promise<Buffer> {
+/** A body as it comes in, for as long as it keeps to the limit. */
+export async function* readChunks(
+  body: ReadableStream<Uint8Array> | null,
+  limit: number,
+): AsyncGenerator<Uint8Array> {
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
+    if (size > limit) throw new RequestError(413, `the body is over ${limit} bytes; send it in parts`);
+    yield chunk;
+  }
+}
+
+async function readBytes(request: Request, limit: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.body ?? []) {
+  for await (const chunk of readChunks(request.body, limit)) {
     size += chunk.length;
     if (size > MAX_JSON_BYTES)
       throw new RequestError(413, `a JSON body may have ${MAX_JSON_BYTES} bytes; send an Arrow stream`);

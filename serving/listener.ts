@@ -2,12 +2,10 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { createGuard } from './guard.ts';
 import type { Metrics } from './metrics.ts';
+import { readPlain } from './query.ts';
 import type { Service } from './service.ts';
 import type { Settings } from './settings.ts';
 
-/** GET /predict as nearly all clients spell it; what is spelled otherwise goes the long way, to the same answer. */
-const USUAL =
-  /^\/predict\?vol_moving_avg=(\d{1,20}(?:\.\d{1,20})?)&adj_close_rolling_med=(-?\d{1,20}(?:\.\d{1,20})?)$/;
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 const SECURITY = [
   'X-Content-Type-Options',
@@ -39,32 +37,40 @@ export function createListener({ service, settings, metrics, app, scrape, log }:
     : SECURITY;
   const prefix = `${randomBytes(6).toString('hex')}-`;
   let serial = 0;
+  const plain = metrics.answers('GET', '/predict', 200);
+  // Filled in anew for each answer; Node has written them out before the next request is looked at.
+  const [LENGTH, VERSION, ID] = [3, 5, 7];
+  const headers = [
+    ...['Content-Type', 'application/json', 'Content-Length', ''],
+    ...['X-Model-Version', '', 'X-Request-Id', '', ...common],
+  ];
 
   return (request, response) => {
     const start = performance.now();
-    const given = request.headers['x-request-id'];
-    const id = typeof given === 'string' && REQUEST_ID.test(given) ? given : prefix + (serial++).toString(36);
     const { url = '/' } = request;
-    const usual = isOpen && request.method === 'GET' ? USUAL.exec(url) : null;
-    if (usual && service.current && !('content-length' in request.headers)) {
-      const { predictor, version } = service.current;
-      const [average, median] = [Number(usual[1]), Number(usual[2])];
-      const prediction = predictor.predict(average, median);
-      service.observe?.(average, median, prediction);
+    const isBare = hasNoneOfOurs(request.rawHeaders);
+    const given = isBare ? undefined : request.headers['x-request-id'];
+    const id = typeof given === 'string' && REQUEST_ID.test(given) ? given : prefix + serial++;
+    const { current } = service;
+    const row = isOpen && current && request.method === 'GET' ? readPlain(url) : null;
+    if (row && current && (isBare || !('content-length' in request.headers))) {
+      const prediction = current.predictor.predict(row[0], row[1]);
+      service.observe?.(row[0], row[1], prediction);
       const body = String(Math.round(prediction.p50));
-      response.writeHead(200, [
-        ...['Content-Type', 'application/json', 'Content-Length', String(body.length)],
-        ...['X-Model-Version', version, 'X-Request-Id', id],
-        ...common,
-      ]);
+      headers[LENGTH] = String(body.length);
+      headers[VERSION] = current.version;
+      headers[ID] = id;
+      response.writeHead(200, headers);
       response.end(body);
-      finish(request, response, '/predict', id, start);
+      const seconds = (performance.now() - start) / 1_000;
+      plain.observe(seconds);
+      if (accessLog > 0) report('GET', '/predict', 200, seconds, id);
       return;
     }
     response.setHeader('X-Request-Id', id);
     for (let i = 0; i < common.length; i += 2)
       response.setHeader(common[i] as string, common[i + 1] as string);
-    if (service.current) response.setHeader('X-Model-Version', service.current.version);
+    if (current) response.setHeader('X-Model-Version', current.version);
     const path = url.split(/[?#]/, 1)[0] as string;
     response.once('close', () => finish(request, response, path, id, start));
 
@@ -84,7 +90,7 @@ export function createListener({ service, settings, metrics, app, scrape, log }:
         'Access-Control-Max-Age': '600',
       });
       response.end();
-    } else if (path === '/metrics' && request.method === 'GET') {
+    } else if (path === '/metrics' && (request.method === 'GET' || request.method === 'HEAD')) {
       scrape().then(
         (text) => response.writeHead(200, { 'Content-Type': metrics.register.contentType }).end(text),
         () => response.writeHead(503).end(),
@@ -93,16 +99,27 @@ export function createListener({ service, settings, metrics, app, scrape, log }:
   };
 
   function finish(
-    request: IncomingMessage,
-    response: ServerResponse,
+    { method = '' }: IncomingMessage,
+    { statusCode }: ServerResponse,
     path: string,
     id: string,
     start: number,
   ): void {
     const seconds = (performance.now() - start) / 1_000;
-    const { method = '' } = request;
-    metrics.observe(method, path, response.statusCode, seconds);
-    if (accessLog > 0 && Math.random() < accessLog)
-      log({ method, path: path.slice(0, 200), status: response.statusCode, seconds, request_id: id });
+    metrics.answers(method, path, statusCode).observe(seconds);
+    if (accessLog > 0) report(method, path, statusCode, seconds, id);
   }
+
+  function report(method: string, path: string, status: number, seconds: number, id: string): void {
+    if (Math.random() < accessLog) log({ method, path: path.slice(0, 200), status, seconds, request_id: id });
+  }
+}
+
+/** Whether no header can be one that is asked for here, by the lengths of their names: parsing them all costs more. */
+function hasNoneOfOurs(rawHeaders: string[]): boolean {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const { length } = rawHeaders[i] as string;
+    if (length === 'x-request-id'.length || length === 'content-length'.length) return false;
+  }
+  return true;
 }

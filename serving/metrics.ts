@@ -1,5 +1,7 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Drift } from './drift.ts';
+import { createHistogram, type Series } from './histogram.ts';
+import type { Service } from './service.ts';
 import type { Shadow } from './shadow.ts';
 
 const BUCKETS = [
@@ -11,9 +13,7 @@ const ROUTE =
 
 /** What happens to models and to what they are asked; the metrics read it when they are scraped. */
 export interface Watched {
-  version: string | undefined;
-  /** What is wrong with the model that was to be loaded last; undefined if nothing. */
-  fault: string | undefined;
+  service: Service;
   drift: Drift | undefined;
   shadow: Shadow;
   predictions: number;
@@ -45,13 +45,12 @@ export function createMetrics(watched: Watched) {
       },
     });
 
-  const duration = new Histogram({
-    name: 'http_server_request_duration_seconds',
-    help: 'From the headers of a request to the end of its answer',
-    labelNames: ['http_request_method', 'http_route', 'http_response_status_code'],
-    buckets: BUCKETS,
-    registers,
-  });
+  const duration = createHistogram(
+    'http_server_request_duration_seconds',
+    'From the headers of a request to the end of its answer',
+    BUCKETS,
+    register,
+  );
   const loads = new Counter({
     name: 'model_loads_total',
     help: 'Models that were read, by what came of it',
@@ -66,10 +65,13 @@ export function createMetrics(watched: Watched) {
     aggregator: 'max',
     collect() {
       this.reset();
-      if (watched.version) this.set({ model_version: watched.version }, 1);
+      const { current } = watched.service;
+      if (current) this.set({ model_version: current.version }, 1);
     },
   });
-  gauge('model_load_failed', '1 while the model to be served cannot be used', () => (watched.fault ? 1 : 0));
+  gauge('model_load_failed', '1 while the model to be served cannot be used', () =>
+    watched.service.fault ? 1 : 0,
+  );
   total('model_infer_request_success_total', 'Rows that were scored', () => watched.predictions);
   gauge(
     'model_input_drift_psi',
@@ -83,22 +85,20 @@ export function createMetrics(watched: Watched) {
   total('model_shadow_dropped_total', 'Rows it was too busy to score', () => shadow.dropped);
   total('model_shadow_log_distance_sum', 'Sum of the absolute log ratios', () => shadow.distance);
 
-  const known = new Map<string, (seconds: number) => void>();
+  const known = new Map<string, Series>();
   return {
     register,
     loads,
-    /** Counts an answer; what is not known counts as one, so that callers cannot grow the memory. */
-    observe(method: string, path: string, status: number, seconds: number): void {
-      const route = ROUTE.test(path) ? path : path.startsWith('/v2/') ? '/v2/*' : 'other';
-      const verb = METHODS.has(method) ? method : '_OTHER';
-      const key = `${verb} ${route} ${status}`;
-      let observe = known.get(key);
-      if (!observe) {
-        const child = duration.labels(verb, route, String(status));
-        observe = (value) => child.observe(value);
-        known.set(key, observe);
-      }
-      observe(seconds);
+    /** Where answers of this kind are counted; what is not known counts as one, so that callers cannot grow the memory. */
+    answers(method: string, path: string, status: number): Series {
+      const http_route = ROUTE.test(path) ? path : path.startsWith('/v2/') ? '/v2/*' : 'other';
+      const http_request_method = METHODS.has(method) ? method : '_OTHER';
+      const key = `${http_request_method} ${http_route} ${status}`;
+      const found = known.get(key);
+      if (found) return found;
+      const made = duration({ http_request_method, http_route, http_response_status_code: String(status) });
+      known.set(key, made);
+      return made;
     },
   };
 }

@@ -2,36 +2,40 @@ import { logVolume, type Model, type Prediction, signedLog } from './model.ts';
 
 const MAX = Number.MAX_SAFE_INTEGER;
 
+/** So many sums are formed side by side: one alone would wait for each addition. */
+const LANES = 4;
+
+interface Step {
+  inputs: number;
+  outputs: number;
+  /** Of shape [inputs, stride]: columns of zeros fill the last lanes. */
+  kernel: Float64Array;
+  sums: Float64Array;
+  bias: Float64Array;
+  stride: number;
+}
+
 /**
  * predict() of a model as a loop over buffers made once: the same operations in the same order, so the same bits.
  * What it returns is new each time; what it computes with is not.
  */
 export function createPredictor({ layers, scales }: Model): (average: number, median: number) => Prediction {
-  const steps = layers.map(({ kernel, bias }) => ({
-    kernel: Float64Array.from(kernel),
-    bias: Float64Array.from(bias),
-    output: new Float64Array(bias.length),
-  }));
+  const steps = layers.map(({ kernel, bias }) => widen(kernel, bias));
   const inputs = new Float64Array(2);
   const [averageScale, medianScale] = scales;
-  const last = steps.length - 1;
+  const hidden = steps.slice(0, -1);
+  const last = steps.at(-1) as Step;
 
   return (volumeAverage, priceMedian) => {
     const logAverage = logVolume(volumeAverage);
     inputs[0] = scale(logAverage, averageScale);
     inputs[1] = scale(signedLog(priceMedian), medianScale);
-    let signal = inputs;
-    for (let index = 0; index <= last; index++) {
-      const { kernel, bias, output } = steps[index] as (typeof steps)[number];
-      const width = output.length;
-      output.set(bias);
-      for (let i = 0, k = 0; i < signal.length; i++) {
-        const x = signal[i] as number;
-        for (let j = 0; j < width; j++, k++) output[j] = (output[j] as number) + x * (kernel[k] as number);
-      }
-      if (index < last) for (let j = 0; j < width; j++) output[j] = Math.tanh(output[j] as number);
-      signal = output;
+    let signal: Float64Array = inputs;
+    for (const step of hidden) {
+      signal = apply(step, signal);
+      for (let j = 0; j < step.outputs; j++) signal[j] = Math.tanh(signal[j] as number);
     }
+    signal = apply(last, signal);
     const middle = signal[0] as number;
     return {
       p10: volume(logAverage + (middle - softplus(signal[1] as number))),
@@ -39,6 +43,38 @@ export function createPredictor({ layers, scales }: Model): (average: number, me
       p90: volume(logAverage + (middle + softplus(signal[2] as number))),
     };
   };
+}
+
+function apply({ inputs, kernel, bias, sums, stride }: Step, signal: Float64Array): Float64Array {
+  for (let j = 0; j < stride; j += LANES) {
+    let a = bias[j] as number;
+    let b = bias[j + 1] as number;
+    let c = bias[j + 2] as number;
+    let d = bias[j + 3] as number;
+    for (let i = 0, k = j; i < inputs; i++, k += stride) {
+      const x = signal[i] as number;
+      a += x * (kernel[k] as number);
+      b += x * (kernel[k + 1] as number);
+      c += x * (kernel[k + 2] as number);
+      d += x * (kernel[k + 3] as number);
+    }
+    sums[j] = a;
+    sums[j + 1] = b;
+    sums[j + 2] = c;
+    sums[j + 3] = d;
+  }
+  return sums;
+}
+
+function widen(kernel: Float32Array, bias: Float32Array): Step {
+  const outputs = bias.length;
+  const inputs = kernel.length / outputs;
+  const stride = Math.ceil(outputs / LANES) * LANES;
+  const wide = new Float64Array(inputs * stride);
+  for (let i = 0; i < inputs; i++) wide.set(kernel.subarray(i * outputs, (i + 1) * outputs), i * stride);
+  const padded = new Float64Array(stride);
+  padded.set(bias);
+  return { inputs, outputs, stride, kernel: wide, bias: padded, sums: new Float64Array(stride) };
 }
 
 function volume(logOf: number): number {

@@ -3,6 +3,16 @@ import { parameterError } from './problem.ts';
 /** What the assignment's clients send: a decimal number, with an exponent or without. */
 const DECIMAL = /^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
+/** GET /predict as nearly all clients spell it. */
+const PLAIN =
+  /^\/predict\?vol_moving_avg=(\d{1,20}(?:\.\d{1,20})?)&adj_close_rolling_med=(-?\d{1,20}(?:\.\d{1,20})?)$/;
+
+/** The volume average and price median of a plainly spelled question, as parseQuery would read them; null for any other. */
+export function readPlain(url: string): [volumeAverage: number, priceMedian: number] | null {
+  const match = PLAIN.exec(url);
+  return match && [Number(match[1]), Number(match[2])];
+}
+
 /** What GET /predict asks for. */
 export interface Query {
   volumeAverage: number;

@@ -20,48 +20,22 @@ else await answer();
 
 async function answer(): Promise<void> {
   const { port, host, store, pollMs, drainMs } = settings;
-  const service: Service & { fault?: string } = { current: undefined };
-  const watched: Watched = {
-    version: undefined,
-    fault: undefined,
-    drift: undefined,
-    shadow: new Shadow(),
-    predictions: 0,
-  };
+  const service: Service = { current: undefined };
+  const watched: Watched = { service, drift: undefined, shadow: new Shadow(), predictions: 0 };
   const metrics = createMetrics(watched);
   if (cluster.isWorker) {
     AggregatorRegistry.setRegistries(metrics.register);
     new AggregatorRegistry();
   }
-  const look = createWatch(
-    folderSource(resolve(store)),
-    { service, watched, metrics, shadow: settings.shadow },
-    log,
-  );
+  const look = createWatch(folderSource(resolve(store)), { watched, metrics, shadow: settings.shadow }, log);
   await look();
-  if (!service.current && !watched.fault)
+  if (!service.current && !service.fault)
     log(
       'info',
       `${resolve(store, 'model.bin')}: no model yet; run make pipeline, or the task promote, or set STORE`,
     );
 
-  const app = createApp(
-    service,
-    (error) => log('error', String(error.stack)),
-    (routes) => {
-      routes.get('/health/ready', (context) =>
-        context.json(
-          {
-            status: service.current ? 'ready' : 'not ready',
-            ...(service.current && { model: service.current.version }),
-            ...(!service.current && { reason: watched.fault ?? 'no model was promoted yet' }),
-            ...(service.current && watched.fault && { refused: watched.fault }),
-          },
-          service.current ? 200 : 503,
-        ),
-      );
-    },
-  );
+  const app = createApp(service, (error) => log('error', String(error.stack)), settings.bodyLimit);
   const scrape = cluster.isWorker ? createScrape() : () => metrics.register.metrics();
   const listener = createListener({
     ...{ service, settings, metrics, scrape, app: getRequestListener(app.fetch) },
@@ -74,6 +48,8 @@ async function answer(): Promise<void> {
       requestTimeout: settings.requestTimeoutMs,
       keepAliveTimeout: settings.idleTimeoutMs,
       connectionsCheckingInterval: 1_000,
+      // A request without a body needs no stream for one.
+      optimizeEmptyRequests: true,
     },
     listener,
   );

@@ -18,6 +18,8 @@ export interface InService {
 /** What is in service at the moment; it may be replaced between two requests. */
 export interface Service {
   current: InService | undefined;
+  /** What is wrong with the model that was to be loaded last; undefined if nothing. */
+  fault?: string | undefined;
   /** Is told of each row that was scored; must be cheap, and never throw. */
   observe?(volumeAverage: number, priceMedian: number, prediction: Prediction): void;
 }

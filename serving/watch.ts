@@ -1,20 +1,15 @@
 import { createLoader, type ModelSource, prepare } from './champion.ts';
 import { type Density, Drift } from './drift.ts';
 import type { Metrics, Watched } from './metrics.ts';
-import type { Service } from './service.ts';
 
 /** Loads models for as long as the process lives. A model that cannot be used never takes the place of one that can. */
 export function createWatch(
   source: ModelSource,
-  {
-    service,
-    watched,
-    metrics,
-    shadow,
-  }: { service: Service; watched: Watched; metrics: Metrics; shadow: string },
+  { watched, metrics, shadow }: { watched: Watched; metrics: Metrics; shadow: string },
   log: (level: 'info' | 'error', message: string, fields?: Record<string, string>) => void,
 ): () => Promise<void> {
   const load = createLoader(source);
+  const { service } = watched;
   let challenger: string | undefined;
 
   service.observe = (average, median, prediction) => {
@@ -28,18 +23,17 @@ export function createWatch(
       const next = await load();
       if (next) {
         service.current = next;
-        watched.version = next.version;
-        watched.fault = undefined;
+        service.fault = undefined;
         const { density } = next.model as { density?: Density };
         watched.drift = density && new Drift(density);
         metrics.loads.inc({ outcome: 'success' });
         log('info', `serving the model as of ${next.version}`, { model: next.version });
       }
     } catch (error) {
-      watched.fault = `model.bin ${(error as Error).message}`;
+      service.fault = `model.bin ${(error as Error).message}`;
       metrics.loads.inc({ outcome: 'failure' });
       const kept = service.current && `; the model as of ${service.current.version} stays in service`;
-      log('error', watched.fault + (kept ?? '; run the task promote again'));
+      log('error', service.fault + (kept ?? '; run the task promote again'));
     }
     await challenge().catch((error) => log('error', `the challenger ${challenger}: ${error.message}`));
   };

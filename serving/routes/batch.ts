@@ -1,5 +1,5 @@
 import type { Hono } from 'hono';
-import { mediaTypeOf, readJson } from '../body.ts';
+import { mediaTypeOf, readChunks, readJson } from '../body.ts';
 import { RequestError } from '../problem.ts';
 import { Batch } from '../schemas.ts';
 import { currentOf, scoreRow } from '../score.ts';
@@ -8,18 +8,18 @@ import type { Service } from '../service.ts';
 export const ARROW_STREAM = 'application/vnd.apache.arrow.stream';
 
 /** POST /predict: a batch of rows, as JSON or as an Arrow IPC stream; the answer comes in the same form. */
-export function mountBatch(app: Hono, service: Service): void {
+export function mountBatch(app: Hono, service: Service, bodyLimit: number): void {
   app.post('/predict', async (context) => {
     const request = context.req.raw;
     const type = mediaTypeOf(request);
     if (type === ARROW_STREAM) {
       const { scoreStream } = await import('../arrow.ts');
-      const body = await scoreStream(request.body, service, currentOf(service));
+      const body = await scoreStream(readChunks(request.body, bodyLimit), service, currentOf(service));
       return new Response(body, { headers: { 'content-type': ARROW_STREAM } });
     }
     if (type !== 'application/json')
       throw new RequestError(415, `POST /predict takes application/json or ${ARROW_STREAM}`);
-    const { instances } = await readJson(request, Batch);
+    const { instances } = await readJson(request, Batch, bodyLimit);
     const current = currentOf(service);
     const predictions = instances.map((row) =>
       scoreRow(service, current, row.vol_moving_avg, row.adj_close_rolling_med),

@@ -13,7 +13,7 @@ const INPUTS = ['vol_moving_avg', 'adj_close_rolling_med'] as const;
 const OUTPUTS = ['prediction', 'p10', 'p50', 'p90'] as const;
 
 /** Open Inference Protocol v2, REST (KServe, Triton, MLServer): https://github.com/kserve/open-inference-protocol */
-export function mountProtocol(app: Hono, service: Service): void {
+export function mountProtocol(app: Hono, service: Service, bodyLimit: number): void {
   app.get('/v2', (context) =>
     context.json({ name: 'stock-market-pipeline', version: '2', extensions: [] as string[] }),
   );
@@ -36,18 +36,18 @@ export function mountProtocol(app: Hono, service: Service): void {
       modelOf(context, service);
       return context.json({ name: MODEL_NAME, ready: true });
     });
-    app.post(`${model}/infer`, (context) => infer(context, service));
+    app.post(`${model}/infer`, (context) => infer(context, service, bodyLimit));
   }
 }
 
-async function infer(context: Context, service: Service): Promise<Response> {
+async function infer(context: Context, service: Service, bodyLimit: number): Promise<Response> {
   modelOf(context, service);
   if (context.req.header('inference-header-content-length') !== undefined)
     throw new RequestError(400, 'the binary extension is not supported; send the tensors as JSON');
   // Triton's client sends no content type with JSON tensors.
   if (!['', 'application/json'].includes(mediaTypeOf(context.req.raw)))
     throw new RequestError(415, 'infer takes application/json');
-  const { id, inputs, outputs } = await readJson(context.req.raw, InferRequest);
+  const { id, inputs, outputs } = await readJson(context.req.raw, InferRequest, bodyLimit);
   const current = modelOf(context, service);
   const [averages, medians] = INPUTS.map((name) => readTensor(inputs, name)) as [number[], number[]];
   if (averages.length !== medians.length)
