@@ -6,15 +6,20 @@ import { mountPredict } from './routes/predict.ts';
 import { mountProtocol } from './routes/protocol.ts';
 import type { Service } from './service.ts';
 
+/** Prometheus' text format. */
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
 /**
  * The HTTP interface of the model in service. It listens nowhere by itself.
  * @param report is told of an error that is not the client's
  * @param bodyLimit bytes that a body may have, whether its length was announced or not
+ * @param scrape gives the text of /metrics, of all processes
  */
 export function createApp(
   service: Service,
   report: (error: Error) => void,
   bodyLimit = Number.POSITIVE_INFINITY,
+  scrape: () => Promise<string> = async () => '',
 ): Hono {
   const app = new Hono();
   app.use(async (context, next) => {
@@ -35,6 +40,8 @@ export function createApp(
       : context.json({ status: 'not ready', reason: fault ?? 'no model was promoted yet' }, 503);
   });
 
+  app.get('/metrics', async (context) => context.body(await scrape(), 200, { 'content-type': METRICS_TYPE }));
+
   refuseMethods(app);
   app.notFound((context) =>
     fail(
@@ -48,7 +55,7 @@ export function createApp(
   app.onError((error, context) => {
     if (error instanceof RequestError) return fail(context.req.path, error);
     report(error);
-    return fail(context.req.path, new RequestError(500, 'the prediction failed; the server has logged why'));
+    return fail(context.req.path, new RequestError(500, 'the server failed, and has logged why'));
   });
   return app;
 }

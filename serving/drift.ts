@@ -1,11 +1,4 @@
-import { logVolume, signedLog } from './model.ts';
-
-/** Where the training rows lie; see model.ts. */
-export interface Density {
-  averageEdges: number[];
-  medianEdges: number[];
-  shares: ArrayLike<number>;
-}
+import { cellOf, type Density, logVolume, signedLog } from './model.ts';
 
 /** What a share counts as at least, so that an empty cell does not make the index infinite. */
 const FLOOR = 1e-4;
@@ -22,9 +15,7 @@ export class Drift {
   }
 
   observe(volumeAverage: number, priceMedian: number): void {
-    const { averageEdges, medianEdges } = this.#density;
-    const row = cell(averageEdges, logVolume(volumeAverage));
-    const index = row * (medianEdges.length + 1) + cell(medianEdges, signedLog(priceMedian));
+    const index = cellOf(logVolume(volumeAverage), signedLog(priceMedian), this.#density);
     this.#counts[index] = (this.#counts[index] as number) + 1;
     this.rows++;
   }
@@ -38,15 +29,4 @@ export class Drift {
       return sum + (actual - expected) * Math.log(actual / expected);
     }, 0);
   }
-}
-
-/** How many of the ascending edges lie at or below x. */
-function cell(edges: number[], x: number): number {
-  let [low, high] = [0, edges.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((edges[middle] as number) <= x) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -22,13 +22,11 @@ export interface Around {
   metrics: Metrics;
   /** Everything but the short way. */
   app: RequestListener;
-  /** The text of /metrics, of all processes. */
-  scrape(): Promise<string>;
   log(fields: Record<string, string | number>): void;
 }
 
 /** What goes around every route: request ids, limits, headers, metrics and the access log; and the short way. */
-export function createListener({ service, settings, metrics, app, scrape, log }: Around): RequestListener {
+export function createListener({ service, settings, metrics, app, log }: Around): RequestListener {
   const check = createGuard(settings);
   const { accessLog, corsOrigin, token, rateLimit } = settings;
   const isOpen = !token && rateLimit === 0;
@@ -56,7 +54,7 @@ export function createListener({ service, settings, metrics, app, scrape, log }:
     if (row && current && (isBare || !('content-length' in request.headers))) {
       const prediction = current.predictor.predict(row[0], row[1]);
       service.observe?.(row[0], row[1], prediction);
-      const body = String(Math.round(prediction.p50));
+      const body = String(Math.round(prediction.point));
       headers[LENGTH] = String(body.length);
       headers[VERSION] = current.version;
       headers[ID] = id;
@@ -90,11 +88,6 @@ export function createListener({ service, settings, metrics, app, scrape, log }:
         'Access-Control-Max-Age': '600',
       });
       response.end();
-    } else if (path === '/metrics' && (request.method === 'GET' || request.method === 'HEAD')) {
-      scrape().then(
-        (text) => response.writeHead(200, { 'Content-Type': metrics.register.contentType }).end(text),
-        () => response.writeHead(503).end(),
-      );
     } else app(request, response);
   };
 

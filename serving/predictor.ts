@@ -19,12 +19,17 @@ interface Step {
  * predict() of a model as a loop over buffers made once: the same operations in the same order, so the same bits.
  * What it returns is new each time; what it computes with is not.
  */
-export function createPredictor({ layers, scales }: Model): (average: number, median: number) => Prediction {
+export function createPredictor({
+  layers,
+  scales,
+  offsets,
+}: Model): (average: number, median: number) => Prediction {
   const steps = layers.map(({ kernel, bias }) => widen(kernel, bias));
   const inputs = new Float64Array(2);
   const [averageScale, medianScale] = scales;
   const hidden = steps.slice(0, -1);
   const last = steps.at(-1) as Step;
+  const [down, up] = offsets;
 
   return (volumeAverage, priceMedian) => {
     const logAverage = logVolume(volumeAverage);
@@ -37,10 +42,13 @@ export function createPredictor({ layers, scales }: Model): (average: number, me
     }
     signal = apply(last, signal);
     const middle = signal[0] as number;
+    const low = Math.min(middle - softplus(signal[1] as number) - down, middle);
+    const high = Math.max(middle + softplus(signal[2] as number) + up, middle);
     return {
-      p10: volume(logAverage + (middle - softplus(signal[1] as number))),
+      point: volume(logAverage + Math.min(Math.max(signal[3] as number, low), high)),
+      p10: volume(logAverage + low),
       p50: volume(logAverage + middle),
-      p90: volume(logAverage + (middle + softplus(signal[2] as number))),
+      p90: volume(logAverage + high),
     };
   };
 }

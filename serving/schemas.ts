@@ -23,7 +23,7 @@ const Shares = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 export const Integer = z
   .int()
   .min(0)
-  .describe('Predicted volume in shares, the rounded p50')
+  .describe('Predicted volume in shares, the rounded point')
   .meta({ id: 'Integer' });
 
 export const Scored = z
@@ -32,7 +32,7 @@ export const Scored = z
     p10: Shares,
     p50: Shares,
     p90: Shares,
-    in_domain: z.boolean().nullable().describe('Whether training saw rows like these; null: not known'),
+    in_domain: z.boolean().describe('Whether training saw rows like these'),
   })
   .meta({ id: 'Scored' });
 

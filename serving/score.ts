@@ -3,12 +3,12 @@ import type { InService, Service } from './service.ts';
 
 /** A prediction as every answer but the bare integer spells it. */
 export interface Scored {
-  /** Shares, the rounded p50: an integer from 0 to 2^53 - 1. */
+  /** Shares, the rounded point: an integer from 0 to 2^53 - 1. */
   prediction: number;
   p10: number;
   p50: number;
   p90: number;
-  in_domain: boolean | null;
+  in_domain: boolean;
 }
 
 /** The model in service. A request takes it once, so that one answer comes from one model. */
@@ -25,9 +25,9 @@ export function scoreRow(
   volumeAverage: number,
   priceMedian: number,
 ): Scored {
-  const quantiles = predictor.predict(volumeAverage, priceMedian);
-  service.observe?.(volumeAverage, priceMedian, quantiles);
-  const { p10, p50, p90 } = quantiles;
+  const scored = predictor.predict(volumeAverage, priceMedian);
+  service.observe?.(volumeAverage, priceMedian, scored);
+  const { point, p10, p50, p90 } = scored;
   const in_domain = predictor.isInDomain(volumeAverage, priceMedian);
-  return { prediction: Math.round(p50), p10, p50, p90, in_domain };
+  return { prediction: Math.round(point), p10, p50, p90, in_domain };
 }

@@ -35,10 +35,10 @@ async function answer(): Promise<void> {
       `${resolve(store, 'model.bin')}: no model yet; run make pipeline, or the task promote, or set STORE`,
     );
 
-  const app = createApp(service, (error) => log('error', String(error.stack)), settings.bodyLimit);
   const scrape = cluster.isWorker ? createScrape() : () => metrics.register.metrics();
+  const app = createApp(service, (error) => log('error', String(error.stack)), settings.bodyLimit, scrape);
   const listener = createListener({
-    ...{ service, settings, metrics, scrape, app: getRequestListener(app.fetch) },
+    ...{ service, settings, metrics, app: getRequestListener(app.fetch) },
     log: (fields) => process.stdout.write(`${JSON.stringify(fields)}\n`),
   });
   const server = createServer(

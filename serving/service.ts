@@ -1,10 +1,10 @@
-import { type Model, type Prediction, predict } from './model.ts';
+import { isInDomain, type Model, type Prediction, predict } from './model.ts';
 
-/** Two numbers in, three quantiles out. */
+/** Two numbers in, a point and three quantiles out. */
 export interface Predictor {
   predict(volumeAverage: number, priceMedian: number): Prediction;
-  /** Whether training saw rows like these; null where the model cannot tell. */
-  isInDomain(volumeAverage: number, priceMedian: number): boolean | null;
+  /** Whether training saw rows like these. */
+  isInDomain(volumeAverage: number, priceMedian: number): boolean;
 }
 
 /** A model in service. It is replaced as a whole, never changed. */
@@ -31,7 +31,7 @@ export function inService(model: Model): InService {
     version: model.asOf,
     predictor: {
       predict: (volumeAverage, priceMedian) => predict(model, volumeAverage, priceMedian),
-      isInDomain: () => null,
+      isInDomain: (volumeAverage, priceMedian) => isInDomain(model, volumeAverage, priceMedian),
     },
   };
 }

@@ -19,7 +19,7 @@ export class Shadow {
   #length = 0;
 
   /** Queues a row; takes no time to speak of. */
-  observe(volumeAverage: number, priceMedian: number, { p50 }: Prediction): void {
+  observe(volumeAverage: number, priceMedian: number, { point }: Prediction): void {
     if (!this.challenger) return;
     if (this.#length === BOUND) {
       this.dropped++;
@@ -29,7 +29,7 @@ export class Shadow {
     const at = 3 * this.#length++;
     this.#waiting[at] = volumeAverage;
     this.#waiting[at + 1] = priceMedian;
-    this.#waiting[at + 2] = p50;
+    this.#waiting[at + 2] = point;
   }
 
   #score(): void {
@@ -40,8 +40,8 @@ export class Shadow {
         number,
         number,
       ];
-      const { p50 } = challenger.predictor.predict(average, median);
-      const distance = Math.abs(Math.log1p(p50) - Math.log1p(champion));
+      const { point } = challenger.predictor.predict(average, median);
+      const distance = Math.abs(Math.log1p(point) - Math.log1p(champion));
       this.rows++;
       this.distance += distance;
       if (distance > Math.log1p(TOLERANCE)) this.disagreements++;

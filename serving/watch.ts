@@ -1,5 +1,5 @@
 import { createLoader, type ModelSource, prepare } from './champion.ts';
-import { type Density, Drift } from './drift.ts';
+import { Drift } from './drift.ts';
 import type { Metrics, Watched } from './metrics.ts';
 
 /** Loads models for as long as the process lives. A model that cannot be used never takes the place of one that can. */
@@ -24,8 +24,7 @@ export function createWatch(
       if (next) {
         service.current = next;
         service.fault = undefined;
-        const { density } = next.model as { density?: Density };
-        watched.drift = density && new Drift(density);
+        watched.drift = new Drift(next.model.density);
         metrics.loads.inc({ outcome: 'success' });
         log('info', `serving the model as of ${next.version}`, { model: next.version });
       }

@@ -2,7 +2,11 @@ import { expect, it } from 'vitest';
 import { Drift } from '../../serving/drift.ts';
 
 // Two cells by volume, cut at ln(1 + 99), two by price, cut at 0.
-const density = { averageEdges: [Math.log(100)], medianEdges: [0], shares: [0.5, 0.25, 0.125, 0.125] };
+const density = {
+  averageEdges: [Math.log(100)],
+  medianEdges: [0],
+  shares: Float32Array.of(0.5, 0.25, 0.125, 0.125),
+};
 
 it('is 0 where requests lie as the training rows do', () => {
   const drift = new Drift(density);
@@ -24,7 +28,7 @@ it('is the population stability index, worked out by hand', () => {
 });
 
 it('stays finite where a cell that training never saw is asked for', () => {
-  const drift = new Drift({ ...density, shares: [1, 0, 0, 0] });
+  const drift = new Drift({ ...density, shares: Float32Array.of(1, 0, 0, 0) });
   drift.observe(1_000, 1);
   // Shares count as 1e-4 at least: 2 (1 - 1e-4) ln 10^4.
   expect(drift.index()).toBeCloseTo(2 * 0.9999 * Math.log(1e4), 9);

@@ -61,6 +61,24 @@ describe('limits', () => {
     expect(answer.status).toBe(413);
   });
 
+  it.each([
+    ['application/json', '/predict'],
+    ['application/vnd.apache.arrow.stream', '/predict'],
+    ['application/json', '/v2/models/volume/infer'],
+  ])('refuses a body of %s to %s that turns out too long', async (type, path) => {
+    const { url } = await listen({ BODY_LIMIT: '1000' });
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    let text = '';
+    socket.on('data', (data) => (text += data)).on('error', () => {});
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`,
+    );
+    socket.write(`7d0\r\n${' '.repeat(2_000)}\r\n`);
+    await until(() => text, 'an answer');
+    socket.destroy();
+    expect(text).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
   it('lets a browser of the one origin ask', async () => {
     const { url } = await listen({ CORS_ORIGIN: 'https://a.example' });
     const answer = await fetch(url + QUESTION, {
@@ -80,6 +98,37 @@ describe('limits', () => {
     await until(() => socket.closed, 'the connection to be closed');
     expect(text).toMatch(/^HTTP\/1\.1 408 /);
   });
+});
+
+it.each([
+  '/',
+  QUESTION,
+  `${QUESTION}&detail=1`,
+  '/metrics',
+  '/health/ready',
+  '/docs',
+  '/v2',
+  '/v2/models/volume',
+  '/x',
+])('answers HEAD %s as GET, without a body', async (path) => {
+  const { url } = await listen();
+  const [get, head] = [await fetch(url + path), await fetch(url + path, { method: 'HEAD' })];
+  expect(head.status).toBe(get.status);
+  expect(head.headers.get('content-type')).toBe(get.headers.get('content-type'));
+  expect(head.headers.get('x-model-version')).toBe('2020-01-01');
+  expect(await head.text()).toBe('');
+});
+
+it.each([
+  ['/predict', 'GET, HEAD, POST'],
+  ['/v2/models/volume/infer', 'POST'],
+  ['/health/live', 'GET, HEAD'],
+  ['/metrics', 'GET, HEAD'],
+])('says to OPTIONS %s which methods there are', async (path, allow) => {
+  const { url } = await listen();
+  const answer = await fetch(url + path, { method: 'OPTIONS' });
+  expect(answer.status).toBe(405);
+  expect(answer.headers.get('allow')).toBe(allow);
 });
 
 it('answers pipelined requests in their order', async () => {

@@ -14,20 +14,24 @@ const model = modelOf([
   ),
   dense(
     [
-      [1.1, 0.2, -0.3],
-      [0.7, -2.1, 0.5],
-      [-0.6, 0.8, 1.3],
+      [1.1, 0.2, -0.3, 0.4],
+      [0.7, -2.1, 0.5, 0.6],
+      [-0.6, 0.8, 1.3, -0.9],
     ],
-    [0.01, 0.5, -0.7],
+    [0.01, 0.5, -0.7, 0.2],
   ),
 ]);
 
-it('agrees with predict() bit for bit', () => {
-  const fast = createPredictor(model);
+it.each<[number, number]>([
+  [0, 0],
+  [0.21, -0.4],
+])('agrees with predict() bit for bit, with the offsets %d and %d', (down, up) => {
+  const calibrated = { ...model, offsets: [down, up] as [number, number] };
+  const fast = createPredictor(calibrated);
   const number = fc.double({ noNaN: true, noDefaultInfinity: true });
   fc.assert(
     fc.property(number, number, (average, median) => {
-      expect(fast(Math.abs(average), median)).toStrictEqual(predict(model, Math.abs(average), median));
+      expect(fast(Math.abs(average), median)).toStrictEqual(predict(calibrated, Math.abs(average), median));
     }),
     { numRuns: 2_000 },
   );

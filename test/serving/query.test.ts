@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { predict } from '../../serving/model.ts';
 import { RequestError } from '../../serving/problem.ts';
-import { parseQuery } from '../../serving/query.ts';
+import { parseQuery, readPlain } from '../../serving/query.ts';
 import { scoreRow } from '../../serving/score.ts';
 import { inService } from '../../serving/service.ts';
 import { dense, modelOf } from '../tiny-model.ts';
@@ -20,6 +20,38 @@ it('reads every finite number as JavaScript writes it', () => {
       expect(read.priceMedian + 0).toBe(median + 0);
     }),
   );
+});
+
+it('reads a plain question as it reads any other', () => {
+  const digits = fc.stringMatching(/^\d{1,22}$/);
+  const plain = fc.tuple(fc.constantFrom('', '-', '+'), digits, fc.constantFrom('', '.'), fc.option(digits));
+  const odd = fc.string({ unit: fc.constantFrom(...'0123456789.-+eE%&=?#_ ,'), maxLength: 8 });
+  const text = fc.oneof(
+    plain.map(([sign, whole, point, part]) => sign + whole + point + (part ?? '')),
+    fc.double().map(String),
+    odd,
+  );
+  const end = fc.constantFrom('', '', '', '', '&', '#', '&detail=1', '&vol_moving_avg=2');
+  let agreed = 0;
+  fc.assert(
+    fc.property(text, text, end, (average, median, more) => {
+      const query = `vol_moving_avg=${average}&adj_close_rolling_med=${median}${more}`;
+      const read = readPlain(`/predict?${query}`);
+      if (read === null) return;
+      agreed++;
+      const [volumeAverage, priceMedian] = read;
+      expect({ volumeAverage, priceMedian, detail: false }).toStrictEqual(parseQuery(query));
+    }),
+    { numRuns: 10_000 },
+  );
+  expect(agreed).toBeGreaterThan(200);
+});
+
+it.each([
+  '/predict?vol_moving_avg=12345&adj_close_rolling_med=25',
+  '/predict?vol_moving_avg=0.5&adj_close_rolling_med=-3.25',
+])('takes %s for a plain question', (url) => {
+  expect(readPlain(url)).not.toBeNull();
 });
 
 it('gives finite numbers or a 400 that names a parameter, whatever the text', () => {
