@@ -104,7 +104,7 @@ bench-quality: $(ADDON) $(BENCH_PACKAGES) ## the trained model beside others, sc
 bench-training: $(ADDON) $(BENCH_PACKAGES) ## training on 1 and 28 million rows, beside LightGBM [RUNS=1 SOURCE=zip]
 	@python bench/training.py $(if $(RUNS),--runs $(RUNS)) $(if $(SOURCE),--source "$(SOURCE)")
 
-bench-serving: $(PACKAGES) ## the server against plain node:http: rate, latency, inference
+bench-serving: $(PACKAGES) $(BENCH_PACKAGES) ## the server beside node:http, Fastify and FastAPI: rate, latency, inference
 	@node bench/serving.ts
 
 clean-store: ## remove all but the two newest keys of each dataset [STORE= KEEP=2]

@@ -2,15 +2,16 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+const BODY = process.env.BODY ?? '';
 const HEADERS = [
-  ...['Content-Type', 'application/json', 'Content-Length', '5', 'X-Model-Version', '2020-01-01'],
-  ...['X-Request-Id', '0123456789ab-4fzz1', 'X-Content-Type-Options', 'nosniff'],
-  ...['X-Frame-Options', 'DENY', 'Referrer-Policy', 'no-referrer'],
+  ...['Content-Type', 'application/json', 'Content-Length', String(BODY.length)],
+  ...['X-Model-Version', '2020-01-01', 'X-Request-Id', '0123456789ab-100000'],
+  ...['X-Content-Type-Options', 'nosniff', 'X-Frame-Options', 'DENY', 'Referrer-Policy', 'no-referrer'],
 ];
 
-const server = createServer((_request, response) => {
+const server = createServer({ keepAliveTimeout: 65_000 }, (_request, response) => {
   response.writeHead(200, HEADERS);
-  response.end('24691');
+  response.end(BODY);
 });
 server.listen(0, '127.0.0.1', () => {
   process.stderr.write(`http://127.0.0.1:${(server.address() as AddressInfo).port}\n`);

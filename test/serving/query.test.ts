@@ -27,11 +27,11 @@ it('reads a plain question as it reads any other', () => {
   const plain = fc.tuple(fc.constantFrom('', '-', '+'), digits, fc.constantFrom('', '.'), fc.option(digits));
   const odd = fc.string({ unit: fc.constantFrom(...'0123456789.-+eE%&=?#_ ,'), maxLength: 8 });
   const text = fc.oneof(
-    plain.map(([sign, whole, point, part]) => sign + whole + point + (part ?? '')),
-    fc.double().map(String),
-    odd,
+    { weight: 8, arbitrary: plain.map(([sign, whole, point, part]) => sign + whole + point + (part ?? '')) },
+    { weight: 1, arbitrary: fc.double().map(String) },
+    { weight: 2, arbitrary: odd },
   );
-  const end = fc.constantFrom('', '', '', '', '&', '#', '&detail=1', '&vol_moving_avg=2');
+  const end = fc.constantFrom('', '', '', '', '', '', '&', '#', '&detail=1', '&vol_moving_avg=2');
   let agreed = 0;
   fc.assert(
     fc.property(text, text, end, (average, median, more) => {
@@ -44,7 +44,7 @@ it('reads a plain question as it reads any other', () => {
     }),
     { numRuns: 10_000 },
   );
-  expect(agreed).toBeGreaterThan(200);
+  expect(agreed).toBeGreaterThan(100);
 });
 
 it.each([

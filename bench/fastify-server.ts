@@ -1,0 +1,28 @@
+/** The same question, model and headers with Fastify: what another framework makes of them. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fastify from 'fastify';
+import { decodeModel } from '../serving/model.ts';
+import { createPredictor } from '../serving/predictor.ts';
+
+const predict = createPredictor(decodeModel(readFileSync(join(process.env.STORE ?? '', 'model.bin'))));
+const inputs = { vol_moving_avg: { type: 'number', minimum: 0 }, adj_close_rolling_med: { type: 'number' } };
+const app = fastify({ requestIdHeader: 'x-request-id' });
+app.addHook('onSend', async (request, reply) => {
+  reply.headers({
+    'x-model-version': '2020-01-01',
+    'x-request-id': request.id,
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+  });
+});
+app.get<{ Querystring: { vol_moving_avg: number; adj_close_rolling_med: number } }>(
+  '/predict',
+  { schema: { querystring: { type: 'object', properties: inputs, required: Object.keys(inputs) } } },
+  async ({ query }, reply) => {
+    reply.type('application/json');
+    return String(Math.round(predict(query.vol_moving_avg, query.adj_close_rolling_med).point));
+  },
+);
+process.stderr.write(`${await app.listen({ port: 0, host: '127.0.0.1' })}\n`);
