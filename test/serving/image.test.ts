@@ -1,0 +1,43 @@
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { tableFromArrays, tableToIPC } from 'apache-arrow';
+import { expect, it, onTestFinished } from 'vitest';
+import { encodeModel } from '../../serving/model.ts';
+import { start, until } from '../command.ts';
+import { makeFolder } from '../fixtures.ts';
+import { constantModel } from '../tiny-model.ts';
+
+it('answers every kind of request from nothing but what the image copies', async () => {
+  const folder = makeFolder();
+  const dockerfile = readFileSync('docker/serving.Dockerfile', 'utf8');
+  const packages = [...dockerfile.matchAll(/\/app\/(node_modules\/\S+)/g)].map(([, path]) => path as string);
+  expect(packages.length).toBeGreaterThan(5);
+  for (const path of ['package.json', 'serving', ...packages])
+    cpSync(path, join(folder, 'app', path), { recursive: true });
+  writeFileSync(join(folder, 'model.bin'), encodeModel(constantModel([Math.LN2, 0, 0])));
+
+  const server = join(folder, 'app/serving/server.ts');
+  const running = start(process.execPath, [server], { STORE: folder, PORT: '0' });
+  onTestFinished(() => void running.process.kill('SIGKILL'));
+  let stderr = '';
+  running.process.stderr?.on('data', (data) => (stderr += data));
+  const url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(stderr)?.[0], 'the server to listen');
+
+  for (const path of [
+    '/predict?vol_moving_avg=1&adj_close_rolling_med=1',
+    '/v2',
+    '/metrics',
+    '/openapi.json',
+  ])
+    expect((await fetch(url + path)).status, path).toBe(200);
+  const page = await (await fetch(`${url}/docs`)).text();
+  for (const [, path] of page.matchAll(/(?:href|src)="([^"]+)"/g))
+    expect((await fetch(url + path)).status, path).toBe(200);
+  const row = { vol_moving_avg: Float64Array.of(1), adj_close_rolling_med: Float64Array.of(1) };
+  const answer = await fetch(`${url}/predict`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/vnd.apache.arrow.stream' },
+    body: new Uint8Array(tableToIPC(tableFromArrays(row), 'stream')),
+  });
+  expect(answer.status).toBe(200);
+});
