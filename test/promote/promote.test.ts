@@ -188,6 +188,67 @@ describe('a challenger that is worse on the newest rows', () => {
   });
 });
 
+// Each symbol has a row a day from 2020-01-01 to 2020-10-26.
+describe('the rows that two models are compared on', () => {
+  const compareOver = async (symbols: number, unseenFrom: string) => {
+    const files = Object.fromEntries(
+      Array.from({ length: symbols }, (_, index) => [
+        `stocks/S${index}.csv`,
+        csvOfVolumes(...Array(300).fill(100)),
+      ]),
+    );
+    store = (await ingestFiles(files)).store;
+    await runHere(features, { window: 2 }, store);
+    addModel(store, [0, 0, 0], '2019-01-01');
+    addModel(store, [0, 1, 1], unseenFrom);
+    await promoteHere('2019-01-01');
+    return (await promoteHere()).metrics;
+  };
+
+  // 2020-10-26 is the last day; 90 days before it end with 2020-07-29.
+  it('are those of the newest 90 days where neither model knows any of them', async () => {
+    expect(await compareOver(4, '2020-07-29')).toMatchObject({
+      block_from: '2020-07-29',
+      block_rows: 4 * 90,
+      block_unseen: 'true',
+    });
+  });
+
+  it('begin where the newer model was trained until, with 1,000 rows or more from there on', async () => {
+    expect(await compareOver(20, '2020-09-07')).toMatchObject({
+      block_from: '2020-09-07',
+      block_rows: 20 * 50,
+      block_unseen: 'true',
+    });
+  });
+
+  it('are of all 90 days with fewer than 1,000, and that is said', async () => {
+    expect(await compareOver(20, '2020-09-08')).toMatchObject({
+      block_from: '2020-07-29',
+      block_rows: 20 * 90,
+      block_unseen: 'false',
+    });
+  });
+});
+
+it('a champion that a killed run left out of the history is written there as found', async () => {
+  addModels('2019-01-01', '2020-01-01', '2020-02-01');
+  await promoteHere('2019-01-01');
+  // As a run leaves it that is killed after model.bin and before champion.json and the history.
+  writeFileSync(join(store, 'model.bin'), readFileSync(join(store, 'models/2020-01-01/model.bin')));
+  expect(await promoteHere('2020-01-01')).toMatchObject({ status: 'done' });
+  expectChampion('2020-01-01');
+  const written = () => readHistory().map(({ by, from, to }) => [by, from?.as_of, to.as_of]);
+  expect(written()).toEqual([
+    ['promote', undefined, '2019-01-01'],
+    ['found', '2019-01-01', '2020-01-01'],
+  ]);
+  expect(await promoteHere('2020-01-01')).toMatchObject({ status: 'up_to_date' });
+  expect(written()).toHaveLength(2);
+  await runHere(rollback, {}, store);
+  expectChampion('2019-01-01');
+});
+
 describe('rollback', () => {
   const rollBack = () => runHere(rollback, {}, store);
   beforeEach(async () => {
