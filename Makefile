@@ -21,10 +21,12 @@ PACKAGES := node_modules/.installed
 ADDON := node_modules/.tfjs-addon
 PYTHON_PACKAGES := .venv/.python-requirements
 BENCH_PACKAGES := .venv/.bench-requirements
+# MLflow brings 600 MB of its own; only a test needs it.
+MLFLOW := .mlflow/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install pipeline run-task serve airflow images up down test check fix lock bench bench-growth bench-quality bench-serving bench-training clean-store clean
+.PHONY: help install pipeline run-task walk-forward tensorboard serve airflow images up down test check fix lock bench bench-growth bench-quality bench-serving bench-training clean-store clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.* ## ' Makefile | sort | sed -E 's/^([a-z-]+):.* ## /\1\t/' | expand -t 16
@@ -38,6 +40,16 @@ pipeline: $(ADDON) ## the whole data path on the bundled sample [STORE= SOURCE= 
 run-task: $(if $(TASK),$(ADDON)) ## one task, TASK=download|ingest|features|train|promote|prune|walk-forward [STORE= ARGS="..."]
 	@test -n "$(TASK)" || { echo 'run-task: which task? For example: make run-task TASK=features' >&2; exit 2; }
 	@node tasks/cli.ts $(TASK) --store "$(STORE)" $(ARGS)
+
+walk-forward: $(ADDON) ## a model as of each first of month, and the month after [FROM=2018-01 TO=2019-12 STORE= SOURCE= RESULTS=]
+	@if [ -n "$(SOURCE)" ] || [ ! -e "$(STORE)/features/latest.json" ]; then \
+	  node tasks/cli.ts ingest --store "$(STORE)" $(if $(SOURCE),--source "$(SOURCE)") && \
+	  node tasks/cli.ts features --store "$(STORE)"; fi
+	@node tasks/cli.ts walk-forward --store "$(STORE)" $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
+	$(if $(RESULTS),@cp "$(STORE)/walk-forward.md" "$(STORE)/walk-forward.svg" "$(RESULTS)/")
+
+tensorboard: $(PYTHON_PACKAGES) ## the losses of every training, on port 6006 [STORE=]
+	@.venv/bin/tensorboard --logdir "$(STORE)/logs/train"
 
 serve: export STORE := $(STORE)
 serve: export PORT := $(PORT)
@@ -61,7 +73,7 @@ down: ## stop what up started; the store, the database and the logs stay
 # Runs $(2), keeps its exit status for the summary, and goes on.
 part = @echo "--- $(1)"; status=0; $(2) || status=$$?; echo $$status > reports/$(1).status
 
-test: install ## every check and every test; the last line counts them
+test: install $(MLFLOW) ## every check and every test; the last line counts them
 	@rm -rf reports; mkdir reports
 	$(call part,types,tsc)
 	$(call part,biome,biome check --error-on-warnings .)
@@ -89,6 +101,8 @@ lock: $(TOOLS) ## write the lock files anew from package.json and the requiremen
 	  --constraint test/requirements.txt dags/requirements.in --output-file dags/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	  --constraint test/requirements.txt --constraint dags/requirements.txt bench/requirements.in --output-file bench/requirements.txt
+	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
+	  test/mlflow-requirements.in --output-file test/mlflow-requirements.txt
 
 BENCH = python bench/bench.py $(if $(RUNS),--runs $(RUNS)) $(if $(SOURCE),--source "$(SOURCE)")
 
@@ -111,7 +125,7 @@ clean-store: ## remove all but the two newest keys of each dataset [STORE= KEEP=
 	@$(MAKE) --no-print-directory run-task TASK=prune ARGS="--keep $(or $(KEEP),2)"
 
 clean: ## remove all that was installed and every report; stores and logs stay
-	rm -rf .venv node_modules reports
+	rm -rf .venv .mlflow node_modules reports
 
 $(TOOLS):
 	@echo 'installing uv $(UV_VERSION) and Node $(NODE_VERSION) into .venv'
@@ -142,4 +156,10 @@ $(PYTHON_PACKAGES): test/requirements.txt dags/requirements.txt $(TOOLS)
 $(BENCH_PACKAGES): bench/requirements.txt $(TOOLS)
 	@echo 'installing the libraries to compare with'
 	@uv pip install --quiet --python .venv --require-hashes --requirement bench/requirements.txt
+	@touch $@
+
+$(MLFLOW): test/mlflow-requirements.txt $(TOOLS)
+	@echo 'installing MLflow into .mlflow'
+	@uv venv --quiet --clear --python .venv/bin/python .mlflow
+	@uv pip install --quiet --python .mlflow --require-hashes --requirement test/mlflow-requirements.txt
 	@touch $@

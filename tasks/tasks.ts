@@ -134,8 +134,25 @@ export const tasks: Record<string, Task> = {
         default: false,
         describe: 'Put aside a model of this date that other features, another seed or version made',
       },
+      'mlflow-tracking-uri': {
+        type: 'string',
+        describe: 'Address of an MLflow server that the run is recorded at, too; none, if not given',
+      },
+      'mlflow-experiment-name': { type: 'string', default: 'stock-market', describe: 'Experiment in MLflow' },
+      'mlflow-tracking-username': { type: 'string', describe: 'Better given as MLFLOW_TRACKING_USERNAME' },
+      'mlflow-tracking-password': { type: 'string', describe: 'Better given as MLFLOW_TRACKING_PASSWORD' },
+      'mlflow-tracking-token': { type: 'string', describe: 'Better given as MLFLOW_TRACKING_TOKEN' },
     },
-    async (args, context) => (await import('./train/train.ts')).train(args, context),
+    async ({ mlflowTrackingUri: uri, ...args }, context) => {
+      const mlflow = uri && {
+        uri,
+        experiment: args.mlflowExperimentName,
+        username: args.mlflowTrackingUsername,
+        password: args.mlflowTrackingPassword,
+        token: args.mlflowTrackingToken,
+      };
+      return (await import('./train/train.ts')).train({ ...args, mlflow: mlflow || undefined }, context);
+    },
   ),
   promote: task(
     'a model -> model.bin and champion.json: puts it into service',

@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-node';
 import type { Dense } from '../../serving/model.ts';
-import { InputError } from '../errors.ts';
 import type { LossLog } from './losses.ts';
 import { type Batch, fallOf, lossOf, Network, probesOf } from './network.ts';
 import { createRandom, shuffle } from './random.ts';
@@ -82,10 +81,6 @@ export async function fitNetwork(
           ?.dataSync()[0] as number;
       });
       losses.write({ step: ++step, epoch, split: 'training', loss });
-      if (!Number.isFinite(loss))
-        throw new InputError(
-          `the loss of step ${step} is ${loss}: training diverged; look for absurd volumes or prices in the features`,
-        );
       onStep(loss);
       // A turn of the event loop, in which a signal is heard.
       await setImmediate();

@@ -1,5 +1,6 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { InputError } from '../errors.ts';
 
 export interface Loss {
   step: number;
@@ -8,29 +9,48 @@ export interface Loss {
   loss: number;
 }
 
+/** Who else is told of every loss, at once. */
+export type LossReader = (loss: Loss) => void;
+
 /** Puts every loss on the disk as it happens: as a line of losses.csv and a line of losses.jsonl. */
 export class LossLog {
   readonly all: Loss[] = [];
-  /** Of losses.csv. */
-  readonly path: string;
-  readonly #csv: number;
-  readonly #jsonl: number;
+  readonly folder: string;
+  readonly #files = new Map<string, number>();
+  readonly #readers: LossReader[];
 
-  constructor(folder: string) {
-    this.path = join(folder, 'losses.csv');
-    this.#csv = openSync(this.path, 'w');
-    this.#jsonl = openSync(join(folder, 'losses.jsonl'), 'w');
-    writeSync(this.#csv, 'step,epoch,split,loss\n');
+  constructor(folder: string, readers: LossReader[] = []) {
+    this.folder = folder;
+    this.#readers = readers;
+    this.#append('losses.csv', 'step,epoch,split,loss\n');
+    this.#append('losses.jsonl', '');
   }
 
+  /** @throws InputError when the loss is no finite number, once it is written down, or when the disk is full */
   write({ step, epoch, split, loss }: Loss): void {
     this.all.push({ step, epoch, split, loss });
-    writeSync(this.#csv, `${step},${epoch},${split},${loss}\n`);
-    writeSync(this.#jsonl, `${JSON.stringify({ step, epoch, split, loss })}\n`);
+    this.#append('losses.csv', `${step},${epoch},${split},${loss}\n`);
+    this.#append('losses.jsonl', `${JSON.stringify({ step, epoch, split, loss })}\n`);
+    for (const read of this.#readers) read({ step, epoch, split, loss });
+    if (!Number.isFinite(loss))
+      throw new InputError(
+        `training diverged: the ${split} loss of step ${step} is ${loss}; see ${join(this.folder, 'losses.csv')}, look for absurd values in the features, or give another --seed`,
+      );
   }
 
   close(): void {
-    closeSync(this.#csv);
-    closeSync(this.#jsonl);
+    for (const file of this.#files.values()) closeSync(file);
+    this.#files.clear();
+  }
+
+  #append(name: string, text: string): void {
+    const path = join(this.folder, name);
+    try {
+      const file = this.#files.get(name) ?? openSync(path, 'a');
+      this.#files.set(name, file);
+      appendFileSync(file, text);
+    } catch (cause) {
+      throw new Error(`${path}: a loss cannot be written`, { cause });
+    }
   }
 }

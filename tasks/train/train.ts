@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeModel, encodeModel, type Model } from '../../serving/model.ts';
 import { column } from '../arrow.ts';
@@ -22,10 +22,13 @@ import {
 import { fitNetwork, planSteps } from './fit.ts';
 import { LossLog } from './losses.ts';
 import { type Metrics, measure } from './metrics.ts';
+import { type MlflowServer, recordRun } from './mlflow.ts';
 import { makeMonotone } from './monotone.ts';
 import { drawLosses } from './plot.ts';
 import { RowGatherer } from './rows.ts';
-import { loadTensorFlow } from './tensorflow.ts';
+import { makeRunFolder } from './run-folder.ts';
+import { tensorBoard } from './tensorboard.ts';
+import { loadTensorFlow, type TensorFlow } from './tensorflow.ts';
 
 /** Goes up whenever the same features give another model than before. */
 const FORMAT_VERSION = 2;
@@ -42,17 +45,20 @@ export interface TrainOptions {
   halfLife?: number;
   /** In shares: around which vol_moving_avg the point turns from a mean of logarithms into a median. */
   medianFrom?: number;
+  /** Where to record the run, too. */
+  mlflow?: MlflowServer | undefined;
 }
 
 /**
  * Trains a model as of a date and publishes models/<as-of>/ whole. The same features, date and seed give the same model.
- * @throws InputError when there are no features, or too few rows
+ * Whatever becomes of it, every loss is in logs/train/<as-of>/<n>/ as soon as there is one, and stays there.
+ * @throws InputError when there are no features, or too few rows, or training diverges
  */
 export async function train(
-  { asOf, seed, features: featuresKey, replace = false, halfLife = 8, medianFrom = 100_000 }: TrainOptions,
+  { asOf, seed, features: featuresKey, replace = false, halfLife = 8, medianFrom = 100_000, mlflow }: TrainOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { store, progress } = context;
+  const { store, log, progress } = context;
   const features = await openDataset('features', featuresKey, 'features', store);
   const split = await findSplit(features, asOf, context);
   const name = `models/${split.asOf}`;
@@ -60,36 +66,57 @@ export async function train(
   const isThere = await isModelThere(split.asOf, key, replace, store);
   let metrics = isThere ? await store.readJson<Metrics>(`${name}/metrics.json`) : undefined;
   if (!metrics) {
+    const tf = await loadTensorFlow();
     await using scratch = await store.scratch();
-    const losses = new LossLog(scratch.path);
-    let made: Made;
-    try {
-      made = await makeModel(features, split, { seed, halfLife, medianFrom, losses }, context);
-    } finally {
-      progress.stop();
-      losses.close();
-    }
-    const bytes = encodeModel(made.model);
-    const measured = await measure(decodeModel(bytes), made.measuring);
-    metrics = {
-      key,
-      as_of: split.asOf,
-      validation_from: split.validationFrom,
-      measure_from: split.measureFrom,
-      training_rows: made.trainingRows,
-      validation_rows: made.validationRows,
-      ...measured,
-      flattened: made.flattened,
-      seed,
-      half_life: halfLife,
-      median_from: medianFrom,
-      features_key: features.key,
+    const folder = await makeRunFolder(split.asOf, store);
+    const description = {
+      name: split.asOf,
+      params: {
+        as_of: split.asOf,
+        validation_from: split.validationFrom,
+        seed: String(seed),
+        half_life: String(halfLife),
+        median_from: String(medianFrom),
+      },
+      tags: { as_of: split.asOf, model_key: key, features_key: features.key, losses: folder },
     };
-    await writeFile(join(scratch.path, 'model.bin'), bytes);
-    await writeFile(join(scratch.path, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
-    await writeFile(join(scratch.path, 'loss.svg'), drawLosses(losses.all));
-    await writeFile(join(scratch.path, 'card.md'), modelCard(metrics));
-    await publishModel(scratch.path, split.asOf, { key, replace }, store);
+    metrics = await recordRun(mlflow, description, log, async (run) => {
+      const losses = new LossLog(folder, [tensorBoard(folder, tf), ...(run ? [run.add] : [])]);
+      let made: Made;
+      try {
+        made = await makeModel(features, split, { seed, halfLife, medianFrom, losses }, context, tf);
+      } finally {
+        progress.stop();
+        losses.close();
+      }
+      const bytes = encodeModel(made.model);
+      const measured = await measure(decodeModel(bytes), made.measuring);
+      const metrics: Metrics = {
+        key,
+        as_of: split.asOf,
+        validation_from: split.validationFrom,
+        measure_from: split.measureFrom,
+        training_rows: made.trainingRows,
+        validation_rows: made.validationRows,
+        ...measured,
+        flattened: made.flattened,
+        seed,
+        half_life: halfLife,
+        median_from: medianFrom,
+        features_key: features.key,
+      };
+      for (const file of ['losses.csv', 'losses.jsonl'])
+        await copyFile(join(folder, file), join(scratch.path, file));
+      await writeFile(join(scratch.path, 'model.bin'), bytes);
+      await writeFile(join(scratch.path, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
+      await writeFile(join(scratch.path, 'loss.svg'), drawLosses(losses.all));
+      await writeFile(join(scratch.path, 'card.md'), modelCard(metrics));
+      await publishModel(scratch.path, split.asOf, { key, replace }, store);
+      run?.addMetric('mae', measured.model.mae);
+      run?.addMetric('rmsle', measured.model.rmsle);
+      run?.addMetric('coverage', measured.coverage);
+      return metrics;
+    });
   }
   return {
     status: isThere ? 'up_to_date' : 'done',
@@ -152,9 +179,9 @@ async function makeModel(
   split: Split,
   { seed, halfLife, medianFrom, losses }: Making,
   context: Context,
+  tf: TensorFlow,
 ): Promise<Made> {
   const { log, progress } = context;
-  const tf = await loadTensorFlow();
   const gatherer = new RowGatherer(tf);
   for await (const table of readTraining(features, split, halfLife, context)) {
     gatherer.add({
@@ -175,7 +202,7 @@ async function makeModel(
     validation_from: split.validationFrom,
     rows: training.count,
     steps,
-    losses: losses.path,
+    losses: join(losses.folder, 'losses.csv'),
   });
   progress.start('train', steps);
   const layers = await fitNetwork(

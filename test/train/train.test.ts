@@ -1,12 +1,23 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { InputError } from '../../tasks/errors.ts';
 import { features } from '../../tasks/features/features.ts';
 import { type TrainOptions, train } from '../../tasks/train/train.ts';
 import { type Running, runCli, runTask, start, startCli, succeed, until } from '../command.ts';
-import { csvOfVolumes, hashStore, ingestFiles, makeFolder, runHere, scratchOf } from '../fixtures.ts';
+import { mayMount, runOnDisk } from '../disk.ts';
+import { csvOfVolumes, hashStore, ingestFiles, makeFolder, query, runHere, scratchOf } from '../fixtures.ts';
 
 const { store: sample } = inject('sample');
 /** Early enough that training takes a second. */
@@ -177,35 +188,106 @@ describe('train refuses, names the reason and publishes nothing', () => {
 });
 
 describe('training that is stopped in the middle', () => {
-  it('by SIGTERM ends with 143 within 3 s and leaves neither a model nor scratch', async () => {
+  it('by SIGTERM ends with 143 within 3 s and leaves its losses so far, but no model and no scratch', async () => {
     const running = startCli(['train', '--store', store]);
     await untilSteps(10);
     const told = performance.now();
     running.process.kill('SIGTERM');
-    expect((await running.ended).code).toBe(143);
+    const { code, stderr } = await running.ended;
+    expect(code).toBe(143);
     expect(performance.now() - told).toBeLessThan(3_000);
+    expectLosses(10, stderr);
     expect(existsSync(join(store, 'models'))).toBe(false);
     expect(scratchOf(store)).toEqual([]);
   });
 
   it('by kill -9 leaves its losses so far, and the next run makes the same model as ever', async () => {
     const running = startCli(['train', '--store', store]);
-    const losses = await untilSteps(10);
+    await untilSteps(10);
     running.process.kill('SIGKILL');
-    expect(await running.ended).toMatchObject({ signal: 'SIGKILL' });
-    expect(readFileSync(losses, 'utf8')).toMatch(/^step,epoch,split,loss\n1,1,training,/);
+    const { signal, stderr } = await running.ended;
+    expect(signal).toBe('SIGKILL');
+    const kept = expectLosses(10, stderr);
     expect(existsSync(join(store, 'models'))).toBe(false);
     await succeed(['train', '--store', store]);
     expect(hashStore(store, 'models')).toEqual(hashStore(sample, 'models'));
+    expect(readFileSync(join(runFolder(), 'losses.csv'), 'utf8')).toBe(kept);
+    // The run after has a folder of its own, whose losses are the model's.
+    const [asOf] = readdirSync(join(store, 'models')) as [string];
+    for (const file of ['losses.csv', 'losses.jsonl'])
+      expect(readFileSync(join(runFolder(2), file))).toEqual(readFileSync(join(store, 'models', asOf, file)));
   });
 
-  /** Waits until so many losses of a run are on the disk, and says where. */
-  async function untilSteps(steps: number): Promise<string> {
-    return until(() => {
-      const files = scratchOf(store).map((name) => join(store, 'tmp', name, 'losses.csv'));
-      return files.find(
-        (file) => existsSync(file) && readFileSync(file, 'utf8').split('\n').length > steps + 1,
+  it('by a loss that is no number ends with 2, names the step, and leaves that loss', async () => {
+    const [key] = readdirSync(join(store, 'features')).filter((name) => !name.includes('.')) as [string];
+    const folder = join(store, 'features', key);
+    for (const shard of readdirSync(folder).filter((name) => name.endsWith('.parquet'))) {
+      const path = join(folder, shard);
+      await query(
+        `COPY (SELECT * REPLACE (CASE WHEN Date < '1983-01-01' THEN 'infinity'::DOUBLE ELSE vol_moving_avg END AS vol_moving_avg) FROM '${path}') TO '${path}.new'`,
       );
+      renameSync(`${path}.new`, path);
+      const record = path.replace('.parquet', '.json');
+      const content = JSON.parse(readFileSync(record, 'utf8'));
+      content.files[0].bytes = statSync(path).size;
+      writeFileSync(record, JSON.stringify(content));
+    }
+
+    const { code, message } = await runCli(['train', '--store', store, '--as-of', EARLY]);
+    expect(code).toBe(2);
+    const csv = join(runFolder(), 'losses.csv');
+    expect(message).toContain(`training diverged: the training loss of step 1 is NaN; see ${csv}, `);
+    expect(readFileSync(csv, 'utf8')).toBe('step,epoch,split,loss\n1,1,training,NaN\n');
+    expect(existsSync(join(store, 'models'))).toBe(false);
+    expect(scratchOf(store)).toEqual([]);
+  });
+
+  it.skipIf(!mayMount()).each([
+    ['the start', '4k', /logs\/train/],
+    [
+      'losses',
+      '24k',
+      /logs\/train\/1984-01-01\/1\/(losses\.csv|losses\.jsonl|training): a loss cannot be written/,
+    ],
+  ])('by a full disk at %s ends with 2 and names the file', async (_file, size, named) => {
+    const { code, message } = await runOnDisk(
+      `size=${size}`,
+      `ln -sfn $DISK ${store}/logs; node tasks/cli.ts train --store ${store} --as-of ${EARLY}`,
+    );
+    expect(message).toContain('no space left on the device; free some, or use a larger disk');
+    expect(message).toMatch(named);
+    expect(code).toBe(2);
+    expect(existsSync(join(store, 'models'))).toBe(false);
+    expect(scratchOf(store)).toEqual([]);
+  });
+
+  /** The folder of a run of training in the store, of whatever date. */
+  function runFolder(n = 1): string {
+    const parent = join(store, 'logs/train');
+    mkdirSync(parent, { recursive: true });
+    const [asOf = 'none'] = readdirSync(parent);
+    return join(parent, asOf, String(n));
+  }
+
+  /** Waits until so many losses of a run are on the disk. */
+  async function untilSteps(steps: number): Promise<void> {
+    await until(() => {
+      const file = join(runFolder(), 'losses.csv');
+      return existsSync(file) && readFileSync(file, 'utf8').split('\n').length > steps + 1;
     }, `training to take ${steps} steps`);
+  }
+
+  /** Expects the losses of at least so many steps where the log says they are, as CSV, JSON and events, and gives the CSV. */
+  function expectLosses(steps: number, log: string): string {
+    expect(log).toContain(`"losses":"${runFolder()}/losses.csv"`);
+    const [head, ...lines] = readFileSync(join(runFolder(), 'losses.csv'), 'utf8').trim().split('\n');
+    expect(head).toBe('step,epoch,split,loss');
+    expect(lines.length).toBeGreaterThanOrEqual(steps);
+    const jsonLines = readFileSync(join(runFolder(), 'losses.jsonl'), 'utf8').trim().split('\n');
+    expect(jsonLines.length).toBeGreaterThanOrEqual(steps);
+    const [events] = readdirSync(join(runFolder(), 'training')) as [string];
+    // An event of a scalar takes 48 bytes or more.
+    expect(statSync(join(runFolder(), 'training', events)).size).toBeGreaterThanOrEqual(48 * steps);
+    return [head, ...lines, ''].join('\n');
   }
 });

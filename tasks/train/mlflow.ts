@@ -1,0 +1,206 @@
+import type { Logger } from '../log.ts';
+import type { Loss } from './losses.ts';
+
+/** Where MLflow is, and how to get in. Nothing but the address is ever logged. */
+export interface MlflowServer {
+  /** http or https; a name and a password in it are used as if given apart. */
+  uri: string;
+  experiment: string;
+  username?: string | undefined;
+  password?: string | undefined;
+  token?: string | undefined;
+}
+
+/** What a run is known by in MLflow. */
+export interface RunDescription {
+  name: string;
+  params: Record<string, string>;
+  tags: Record<string, string>;
+}
+
+/** MLflow takes at most so many metrics in one request. */
+const BATCH = 1_000;
+const TIMEOUT_MS = 10_000;
+
+interface Metric {
+  key: string;
+  value: number;
+  timestamp: number;
+  step: number;
+}
+
+/**
+ * Runs `work` with a run of MLflow that is FINISHED or FAILED as the work is; without one where no server is given, or
+ * its address is of no use, which is warned of.
+ */
+export async function recordRun<T>(
+  server: MlflowServer | undefined,
+  description: RunDescription,
+  log: Logger,
+  work: (run: MlflowRun | undefined) => Promise<T>,
+): Promise<T> {
+  let run: MlflowRun | undefined;
+  try {
+    run = server && new MlflowRun(server, description, log);
+  } catch (error) {
+    log.warn('MLflow does not get this run; training goes on', { reason: (error as Error).message });
+  }
+  let status: 'FINISHED' | 'FAILED' = 'FAILED';
+  try {
+    const result = await work(run);
+    status = 'FINISHED';
+    return result;
+  } finally {
+    await run?.end(status);
+  }
+}
+
+/**
+ * A run in MLflow, by its REST API. Losses are sent a batch after the other while training goes on. Training never fails
+ * because of MLflow: the first failure is warned of, and nothing more is sent.
+ */
+class MlflowRun {
+  readonly #api: string;
+  readonly #headers: Record<string, string>;
+  readonly #log: Logger;
+  #waiting: Metric[] = [];
+  #sending: Promise<void>;
+  #isIdle = true;
+  #runId = '';
+  #hasFailed = false;
+
+  /** Starts to make the run, without waiting for it. @throws Error when the address is no http address */
+  constructor(server: MlflowServer, description: RunDescription, log: Logger) {
+    const { api, headers } = connectionOf(server);
+    this.#api = api;
+    this.#headers = headers;
+    this.#log = log;
+    this.#sending = this.#try(() => this.#create(server.experiment, description));
+  }
+
+  /** A reader of losses. */
+  readonly add = ({ split, step, loss }: Loss): void => {
+    this.addMetric(`${split}_loss`, loss, step);
+  };
+
+  addMetric(key: string, value: number, step = 0): void {
+    if (this.#hasFailed || !Number.isFinite(value)) return;
+    this.#waiting.push({ key, value, timestamp: Date.now(), step });
+    if (!this.#isIdle) return;
+    this.#isIdle = false;
+    this.#sending = this.#sending.then(() => this.#sendWaiting());
+  }
+
+  /** Sends what waits, and closes the run. */
+  async end(status: 'FINISHED' | 'FAILED'): Promise<void> {
+    await this.#sending;
+    await this.#sendWaiting();
+    await this.#try(() => this.#call('runs/update', { run_id: this.#runId, status, end_time: Date.now() }));
+  }
+
+  async #create(experiment: string, { name, params, tags }: RunDescription): Promise<void> {
+    const { run } = await this.#call<{ run: { info: { run_id: string } } }>('runs/create', {
+      experiment_id: await this.#experimentId(experiment),
+      run_name: name,
+      start_time: Date.now(),
+      tags: pairs(tags),
+    });
+    this.#runId = run.info.run_id;
+    await this.#call('runs/log-batch', { run_id: this.#runId, params: pairs(params) });
+  }
+
+  async #experimentId(name: string): Promise<string> {
+    const find = async () => {
+      const query = `experiments/get-by-name?experiment_name=${encodeURIComponent(name)}`;
+      return (await this.#call<{ experiment: { experiment_id: string } }>(query)).experiment.experiment_id;
+    };
+    try {
+      return await find();
+    } catch (error) {
+      if (!isCode(error, 'RESOURCE_DOES_NOT_EXIST')) throw error;
+    }
+    try {
+      return (await this.#call<{ experiment_id: string }>('experiments/create', { name })).experiment_id;
+    } catch (error) {
+      // Another run made it just now.
+      if (!isCode(error, 'RESOURCE_ALREADY_EXISTS')) throw error;
+      return find();
+    }
+  }
+
+  async #sendWaiting(): Promise<void> {
+    while (this.#waiting.length > 0 && !this.#hasFailed) {
+      const metrics = this.#waiting.splice(0, BATCH);
+      await this.#try(() => this.#call('runs/log-batch', { run_id: this.#runId, metrics }));
+    }
+    this.#isIdle = true;
+  }
+
+  async #try(work: () => Promise<unknown>): Promise<void> {
+    if (this.#hasFailed) return;
+    try {
+      await work();
+    } catch (error) {
+      this.#hasFailed = true;
+      this.#waiting = [];
+      const { message, cause } = error as Error;
+      const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
+      this.#log.warn('MLflow does not get this run; training goes on', { mlflow: this.#api, reason });
+    }
+  }
+
+  /** GET without a body, else POST. */
+  async #call<Answer>(path: string, body?: unknown): Promise<Answer> {
+    const response = await fetch(`${this.#api}/${path}`, {
+      headers: this.#headers,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (response.ok) return JSON.parse(text) as Answer;
+    const { error_code, message = text.slice(0, 200) } = parse(text);
+    throw new MlflowError(`${path.split('?')[0]}: ${response.status} ${message}`, error_code);
+  }
+}
+
+class MlflowError extends Error {
+  readonly code: string | undefined;
+
+  constructor(message: string, code: string | undefined) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The address of the API without credentials, and the headers that carry them. */
+function connectionOf({ uri, username, password, token }: MlflowServer): {
+  api: string;
+  headers: Record<string, string>;
+} {
+  const url = URL.canParse(uri) ? new URL(uri) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new Error('MLFLOW_TRACKING_URI is no http or https address');
+  const name = username ?? decodeURIComponent(url.username);
+  const secret = password ?? decodeURIComponent(url.password);
+  const headers: Record<string, string> = { 'content-type': 'application/json' };
+  if (token) headers.authorization = `Bearer ${token}`;
+  else if (name) headers.authorization = `Basic ${Buffer.from(`${name}:${secret}`).toString('base64')}`;
+  const api = `${url.origin}${url.pathname.replace(/\/$/, '')}/api/2.0/mlflow`;
+  return { api, headers };
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof MlflowError && error.code === code;
+}
+
+function pairs(values: Record<string, string>): { key: string; value: string }[] {
+  return Object.entries(values).map(([key, value]) => ({ key, value }));
+}
+
+function parse(text: string): { error_code?: string; message?: string } {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,28 @@
+import { join } from 'node:path';
+import type { Loss, LossReader } from './losses.ts';
+import type { TensorFlow } from './tensorflow.ts';
+
+/**
+ * Writes every loss to event files that TensorBoard reads, on the disk at once: a scalar `pinball loss` by step in each of
+ * training/ and validation/, so that TensorBoard draws both in one chart. Event files hold the time.
+ * @throws Error that names the folder where its disk is full
+ */
+export function tensorBoard(folder: string, tf: TensorFlow): LossReader {
+  const pathOf = (split: Loss['split']) => join(folder, split);
+  const open = (split: Loss['split']) =>
+    naming(pathOf(split), () => tf.node.summaryFileWriter(pathOf(split)));
+  const writers = { training: open('training'), validation: open('validation') };
+  return ({ split, step, loss }) =>
+    naming(pathOf(split), () => {
+      writers[split].scalar('pinball loss', loss, step);
+      writers[split].flush();
+    });
+}
+
+function naming<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw new Error(`${path}: a loss cannot be written`, { cause });
+  }
+}

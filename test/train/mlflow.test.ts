@@ -1,0 +1,129 @@
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, expect, inject, it } from 'vitest';
+import { ROOT, type Running, start, succeed } from '../command.ts';
+import { hashStore, makeFolder } from '../fixtures.ts';
+
+const { store: sample } = inject('sample');
+const AS_OF = '1984-01-01';
+
+/** A real MLflow server. */
+let server: Running;
+let url: string;
+const folder = mkdtempSync(join(tmpdir(), 'stock-market-test-'));
+beforeAll(async () => {
+  const port = await freePort();
+  url = `http://127.0.0.1:${port}`;
+  server = start(
+    join(ROOT, '.mlflow/bin/mlflow'),
+    [
+      ...['server', '--host', '127.0.0.1', '--port', String(port), '--workers', '1'],
+      ...['--backend-store-uri', `sqlite:///${folder}/mlflow.db`, '--default-artifact-root', folder],
+    ],
+    { MLFLOW_DISABLE_TELEMETRY: 'true' },
+  );
+  for (const deadline = Date.now() + 100_000; Date.now() < deadline; await sleep(100))
+    if (await fetch(`${url}/health`).catch(() => undefined)) return;
+  server.process.kill();
+  throw new Error(`MLflow did not start: ${(await server.ended).stderr}`);
+});
+afterAll(async () => {
+  server.process.kill();
+  await server.ended;
+  rmSync(folder, { recursive: true });
+});
+
+let store: string;
+beforeEach(() => {
+  store = makeFolder();
+  cpSync(join(sample, 'features'), join(store, 'features'), { recursive: true });
+});
+
+it('a run is recorded with its data, its scores and every loss by step', async () => {
+  await train({ MLFLOW_TRACKING_URI: url, MLFLOW_EXPERIMENT_NAME: 'volumes' });
+  const { experiment } = await ask(`experiments/get-by-name?experiment_name=volumes`);
+  const { runs } = await ask('runs/search', { experiment_ids: [experiment.experiment_id] });
+  expect(runs).toHaveLength(1);
+  const [{ info, data }] = runs;
+  expect(info).toMatchObject({ run_name: AS_OF, status: 'FINISHED' });
+  const metrics = JSON.parse(readFileSync(join(store, 'models', AS_OF, 'metrics.json'), 'utf8'));
+  const byKey = (pairs: { key: string; value: unknown }[]) =>
+    Object.fromEntries(pairs.map(({ key, value }) => [key, value]));
+  expect(byKey(data.params)).toEqual({
+    as_of: AS_OF,
+    validation_from: metrics.validation_from,
+    seed: '1',
+  });
+  expect(byKey(data.tags)).toMatchObject({
+    as_of: AS_OF,
+    features_key: metrics.features_key,
+    model_key: metrics.key,
+    losses: join(store, 'logs/train', AS_OF, '1'),
+  });
+  expect(byKey(data.metrics)).toMatchObject({ mae: metrics.model.mae, coverage: metrics.coverage });
+  for (const split of ['training', 'validation']) {
+    const { metrics: history } = await ask(
+      `metrics/get-history?run_id=${info.run_id}&metric_key=${split}_loss`,
+    );
+    const losses = readFileSync(join(store, 'models', AS_OF, 'losses.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+      .filter((loss) => loss.split === split);
+    const inOrder = history.sort((a: { step: number }, b: { step: number }) => a.step - b.step);
+    expect(
+      inOrder.map(({ step, value }: { step: number; value: number }) => ({ step: Number(step), value })),
+    ).toEqual(losses.map(({ step, loss }) => ({ step, value: loss })));
+  }
+});
+
+it('a server that is not there is warned of, shows no password, and changes nothing', async () => {
+  const port = await freePort();
+  const { stderr } = await train({
+    MLFLOW_TRACKING_URI: `http://ana:word-in-address@127.0.0.1:${port}`,
+    MLFLOW_TRACKING_PASSWORD: 'word-apart',
+    MLFLOW_TRACKING_TOKEN: 'word-of-token',
+  });
+  expect(stderr).toContain(`"mlflow":"http://127.0.0.1:${port}/api/2.0/mlflow"`);
+  expect(stderr).toContain('MLflow does not get this run; training goes on');
+  expect(stderr).not.toContain('word-');
+  expect(readFileSync(join(store, 'logs/train.log'), 'utf8')).not.toContain('word-');
+  expect(existsSync(join(store, 'models', AS_OF, 'model.bin'))).toBe(true);
+});
+
+it('an address that is none is warned of, and the model is the same as without MLflow', async () => {
+  const { stderr } = await train({ MLFLOW_TRACKING_URI: 'mlruns' });
+  expect(stderr).toContain('MLFLOW_TRACKING_URI is no http or https address');
+  const model = hashStore(store, 'models');
+  const other = makeFolder();
+  cpSync(join(sample, 'features'), join(other, 'features'), { recursive: true });
+  await train({}, other);
+  expect(hashStore(other, 'models')).toEqual(model);
+});
+
+function train(environment: Record<string, string>, into = store) {
+  return succeed(['train', '--store', into, '--as-of', AS_OF], environment);
+}
+
+/** Asks MLflow's REST API: GET without a body, else POST. */
+// biome-ignore lint/suspicious/noExplicitAny: it is what the expectations look at
+async function ask(path: string, body?: unknown): Promise<any> {
+  const response = await fetch(`${url}/api/2.0/mlflow/${path}`, {
+    headers: { 'content-type': 'application/json' },
+    ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+  });
+  expect(response.status, await response.clone().text()).toBe(200);
+  return response.json();
+}
+
+/** A port on which nobody listens. */
+async function freePort(): Promise<number> {
+  const listener = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => listener.once('listening', resolve));
+  const { port } = listener.address() as { port: number };
+  await new Promise((resolve) => listener.close(resolve));
+  return port;
+}

@@ -1,0 +1,32 @@
+"""The event files that training leaves, read by TensorBoard itself."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from conftest import SAMPLE, run_task
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """The folder of one run of training."""
+    store = tmp_path_factory.mktemp("store")
+    run_task(store, "ingest", "--source", SAMPLE)
+    run_task(store, "features")
+    run_task(store, "train", "--as-of", "1984-01-01")
+    return store / "logs/train/1984-01-01/1"
+
+
+@pytest.mark.parametrize("split", ["training", "validation"])
+def test_tensorboard_reads_every_loss(run, split):
+    with (run / "losses.csv").open() as file:
+        losses = [row for row in csv.DictReader(file) if row["split"] == split]
+    events = EventAccumulator(str(run / split), size_guidance={"scalars": 0, "tensors": 0})
+    events.Reload()
+    assert events.Tags()["tensors"] == ["pinball loss"]
+    scalars = events.Tensors("pinball loss")
+    assert [event.step for event in scalars] == [int(row["step"]) for row in losses]
+    values = [event.tensor_proto.float_val[0] for event in scalars]
+    assert values == pytest.approx([float(row["loss"]) for row in losses], rel=1e-6)
+    assert len(values) > 0
