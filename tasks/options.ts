@@ -81,6 +81,14 @@ export function slice(name: string): (text: string) => Slice {
   };
 }
 
+/** Reads a month: YYYY-MM. */
+export function month(name: string): (text: string) => string {
+  return (text) => {
+    if (/^\d{4}-(0[1-9]|1[0-2])$/.test(text)) return text;
+    throw new InputError(`--${name} ${text}: give a month as YYYY-MM, for example 2018-01`);
+  };
+}
+
 /** Reads a dataset's name on Kaggle: owner/name. */
 export function dataset(name: string): (text: string) => string {
   return (text) => {

@@ -1,5 +1,3 @@
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { InputError } from './errors.ts';
+import { CLI, startNode, succeed } from './node-process.ts';
 import type { TaskResult } from './result.ts';
 import { formatCount, formatTable } from './table.ts';
 
@@ -17,7 +15,6 @@ export interface PipelineOptions {
   asOf?: string | undefined;
 }
 
-const CLI = fileURLToPath(new URL('cli.ts', import.meta.url));
 const SERVER = fileURLToPath(new URL('../serving/server.ts', import.meta.url));
 const QUESTION = '/predict?vol_moving_avg=12345&adj_close_rolling_med=25';
 
@@ -60,22 +57,6 @@ ${prediction}
     removeFolder();
     process.off('exit', removeFolder);
   }
-}
-
-/** Starts a Node process that is told to stop when this one exits, on a signal, say. */
-function startNode(args: string[], options: SpawnOptions): ChildProcess {
-  const child = spawn(process.execPath, args, options);
-  const stop = () => child.kill();
-  process.once('exit', stop);
-  child.once('exit', () => process.off('exit', stop));
-  return child;
-}
-
-/** Waits for a task to end. */
-async function succeed(child: ChildProcess, message: string): Promise<void> {
-  const [code] = await once(child, 'exit');
-  if (code === 2) throw new InputError(message);
-  if (code !== 0) throw new Error(message);
 }
 
 async function askServer(store: string, environment: NodeJS.ProcessEnv): Promise<string> {

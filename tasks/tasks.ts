@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { ArgumentsCamelCase, InferredOptionTypes, Options } from 'yargs';
 import type { Context } from './context.ts';
-import { dataset, date, decimal, integer, key, memory, path, slice, url } from './options.ts';
+import { dataset, date, decimal, integer, key, memory, month, path, slice, url } from './options.ts';
 import { archiveName, latestSnapshot } from './raw.ts';
 import type { Outcome } from './result.ts';
 
@@ -198,7 +198,11 @@ export const tasks: Record<string, Task> = {
   ),
   'walk-forward': task(
     'models -> a table: how each did in the month after its as-of date',
-    { features: featuresKey },
+    {
+      features: featuresKey,
+      from: text('First month, YYYY-MM: models are trained as of each first of month', month('from')),
+      to: text('Last month, YYYY-MM; the one of --from, if not given', month('to')),
+    },
     async (args, context) => (await import('./walk-forward/walk-forward.ts')).walkForward(args, context),
   ),
 };

@@ -1,5 +1,6 @@
 import type { Tensor2D } from '@tensorflow/tfjs-node';
 import { cellOf, type Density, type Scale } from '../../serving/model.ts';
+import { InputError } from '../errors.ts';
 import type { TensorFlow } from './tensorflow.ts';
 
 /** Model inputs and target in log units, one value a row. */
@@ -59,9 +60,11 @@ export class RowGatherer {
     this.#rows += weight.length;
   }
 
-  /** All rows that were added; nothing can be added any more. */
+  /** All rows that were added; nothing can be added any more. @throws InputError when one of them is no finite number */
   finish(): Rows {
     const tf = this.#tf;
+    if (!this.#sums.every(({ sum }) => Number.isFinite(sum)))
+      throw new InputError('a feature is no finite number; run features again');
     const values = this.#rows > 0 ? tf.concat2d(this.#parts, 0) : tf.tensor2d([], [0, 4]);
     tf.dispose(this.#parts);
     return {

@@ -55,7 +55,15 @@ export interface TrainOptions {
  * @throws InputError when there are no features, or too few rows, or training diverges
  */
 export async function train(
-  { asOf, seed, features: featuresKey, replace = false, halfLife = 8, medianFrom = 100_000, mlflow }: TrainOptions,
+  {
+    asOf,
+    seed,
+    features: featuresKey,
+    replace = false,
+    halfLife = 8,
+    medianFrom = 100_000,
+    mlflow,
+  }: TrainOptions,
   context: Context,
 ): Promise<Outcome> {
   const { store, log, progress } = context;

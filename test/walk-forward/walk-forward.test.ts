@@ -1,9 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { features } from '../../tasks/features/features.ts';
+import { formatCount } from '../../tasks/table.ts';
 import { runCli, runTask, succeed } from '../command.ts';
-import { csv, ingestFiles, makeFolder, runHere } from '../fixtures.ts';
+import { csv, hashStore, ingestFiles, makeFolder, runHere } from '../fixtures.ts';
 import { addModel } from '../tiny-model.ts';
 
 // The mean volumes of two rows are 15, 30, 50 and 530. B never has a full window.
@@ -17,6 +18,8 @@ const FILES = {
   ),
   'stocks/B.csv': csv('2020-02-01,1,1,1,1,1,7'),
 };
+
+const { store: sample } = inject('sample');
 
 let store: string;
 beforeEach(async () => {
@@ -39,16 +42,43 @@ describe('walk-forward', () => {
       'ratio',
       'RMSLE model',
       'RMSLE vol_moving_avg',
+      'MAE multiple',
+      'RMSLE multiple',
+      'multiple',
+      'coverage',
     ]);
     const rmsle = (...ratios: number[]) =>
       Math.sqrt(ratios.reduce((sum, ratio) => sum + Math.log(ratio) ** 2, 0) / ratios.length).toFixed(3);
-    expect(rows.map((row) => row.trim().split(/\s{2,}/))).toEqual([
+    expect(
+      rows.map((row) =>
+        row
+          .trim()
+          .split(/\s{2,}/)
+          .slice(0, 7),
+      ),
+    ).toEqual([
       // Until 2020-02-28, a month after the 31st. Off by 11 and 21, vol_moving_avg by 5 and 10.
       ['2020-01-31', '2', '16', '8', '2.133', rmsle(32 / 21, 62 / 41), rmsle(16 / 21, 31 / 41)],
       // The leap day, and not the first of March. Off by 21 and 41, vol_moving_avg by 10 and 10.
       ['2020-02-01', '2', '31', '10', '3.100', rmsle(62 / 41, 102 / 61), rmsle(31 / 41, 51 / 61)],
       ['2020-03-01', '1', '61', '470', '0.130', rmsle(1062 / 1001), rmsle(531 / 1001)],
     ]);
+  });
+
+  it('puts the best constant multiple before the as-of date beside each model', async () => {
+    // Before 2020-02-01 lies 20 / 15 alone; before 2020-03-01 20 / 15, 40 / 30 and 60 / 50 with weights 15, 30 and 50.
+    for (const asOf of ['2020-01-31', '2020-02-01', '2020-03-01']) addModel(store, [Math.LN2, 0, 0], asOf);
+    const { metrics } = await runTask(['walk-forward', '--store', store]);
+    const page = readFileSync(join(store, 'walk-forward.md'), 'utf8');
+    const rows = page.split('\n').filter((line) => line.startsWith('| 2020'));
+    const cells = rows.map((line) => line.split('|').map((cell) => cell.trim()));
+    expect(cells.map(([, asOf, , , , , , , mae, , multiple]) => [asOf, mae, multiple])).toEqual([
+      ['2020-01-31', '', ''],
+      ['2020-02-01', formatCount((Math.abs(1.333 * 30 - 40) + Math.abs(1.333 * 50 - 60)) / 2), '1.333'],
+      ['2020-03-01', formatCount(1000 - 1.2 * 530), '1.200'],
+    ]);
+    expect(metrics).toMatchObject({ months: 3, months_better_than_multiple: 1 });
+    expect(readFileSync(join(store, 'walk-forward.svg'), 'utf8')).toContain('>2020-03-01</text>');
   });
 
   it('counts the months in which a model was better', async () => {
@@ -58,6 +88,28 @@ describe('walk-forward', () => {
       inputs: [{ name: 'features', rows: 6 }],
       metrics: { months: 2, months_better_than_vol_moving_avg: 1 },
     });
+  });
+
+  it('trains the months that are missing, and not those that are there', async () => {
+    const range = ['walk-forward', '--store', store, '--from', '1984-01', '--to', '1984-02'];
+    rmSync(join(store, 'features'), { recursive: true });
+    cpSync(join(sample, 'features'), join(store, 'features'), { recursive: true });
+    expect(await runTask(range)).toMatchObject({ metrics: { months: 2 } });
+    expect(readdirSync(join(store, 'models'))).toEqual(['1984-01-01', '1984-02-01']);
+    const before = hashStore(store);
+    await succeed(range);
+    expect(hashStore(store)).toEqual(before);
+    expect(readdirSync(join(store, 'logs/train/1984-01-01'))).toEqual(['1']);
+  });
+
+  it.each([
+    [['--from', '2018-13'], '--from 2018-13: give a month as YYYY-MM'],
+    [['--to', '2018-01'], '--to 2018-01: give a --from that is no later'],
+    [['--from', '2018-02', '--to', '2018-01'], '--to 2018-01: give a --from that is no later'],
+  ])('refuses %j', async (range, reason) => {
+    const { code, message } = await runCli(['walk-forward', '--store', store, ...range]);
+    expect(message).toContain(reason);
+    expect(code).toBe(2);
   });
 
   it('names a damaged model and ends with exit code 2', async () => {

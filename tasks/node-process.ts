@@ -1,0 +1,22 @@
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { InputError } from './errors.ts';
+
+export const CLI = fileURLToPath(new URL('cli.ts', import.meta.url));
+
+/** Starts a Node process that is told to stop when this one exits, on a signal, say. */
+export function startNode(args: string[], options: SpawnOptions): ChildProcess {
+  const child = spawn(process.execPath, args, options);
+  const stop = () => child.kill();
+  process.once('exit', stop);
+  child.once('exit', () => process.off('exit', stop));
+  return child;
+}
+
+/** Waits for a task to end. @throws InputError or Error with this message, like the task that failed; it has said why */
+export async function succeed(child: ChildProcess, message: string): Promise<void> {
+  const [code] = await once(child, 'exit');
+  if (code === 2) throw new InputError(message);
+  if (code !== 0) throw new Error(message);
+}

@@ -1,0 +1,106 @@
+import type { Score } from '../score.ts';
+import { formatCount } from '../table.ts';
+
+/** How the predictions for one month did. */
+export interface Month {
+  asOf: string;
+  model: Score & { coverage: number };
+  average: Score;
+  /** The best constant multiple of vol_moving_avg before the as-of date; undefined where no row lies before it. */
+  multiple: (Score & { factor: number }) | undefined;
+}
+
+export const HEAD = [
+  'as of',
+  'rows',
+  'MAE model',
+  'MAE vol_moving_avg',
+  'ratio',
+  'RMSLE model',
+  'RMSLE vol_moving_avg',
+  'MAE multiple',
+  'RMSLE multiple',
+  'multiple',
+  'coverage',
+];
+
+/** The cells of a month, in the order of HEAD. */
+export function cells({ asOf, model, average, multiple }: Month): string[] {
+  return [
+    asOf,
+    formatCount(model.rows),
+    formatCount(model.mae),
+    formatCount(average.mae),
+    (model.mae / average.mae).toFixed(3),
+    model.rmsle.toFixed(3),
+    average.rmsle.toFixed(3),
+    multiple ? formatCount(multiple.mae) : '',
+    multiple ? multiple.rmsle.toFixed(3) : '',
+    multiple ? multiple.factor.toFixed(3) : '',
+    model.coverage.toFixed(3),
+  ];
+}
+
+/** The table as a Markdown page, to lie beside the plot. */
+export function formatWalkForward(months: Month[], featuresKey: string): string {
+  const row = (values: string[]) => `| ${values.join(' | ')} |`;
+  return `# Walk-forward
+
+Each model on the month that begins on its as-of date, of which it knew nothing (features ${featuresKey}). MAE in shares. *multiple* is the
+constant times vol_moving_avg with the least MAE on all rows before the as-of date; coverage is the share of volumes
+between p10 and p90, 0.8 is meant.
+
+${row(HEAD)}
+${row(HEAD.map((_, column) => (column === 0 ? '---' : '---:')))}
+${months.map((month) => row(cells(month))).join('\n')}
+
+![MAE as a share of vol_moving_avg's, by month](walk-forward.svg)
+`;
+}
+
+const [WIDTH, HEIGHT, MARGIN] = [720, 320, 48];
+const SERIES = [
+  { name: 'model', color: '#1b9e77', of: ({ model }: Month) => model.mae as number | undefined },
+  { name: 'constant multiple', color: '#d95f02', of: ({ multiple }: Month) => multiple?.mae },
+];
+
+/** The MAE of the model and of the constant multiple by month, as shares of vol_moving_avg's, as an SVG image. */
+export function drawWalkForward(months: Month[]): string {
+  const lines = SERIES.map(({ name, color, of }) => ({
+    name,
+    color,
+    points: months.flatMap((month, index) => {
+      const mae = of(month);
+      const share = mae === undefined ? Number.NaN : mae / month.average.mae;
+      return Number.isFinite(share) ? [{ index, share }] : [];
+    }),
+  }));
+  const shares = [1, ...lines.flatMap(({ points }) => points.map(({ share }) => share))];
+  const [low, high] = [Math.min(...shares), Math.max(...shares)];
+  const x = (index: number) =>
+    (MARGIN + ((index + 0.5) / Math.max(1, months.length)) * (WIDTH - 2 * MARGIN)).toFixed(1);
+  const y = (share: number) =>
+    (HEIGHT - MARGIN - ((share - low) / (high - low || 1)) * (HEIGHT - 2 * MARGIN)).toFixed(1);
+  const drawn = lines.map(({ color, points }) => {
+    const path = points.map(({ index, share }) => `${x(index)},${y(share)}`).join(' ');
+    const dots = points.map(
+      ({ index, share }) => `<circle cx="${x(index)}" cy="${y(share)}" r="3" fill="${color}"/>`,
+    );
+    return `<polyline points="${path}" fill="none" stroke="${color}"/>\n${dots.join('\n')}`;
+  });
+  const names = lines.map(({ name, color }) => `<tspan fill="${color}">${name}</tspan>`);
+  const ticks = [...new Set([low, 1, high])].map(
+    (share) => `<text x="${MARGIN - 6}" y="${y(share)}" text-anchor="end">${share.toFixed(2)}</text>`,
+  );
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">
+<title>MAE by month, as a share of vol_moving_avg's</title>
+<rect width="100%" height="100%" fill="white"/>
+<path d="M${MARGIN} ${y(1)}H${WIDTH - MARGIN}" stroke="#888" stroke-dasharray="4"/>
+${drawn.join('\n')}
+${ticks.join('\n')}
+<text x="${x(0)}" y="${HEIGHT - MARGIN + 24}">${months[0]?.asOf ?? ''}</text>
+<text x="${x(months.length - 1)}" y="${HEIGHT - MARGIN + 24}" text-anchor="end">${months.length > 1 ? months.at(-1)?.asOf : ''}</text>
+<text x="${MARGIN}" y="${MARGIN - 20}">MAE as a share of vol_moving_avg's: ${names.join(', ')}</text>
+</svg>
+`;
+}
