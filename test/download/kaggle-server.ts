@@ -54,7 +54,7 @@ export function sendContent({ content }: Pick<Kaggle, 'content'>, cutAfter?: num
       ...(isPart && { 'Content-Range': `bytes ${start}-${content.length - 1}/${content.length}` }),
     });
     if (cutAfter === undefined) response.end(body);
-    else response.write(body.subarray(0, cutAfter), () => setTimeout(() => response.destroy(), 20));
+    else response.write(body.subarray(0, cutAfter), () => setTimeout(() => response.destroy(), 200));
   };
 }
 
