@@ -289,35 +289,45 @@ describe('model.bin', () => {
   });
 
   it.each<[string, unknown]>([
-    ['another number type', { dtype: 'F64', shape: [3], data_offsets: [24, 36] }],
-    ['no offsets', { dtype: 'F32', shape: [3] }],
-    ['offsets that are no list', { dtype: 'F32', shape: [3], data_offsets: 24 }],
-    ['offsets beyond the end', { dtype: 'F32', shape: [3], data_offsets: [24, 48] }],
-    ['offsets before the start', { dtype: 'F32', shape: [3], data_offsets: [-12, 0] }],
-    ['offsets that are no whole numbers', { dtype: 'F32', shape: [3], data_offsets: [23.5, 35.5] }],
-    ['a shape that its bytes do not have', { dtype: 'F32', shape: [4], data_offsets: [24, 36] }],
-    ['an empty shape', { dtype: 'F32', shape: [0], data_offsets: [24, 24] }],
-    ['a shape that is no list', { dtype: 'F32', shape: 3, data_offsets: [24, 36] }],
+    ['another number type', { dtype: 'F64', shape: [4], data_offsets: [32, 48] }],
+    ['no offsets', { dtype: 'F32', shape: [4] }],
+    ['offsets that are no list', { dtype: 'F32', shape: [4], data_offsets: 32 }],
+    ['offsets beyond the end', { dtype: 'F32', shape: [4], data_offsets: [48, 64] }],
+    ['offsets before the start', { dtype: 'F32', shape: [4], data_offsets: [-16, 0] }],
+    ['offsets that are no whole numbers', { dtype: 'F32', shape: [4], data_offsets: [31.5, 47.5] }],
+    ['a shape that its bytes do not have', { dtype: 'F32', shape: [5], data_offsets: [32, 48] }],
+    ['an empty shape', { dtype: 'F32', shape: [0], data_offsets: [32, 32] }],
+    ['a shape that is no list', { dtype: 'F32', shape: 4, data_offsets: [32, 48] }],
     ['null for a tensor', null],
   ])('of a foreign program, with a sound checksum, is refused with %s', (_, bias) => {
-    const kernel = { dtype: 'F32', shape: [2, 3], data_offsets: [0, 24] };
-    expect(outcome(seal({ 'layer0.kernel': kernel, 'layer0.bias': bias }))).toBeInstanceOf(ModelError);
+    expect(outcome(seal({ ...SEALED, 'layer0.bias': bias }))).toBeInstanceOf(ModelError);
   });
 
   it('of a foreign program is refused when a kernel lies the other way round', () => {
-    const kernel = { dtype: 'F32', shape: [3, 2], data_offsets: [0, 24] };
-    const bias = { dtype: 'F32', shape: [3], data_offsets: [24, 36] };
-    expect(outcome(seal({ 'layer0.kernel': kernel, 'layer0.bias': bias }))).toBeInstanceOf(ModelError);
+    const kernel = { dtype: 'F32', shape: [4, 2], data_offsets: [0, 32] };
+    expect(outcome(seal({ ...SEALED, 'layer0.kernel': kernel }))).toBeInstanceOf(ModelError);
   });
 
   it('of a foreign program, with a sound checksum, is read', () => {
-    const kernel = { dtype: 'F32', shape: [2, 3], data_offsets: [0, 24] };
-    const bias = { dtype: 'F32', shape: [3], data_offsets: [24, 36] };
-    expect(decodeModel(seal({ 'layer0.kernel': kernel, 'layer0.bias': bias })).layers).toEqual(
-      constantModel([0, 0, 0]).layers,
-    );
+    expect(decodeModel(seal(SEALED)).layers).toEqual(constantModel([0, 0, 0]).layers);
+  });
+
+  it.each([
+    ['predict something else here', [[0, 0, 0, 0, 0, 1.001]], 'predicts something else here'],
+    ['are no vectors', [1], 'golden vectors'],
+    ['are none', [], 'golden vectors'],
+  ])('of a foreign program is refused when its golden vectors %s', (_, golden, message) => {
+    expect(() => decodeModel(seal(SEALED, golden))).toThrow(message);
+    expect(() => decodeModel(seal(SEALED, golden))).toThrow(ModelError);
   });
 });
+
+/** The tensors of a model whose weights are all zero, with a density of a single cell. */
+const SEALED = {
+  'layer0.kernel': { dtype: 'F32', shape: [2, 4], data_offsets: [0, 32] },
+  'layer0.bias': { dtype: 'F32', shape: [4], data_offsets: [32, 48] },
+  density: { dtype: 'F32', shape: [1, 1], data_offsets: [48, 52] },
+};
 
 function outcome(bytes: Buffer): Model | unknown {
   try {
@@ -339,14 +349,20 @@ function weights(weight: fc.Arbitrary<number>, length: number): fc.Arbitrary<Flo
     .map((values) => Float32Array.from(values));
 }
 
-/** A safetensors file of this header with 36 zero bytes, made as another program would. */
-function seal(tensors: Record<string, unknown>): Buffer {
-  const body = Buffer.alloc(36);
+/**
+ * A safetensors file of this header with 52 zero bytes, made as another program would. Its one golden vector: a log ratio of
+ * 0 ± ln 2 makes p10 (1 / 2 - 1, so 0), p50 and the point 0, and p90 2 - 1.
+ */
+function seal(tensors: Record<string, unknown>, golden: unknown = [[0, 0, 0, 0, 0, 1]]): Buffer {
+  const body = Buffer.alloc(52);
   const scale = { min: 0, max: 1, mean: 0, deviation: 1 };
   const metadata = {
-    format: 'stock-market-pipeline/1',
+    format: 'stock-market-pipeline/2',
     as_of: '2020-01-01',
     scales: JSON.stringify([scale, scale]),
+    offsets: '[0,0]',
+    density_edges: '[[],[]]',
+    golden: JSON.stringify(golden),
   };
   const checksum = createHash('sha256')
     .update(JSON.stringify([tensors, metadata]))
