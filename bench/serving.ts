@@ -19,8 +19,8 @@ interface Load {
   non2xx: number;
 }
 
-const ROUNDS = Number(process.env.ROUNDS || 5);
-const SECONDS = Number(process.env.SECONDS || 3);
+const ROUNDS = Number(process.env.ROUNDS || 3);
+const SECONDS = Number(process.env.SECONDS || 2);
 const GENERATOR = 'autocannon 9.0.0, 32 connections, on the same host';
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
 const AUTOCANNON = fileURLToPath(new URL('../node_modules/autocannon/autocannon.js', import.meta.url));
