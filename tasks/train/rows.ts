@@ -64,7 +64,7 @@ export class RowGatherer {
   finish(): Rows {
     const tf = this.#tf;
     if (!this.#sums.every(({ sum }) => Number.isFinite(sum)))
-      throw new InputError('a feature is no finite number; run features again');
+      throw new InputError('a feature is no finite number; remove the features and run that task again');
     const values = this.#rows > 0 ? tf.concat2d(this.#parts, 0) : tf.tensor2d([], [0, 4]);
     tf.dispose(this.#parts);
     return {
