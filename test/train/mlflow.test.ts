@@ -56,6 +56,8 @@ it('a run is recorded with its data, its scores and every loss by step', async (
     as_of: AS_OF,
     validation_from: metrics.validation_from,
     seed: '1',
+    half_life: '8',
+    median_from: '100000',
   });
   expect(byKey(data.tags)).toMatchObject({
     as_of: AS_OF,

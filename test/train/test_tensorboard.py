@@ -1,20 +1,22 @@
 """The event files that training leaves, read by TensorBoard itself."""
 
 import csv
+import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLE, run_task
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
     """The folder of one run of training."""
     store = tmp_path_factory.mktemp("store")
-    run_task(store, "ingest", "--source", SAMPLE)
-    run_task(store, "features")
-    run_task(store, "train", "--as-of", "1984-01-01")
+    for task in (["ingest", "--source", "data/sample.zip"], ["features"], ["train", "--as-of", "1984-01-01"]):
+        command = ["node", "tasks/cli.ts", *task, "--store", store]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return store / "logs/train/1984-01-01/1"
 
 
