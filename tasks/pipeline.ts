@@ -90,8 +90,8 @@ function formatResults(results: TaskResult[]): string {
   return formatTable([['task', 'status', 'rows', 'seconds', 'MiB at most', 'output'], ...rows]);
 }
 
-function formatMetrics({ validation_rows, mae, mae_vol_moving_avg }: TaskResult['metrics']): string {
-  return `On ${formatCount(Number(validation_rows))} later rows the model is off by ${formatCount(Number(mae))} shares on average, \
+function formatMetrics({ measured_rows, mae, mae_vol_moving_avg }: TaskResult['metrics']): string {
+  return `On ${formatCount(Number(measured_rows))} later rows the model is off by ${formatCount(Number(mae))} shares on average, \
 vol_moving_avg itself by ${formatCount(Number(mae_vol_moving_avg))}.`;
 }
 

@@ -156,6 +156,7 @@ export async function train(
       as_of: metrics.as_of,
       training_rows: metrics.training_rows,
       validation_rows: metrics.validation_rows,
+      measured_rows: metrics.model.rows,
       mae: metrics.model.mae,
       mae_vol_moving_avg: metrics.vol_moving_avg.mae,
       coverage: metrics.coverage,
