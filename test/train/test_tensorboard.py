@@ -24,11 +24,11 @@ def run(tmp_path_factory) -> Path:
 def test_tensorboard_reads_every_loss(run, split):
     with (run / "losses.csv").open() as file:
         losses = [row for row in csv.DictReader(file) if row["split"] == split]
-    events = EventAccumulator(str(run / split), size_guidance={"scalars": 0, "tensors": 0})
+    events = EventAccumulator(str(run / split), size_guidance={"scalars": 0})
     events.Reload()
-    assert events.Tags()["tensors"] == ["pinball loss"]
-    scalars = events.Tensors("pinball loss")
+    assert events.Tags()["scalars"] == ["pinball loss"]
+    scalars = events.Scalars("pinball loss")
     assert [event.step for event in scalars] == [int(row["step"]) for row in losses]
-    values = [event.tensor_proto.float_val[0] for event in scalars]
+    values = [event.value for event in scalars]
     assert values == pytest.approx([float(row["loss"]) for row in losses], rel=1e-6)
     assert len(values) > 0
