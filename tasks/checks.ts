@@ -1,15 +1,57 @@
-import type { Database } from './duckdb.ts';
+import { type Database, quotedString } from './duckdb.ts';
 import type { Check } from './result.ts';
 
-/** Runs a checks.sql: each of its rows names a promise, says how bad it is to break it, and counts what does. */
+/** So many of what breaks a check are named. */
+const MOST_EXAMPLES = 5;
+
+/** Runs a checks.sql: each of its rows names a promise, says how bad it is to break it, and counts and names what does. */
 export async function runChecks(sql: string, database: Database): Promise<Check[]> {
-  const rows = await database.rows<{ name: string; severity: 'fail' | 'warn'; value: number | bigint }>(sql);
-  return rows.map(({ name, severity, value }) => countOf(name, severity, Number(value)));
+  const rows = await database.rows<{
+    name: string;
+    severity: 'fail' | 'warn';
+    value: number | bigint;
+    examples?: string[] | null;
+  }>(sql);
+  return rows.map(({ name, severity, value, examples }) =>
+    countOf(name, severity, Number(value), examples ?? []),
+  );
 }
 
 /** A check that holds when nothing is counted. */
-export function countOf(name: string, severity: 'fail' | 'warn', value: number): Check {
-  return { name, severity, passed: value === 0, value };
+export function countOf(
+  name: string,
+  severity: 'fail' | 'warn',
+  value: number,
+  examples: string[] = [],
+): Check {
+  const first = examples.toSorted().slice(0, MOST_EXAMPLES);
+  return { name, severity, passed: value === 0, value, ...(first.length > 0 && { examples: first }) };
+}
+
+/** A check that holds when nothing is found. */
+export function noneOf(name: string, severity: 'fail' | 'warn', found: string[]): Check {
+  return countOf(name, severity, found.length, found);
+}
+
+/** How many NULLs each column of a Parquet file has, as its footer says. */
+export async function countNulls(path: string, database: Database): Promise<Record<string, number>> {
+  const columns = await database.rows<{ name: string; nulls: number }>(
+    `SELECT path_in_schema AS name, CAST(sum(stats_null_count) AS DOUBLE) AS nulls
+     FROM parquet_metadata(${quotedString(path)}) GROUP BY ALL ORDER BY min(column_id)`,
+  );
+  return Object.fromEntries(columns.map(({ name, nulls }) => [name, nulls]));
+}
+
+/** The checks of many shards as checks of them all. */
+export function sumChecks(checks: Check[]): Check[] {
+  return [...Map.groupBy(checks, ({ name }) => name)].map(([name, same]) =>
+    countOf(
+      name,
+      same.some(({ severity }) => severity !== 'warn') ? 'fail' : 'warn',
+      same.reduce((sum, { value }) => sum + value, 0),
+      same.flatMap(({ examples = [] }) => examples),
+    ),
+  );
 }
 
 /** The first check whose failure keeps data from being published, if any. */

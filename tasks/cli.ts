@@ -4,7 +4,7 @@ import { hideBin } from 'yargs/helpers';
 import { Database } from './duckdb.ts';
 import { classifyError, describeError, InputError } from './errors.ts';
 import { closeLogger, createLogger, logToFile } from './log.ts';
-import { fromEnvironment } from './options.ts';
+import { fromEnvironment, refuseOddSwitches } from './options.ts';
 import { progressBar, progressLog } from './progress.ts';
 import { checkRows } from './report.ts';
 import { prepareResult, writeResult } from './result.ts';
@@ -67,6 +67,7 @@ try {
 await closeLogger(log);
 
 function withOptions(args: Argv, options: Record<string, Options>): Argv {
+  refuseOddSwitches(options, hideBin(process.argv));
   return args.options(options).config(fromEnvironment(options, process.env));
 }
 

@@ -97,6 +97,15 @@ export function dataset(name: string): (text: string) => string {
   };
 }
 
+/** @throws InputError where a switch is given a word that is neither true nor false, which yargs takes for false */
+export function refuseOddSwitches(options: Record<string, Options>, args: string[]): void {
+  for (const [name, { type }] of Object.entries(options)) {
+    const [, word = 'true'] = args.map((arg) => new RegExp(`^--${name}=(.*)$`).exec(arg)).find(Boolean) ?? [];
+    if (type === 'boolean' && !/^(true|false)$/.test(word))
+      throw new InputError(`--${name}=${word}: give true or false, or --${name} alone`);
+  }
+}
+
 /** The values that the environment has for these options: --as-of is AS_OF there. An empty one counts as not given. */
 export function fromEnvironment(
   options: Record<string, Options>,

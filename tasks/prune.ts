@@ -12,8 +12,8 @@ const DATASETS = ['raw', 'prices', 'features'] as const;
 const AN_HOUR = 3_600_000;
 
 /**
- * Removes old keys of every dataset. What stays: the newest `keep` of each that are whole, the latest, and the prices and
- * features that the model in service was made from. Models stay; they are small.
+ * Removes old keys of every dataset. What stays: the newest `keep` of each that are whole, the latest, and all that the model
+ * in service was made from. Models stay; they are small.
  */
 export async function prune({ keep }: { keep: number }, { store, log }: Context): Promise<Outcome> {
   const inUse = await keysOfChampion(store);
@@ -56,7 +56,7 @@ async function keysByAge(
 }
 
 /**
- * The features that the model in service was trained on, and the prices that those were made from.
+ * The features that the model in service was trained on, the prices that those were made from, and the download behind them.
  * @throws InputError when nobody can tell
  */
 async function keysOfChampion(store: Store): Promise<Set<string>> {
@@ -68,6 +68,8 @@ async function keysOfChampion(store: Store): Promise<Set<string>> {
     throw new InputError(
       `${store.locate('model.bin')}: cannot be read, so nobody can tell what to keep for it; run promote first`,
     );
-  const prices = (await store.readJson<{ key: string }>(`features/${features}/prices.json`))?.key;
-  return new Set([features, prices].filter((key) => key !== undefined));
+  const originOf = async (name: string) => (await store.readJson<{ key: string }>(name))?.key;
+  const prices = await originOf(`features/${features}/prices.json`);
+  const raw = prices && (await originOf(`prices/${prices}/raw.json`));
+  return new Set([features, prices, raw].filter((key) => key !== undefined));
 }

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { countOf, findBroken } from './checks.ts';
+import { countOf, findBroken, sumChecks } from './checks.ts';
 import type { Context } from './context.ts';
 import { type Database, parquet } from './duckdb.ts';
 import { InputError } from './errors.ts';
@@ -15,6 +15,7 @@ import {
   type ShardPlan,
   type ShardRecord,
   shardName,
+  sumOf,
 } from './shards.ts';
 import type { Store } from './store.ts';
 
@@ -27,7 +28,7 @@ export interface Slice {
 /** What the maker of a shard says of it: its files in scratch, the Parquet file of the dataset first. */
 export type ShardContent = Pick<
   ShardRecord,
-  'rows' | 'months' | 'lastDate' | 'checks' | 'parameters' | 'metrics'
+  'rows' | 'nulls' | 'months' | 'lastDate' | 'checks' | 'parameters' | 'metrics'
 > & {
   paths: string[];
 };
@@ -128,6 +129,11 @@ function refuseBroken(checks: Check[], name: string, consequence: string): void 
     throw new InputError(`${name}: the check ${broken.name} is broken by ${broken.value}; ${consequence}`);
 }
 
+/** Says beside a dataset which key it was made from, for prune; the first that it was made from is enough. */
+export async function publishOrigin(name: string, key: string, store: Store): Promise<void> {
+  if ((await store.size(name)) === undefined) await store.publishText(name, `${JSON.stringify({ key })}\n`);
+}
+
 /** A task's result, summed up over the shards that it made or found. */
 export async function describeShards(
   dataset: 'prices' | 'features',
@@ -155,7 +161,7 @@ export async function describeShards(
       },
     ],
     checks: [...sumChecks(records.flatMap((record) => record.checks)), ...checks],
-    metrics: sumMetrics(records.map(({ metrics }) => metrics)),
+    metrics: sumOf(records.map(({ metrics }) => metrics)),
   };
 }
 
@@ -196,27 +202,6 @@ async function reuseShard(
     return record;
   }
   return undefined;
-}
-
-function sumChecks(checks: Check[]): Check[] {
-  const sums = new Map<string, Check>();
-  for (const { name, severity, passed, value } of checks) {
-    const known = sums.get(name);
-    sums.set(name, {
-      name,
-      ...(severity && { severity }),
-      passed: passed && (known?.passed ?? true),
-      value: value + (known?.value ?? 0),
-    });
-  }
-  return [...sums.values()];
-}
-
-function sumMetrics(all: Record<string, number>[]): Record<string, number> {
-  const sums: Record<string, number> = {};
-  for (const metrics of all)
-    for (const [name, value] of Object.entries(metrics)) sums[name] = (sums[name] ?? 0) + value;
-  return sums;
 }
 
 function sum(numbers: number[]): number {

@@ -17,9 +17,11 @@ export interface ShardRecord {
   rows: number;
   /** The shard's files and their sizes; the Parquet file of the dataset comes first. */
   files: { name: string; bytes: number }[];
+  /** How many NULLs each column has. */
+  nulls: Record<string, number>;
   checks: Check[];
-  /** In which months there are rows, as YYYY-MM; of prices only. */
-  months?: string[];
+  /** How many rows each month has, by YYYY-MM; of prices only. */
+  months?: Record<string, number>;
   /** The last day of which there is a row, as YYYY-MM-DD; of prices only. */
   lastDate?: string;
   /** The options that the content depends on. */
@@ -35,6 +37,14 @@ export function shardOf(symbol: string, shards: number): number {
 /** `shard-03` */
 export function shardName(index: number): string {
   return `shard-${String(index).padStart(2, '0')}`;
+}
+
+/** Counts by name, added up. */
+export function sumOf(all: Record<string, number>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const counts of all)
+    for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + count;
+  return sums;
 }
 
 /** A dataset of which every shard is there. */

@@ -99,6 +99,7 @@ export const tasks: Record<string, Task> = {
         {
           ...args,
           source: source ?? (downloaded ? context.store.locate(archiveName(downloaded.key)) : SAMPLE),
+          snapshot: downloaded?.key,
           slice: shard,
         },
         context,

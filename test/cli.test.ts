@@ -18,6 +18,11 @@ describe('options', () => {
     ['an unknown task', ['inject'], 'inject'],
     ['an unknown option', ['ingest', '--sauce', 'x'], 'sauce'],
     ['a value that its option cannot read', ['train', '--as-of', '2020-02-30'], '--as-of 2020-02-30: give'],
+    [
+      'a switch that is neither on nor off',
+      ['ingest', '--quarantine=maybe'],
+      '--quarantine=maybe: give true or false',
+    ],
     ['a log level of its own', ['ingest', '--log-level', 'loud'], 'log-level'],
   ])('end with exit code 2 at %s', async (_kind, args, message) => {
     const ended = await runCli(args, { STORE: makeFolder() });

@@ -45,6 +45,23 @@ describe('prune', () => {
     expect(isThere(store, 'features', features)).toEqual([true, false, true]);
   });
 
+  test('keeps the download that the model in service came from', async () => {
+    const { store, prices, features } = await makeStore();
+    const model = { ...constantModel([0, 0, 0]), provenance: { features_key: String(features[0]) } };
+    await writeFile(join(store, 'model.bin'), encodeModel(model));
+    const downloads = ['a', 'b', 'c'].map((digit) => digit.repeat(16));
+    for (const [index, key] of downloads.entries()) {
+      await mkdir(join(store, 'raw', key), { recursive: true });
+      await utimes(join(store, 'raw', key), index, index + 1);
+    }
+    await writeFile(
+      join(store, 'prices', String(prices[0]), 'raw.json'),
+      JSON.stringify({ key: downloads[0] }),
+    );
+    await runTask(['prune', '--store', store, '--keep', '1']);
+    expect(isThere(store, 'raw', downloads)).toEqual([true, false, true]);
+  });
+
   test('counts only whole keys, and leaves an unfinished one alone until nobody can be making it', async () => {
     const { store, prices } = await makeStore();
     const second = String(prices[1]);

@@ -29,7 +29,7 @@ function publish(
           await before(index);
           const path = join(scratch, `${shardName(index)}.parquet`);
           await writeFile(path, 'PAR1');
-          return { paths: [path], rows: 1, checks: ofShard, parameters: {}, metrics: {} };
+          return { paths: [path], rows: 1, nulls: {}, checks: ofShard, parameters: {}, metrics: {} };
         },
         () => ofWhole,
       ),

@@ -1,15 +1,15 @@
 import { join } from 'node:path';
-import { countOf, runChecks } from '../checks.ts';
+import { countNulls, countOf, runChecks } from '../checks.ts';
 import type { Context } from '../context.ts';
 import { type Database, parquet, QueryError, readSql } from '../duckdb.ts';
 import { InputError } from '../errors.ts';
 import { contentKey } from '../key.ts';
-import { describeShards, publishShards, type ShardContent, type Slice } from '../publish.ts';
+import { describeShards, publishOrigin, publishShards, type ShardContent, type Slice } from '../publish.ts';
 import type { Outcome } from '../result.ts';
 import { openDataset, shardName } from '../shards.ts';
 
 /** Goes up whenever the same prices give other Parquet files than before. */
-const FORMAT_VERSION = 3;
+const FORMAT_VERSION = 4;
 
 /** How DuckDB speaks of a Parquet file that it cannot read, and not what features.sql itself says. */
 const DAMAGED =
@@ -57,9 +57,7 @@ export async function features(
       return [countOf('every_row_is_accounted_for', 'fail', Math.abs(prices.rows - rows))];
     },
   );
-  const origin = `features/${published.key}/prices.json`;
-  if ((await context.store.size(origin)) === undefined)
-    await context.store.publishText(origin, `${JSON.stringify({ key: prices.key })}\n`);
+  await publishOrigin(`features/${published.key}/prices.json`, prices.key, context.store);
   return {
     ...(await describeShards('features', published, context)),
     inputs: [{ name: 'prices', uri: prices.uri, key: prices.key, rows: prices.rows, bytes: prices.bytes }],
@@ -89,5 +87,6 @@ async function makeShard(
     'SELECT rows, symbols, full_windows FROM counts',
   );
   const checks = await runChecks(await readSql(import.meta.url, 'checks.sql'), database);
-  return { paths: [path], rows, checks, parameters: { window }, metrics };
+  const nulls = await countNulls(path, database);
+  return { paths: [path], rows, nulls, checks, parameters: { window }, metrics };
 }

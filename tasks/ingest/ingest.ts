@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Context } from '../context.ts';
-import { quotedString } from '../duckdb.ts';
+import { QueryError, quotedString } from '../duckdb.ts';
 import { InputError } from '../errors.ts';
 import { contentKey } from '../key.ts';
-import { describeShards, publishShards, type Slice } from '../publish.ts';
+import { describeShards, publishOrigin, publishShards, type Slice } from '../publish.ts';
 import type { Outcome } from '../result.ts';
 import { type ShardPlan, shardOf } from '../shards.ts';
 import { COLUMNS } from './bad-rows.ts';
@@ -15,11 +15,11 @@ import { makeShard } from './shard.ts';
 import { METADATA, openSource, type Source } from './source.ts';
 
 /** Goes up whenever the same files give other Parquet files than before. */
-const FORMAT_VERSION = 3;
+const FORMAT_VERSION = 4;
 
 const LEAST_SHARDS = 16;
 /** Of CSV, in one shard: what a stage has in memory is some shards, however large the set is. */
-const SHARD_BYTES = 200e6;
+const SHARD_BYTES = 100e6;
 
 const LINEAGE = {
   Symbol: ['raw.file name'],
@@ -30,6 +30,8 @@ const LINEAGE = {
 export interface IngestOptions {
   /** A folder or a zip of the Kaggle shape. */
   source: string;
+  /** The key of the snapshot that the source is, where it was downloaded. */
+  snapshot?: string | undefined;
   /** How many Parquet files the prices are spread over; 16 or, of a larger set, so many that none gets larger. */
   shards?: number | undefined;
   /** Set bad rows aside instead of stopping at them. */
@@ -43,7 +45,7 @@ export interface IngestOptions {
  * @throws InputError at bad input and, unless they are to be set aside, at bad rows
  */
 export async function ingest(
-  { source: path, shards: asked, quarantine, slice }: IngestOptions,
+  { source: path, snapshot, shards: asked, quarantine, slice }: IngestOptions,
   context: Context,
 ): Promise<Outcome> {
   const known = await KnownFiles.open(resolve(path), context.store);
@@ -80,6 +82,7 @@ export async function ingest(
       (plan, scratch, database) => makeShard(plan, source, quarantine, scratch, database),
       (records) => reviewPrices(records, files, names, new Date().toISOString().slice(0, 10)),
     );
+    if (snapshot) await publishOrigin(`prices/${published.key}/raw.json`, snapshot, context.store);
     const outcome = await describeShards('prices', published, context);
     const raw = {
       name: 'raw',
@@ -107,6 +110,8 @@ async function readSecurityNames(source: Source, { store, database }: Context): 
     );
     return new Map(rows.map(({ symbol, name }) => [symbol, name]));
   } catch (cause) {
+    if (!(cause instanceof QueryError) || !/^(Binder|Conversion|Invalid Input) Error/.test(cause.message))
+      throw cause;
     throw new InputError(
       `${source.uri}: ${source.metadata.name} cannot be read; it must be a CSV file with the columns "NASDAQ Symbol" and "Security Name"`,
       { cause },

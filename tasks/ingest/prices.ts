@@ -1,4 +1,4 @@
-import { findBroken, runChecks } from '../checks.ts';
+import { countNulls, findBroken, runChecks } from '../checks.ts';
 import { type Database, parquet, QueryError, quotedIdentifier, quotedString, readSql } from '../duckdb.ts';
 import type { Check } from '../result.ts';
 import { COLUMNS } from './bad-rows.ts';
@@ -18,9 +18,12 @@ const DATA_ERROR = /^(Conversion|Invalid Input|Out of Range) Error/;
 /** What was written, as it is found in the file. */
 export interface Written {
   counts: { rows: number; symbols: number; null_rows: number; zero_volumes: number };
-  months: string[];
+  /** Rows by month, YYYY-MM. */
+  months: Record<string, number>;
   /** Undefined where there is no row. */
   lastDate: string | undefined;
+  /** By column. */
+  nulls: Record<string, number>;
   checks: Check[];
 }
 
@@ -54,13 +57,15 @@ async function writeAndCheck(prices: string, path: string, database: Database): 
   await database.createView('prices', `SELECT * FROM ${parquet(path)}`);
   const counts = await readSql(import.meta.url, 'counts.sql');
   await database.run(`CREATE OR REPLACE TEMP TABLE counts AS ${counts}`);
-  const [dates] = await database.rows<{ months: string[] | null; last_date: string | null }>(
-    'SELECT months, last_date FROM counts',
-  );
+  const [dates] = await database.rows<{
+    months: { month: string; rows: number }[] | null;
+    last_date: string | null;
+  }>('SELECT months, last_date FROM counts');
   return {
     counts: await database.row('SELECT rows, symbols, null_rows, zero_volumes FROM counts'),
-    months: dates?.months ?? [],
+    months: Object.fromEntries((dates?.months ?? []).map(({ month, rows }) => [month, rows])),
     lastDate: dates?.last_date ?? undefined,
+    nulls: await countNulls(path, database),
     checks: await runChecks(await readSql(import.meta.url, 'checks.sql'), database),
   };
 }

@@ -1,7 +1,10 @@
-import { countOf } from '../checks.ts';
+import { countOf, noneOf } from '../checks.ts';
 import type { Check } from '../result.ts';
-import type { ShardRecord } from '../shards.ts';
+import { type ShardRecord, sumOf } from '../shards.ts';
 import type { NamedFile } from './prices.ts';
+
+/** Of a column's values, before a warning. The real set lacks 683 rows in 28 million. */
+const MOST_NULLS = 0.01;
 
 /** What must hold for all shards of prices together, before the whole is published. `today` is YYYY-MM-DD. */
 export function reviewPrices(
@@ -10,35 +13,67 @@ export function reviewPrices(
   names: Map<string, string>,
   today: string,
 ): Check[] {
-  const sum = (metric: string) => records.reduce((total, { metrics }) => total + (metrics[metric] ?? 0), 0);
   const rows = records.reduce((total, record) => total + record.rows, 0);
+  const metrics = sumOf(records.map(({ metrics }) => metrics));
+  const of = (metric: string) => metrics[metric] ?? 0;
   const symbols = new Set(files.map(({ symbol }) => symbol));
+  const nulls = Object.entries(sumOf(records.map(({ nulls }) => nulls)));
+  const months = sumOf(records.map(({ months = {} }) => months));
+  const lastDates = new Set(records.map(({ lastDate = '' }) => lastDate));
   return [
     countOf(
       'every_file_is_accounted_for',
       'fail',
-      Math.abs(files.length - sum('files')) + Math.abs(sum('files_with_rows') - sum('symbols')),
+      Math.abs(files.length - of('files')) + Math.abs(of('files_with_rows') - of('symbols')),
     ),
-    countOf('every_row_is_accounted_for', 'fail', Math.abs(sum('rows_in') - rows - sum('rows_quarantined'))),
-    countOf('symbol_has_a_name', 'warn', files.filter(({ securityName }) => securityName === null).length),
-    countOf('named_symbol_has_a_file', 'warn', [...names.keys()].filter((name) => !symbols.has(name)).length),
-    countOf(
+    countOf('every_row_is_accounted_for', 'fail', Math.abs(of('rows_in') - rows - of('rows_quarantined'))),
+    noneOf(
+      'symbol_has_a_name',
+      'warn',
+      files.filter(({ securityName }) => securityName === null).map(({ symbol }) => symbol),
+    ),
+    noneOf(
+      'named_symbol_has_a_file',
+      'warn',
+      [...names.keys()].filter((name) => !symbols.has(name)),
+    ),
+    noneOf(
+      'column_is_nearly_never_null',
+      'warn',
+      nulls.filter(([, count]) => count > MOST_NULLS * rows).map(([column]) => column),
+    ),
+    noneOf(
       'date_is_not_in_the_future',
       'warn',
-      records.filter(({ lastDate = '' }) => lastDate > today).length,
+      [...lastDates].filter((date) => date > today),
     ),
-    countOf('month_has_rows', 'warn', countMissingMonths(records.flatMap(({ months = [] }) => months))),
+    noneOf('month_has_rows', 'warn', findMissingMonths(Object.keys(months))),
+    noneOf('month_is_no_gap', 'warn', findGaps(months)),
   ];
 }
 
 /** Months between the first and the last that are not among them; each is written YYYY-MM. */
-function countMissingMonths(months: string[]): number {
-  const known = new Set(months.map(monthNumber));
-  if (known.size === 0) return 0;
-  return Math.max(...known) - Math.min(...known) + 1 - known.size;
+function findMissingMonths(months: string[]): string[] {
+  const known = months.toSorted();
+  const missing: string[] = [];
+  for (let month = known[0] ?? ''; month < (known.at(-1) ?? ''); month = monthAfter(month))
+    if (!known.includes(month)) missing.push(month);
+  return missing;
 }
 
-function monthNumber(month: string): number {
+/** Months with less than half the rows that the months before and after have on average. The first and the last may be cut off. */
+function findGaps(rows: Record<string, number>): string[] {
+  return Object.keys(rows)
+    .sort()
+    .filter((month, index, months) => {
+      const [before, after] = [rows[months[index - 1] ?? ''], rows[months[index + 1] ?? '']];
+      return before !== undefined && after !== undefined && 4 * (rows[month] as number) < before + after;
+    });
+}
+
+function monthAfter(month: string): string {
   const [year = 0, number = 0] = month.split('-').map(Number);
-  return 12 * year + number;
+  return number === 12
+    ? `${String(year + 1).padStart(4, '0')}-01`
+    : `${month.slice(0, 5)}${String(number + 1).padStart(2, '0')}`;
 }

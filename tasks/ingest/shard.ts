@@ -47,6 +47,7 @@ export async function makeShard(
   return {
     paths,
     rows,
+    nulls: written.nulls,
     months: written.months,
     ...(written.lastDate && { lastDate: written.lastDate }),
     checks: written.checks,

@@ -262,10 +262,18 @@ describe('the result', () => {
       { name: 'price_is_below_a_billion', severity: 'warn', passed: true, value: 0 },
       { name: 'every_file_is_accounted_for', severity: 'fail', passed: true, value: 0 },
       { name: 'every_row_is_accounted_for', severity: 'fail', passed: true, value: 0 },
-      { name: 'symbol_has_a_name', severity: 'warn', passed: false, value: 1 },
+      { name: 'symbol_has_a_name', severity: 'warn', passed: false, value: 1, examples: ['A'] },
       { name: 'named_symbol_has_a_file', severity: 'warn', passed: true, value: 0 },
+      {
+        name: 'column_is_nearly_never_null',
+        severity: 'warn',
+        passed: false,
+        value: 1,
+        examples: ['Security Name'],
+      },
       { name: 'date_is_not_in_the_future', severity: 'warn', passed: true, value: 0 },
       { name: 'month_has_rows', severity: 'warn', passed: true, value: 0 },
+      { name: 'month_is_no_gap', severity: 'warn', passed: true, value: 0 },
       { name: 'rows_are_no_fewer_than_before', severity: 'warn', passed: true, value: 0 },
     ]);
   });
@@ -288,8 +296,15 @@ describe('what is absurd is flagged, not altered:', () => {
       'stocks/A.csv': csv('2020-01-01,1,1,1,1,1,1', row),
       'symbols_valid_meta.csv': metadata({ A: 'Agilent' }),
     });
-    expect(result.checks.filter((check) => !check.passed && check.name !== 'month_has_rows')).toEqual([
-      { name, severity: 'warn', passed: false, value: 1 },
+    const others = ['month_has_rows', 'column_is_nearly_never_null'];
+    expect(result.checks.filter((check) => !check.passed && !others.includes(check.name))).toEqual([
+      {
+        name,
+        severity: 'warn',
+        passed: false,
+        value: 1,
+        examples: [row.startsWith('2999') ? '2999-01-02' : 'A'],
+      },
     ]);
     const [date, ...numbers] = row.split(',');
     const values = numbers.map((text) => (text === '' ? null : Number(text)));
@@ -318,6 +333,9 @@ test('what is odd of the whole is counted and told beside the data', async () =>
   expect(report).toContain('4 rows in 1 shards');
   expect(report).toContain('| named_symbol_has_a_file | warn | warns | 2 |');
   expect(report).toContain('| every_row_came_out_once | fail | passed | 0 |');
+  expect(report).toContain('| symbol_has_a_name | warn | warns | 1 | B |');
+  expect(report).toContain('| Volume | 1 | 25.0000 % |');
+  expect(report).toContain('| 2020 | 3 |  |  | 1 |  |  |  |  |  |  |  |  |');
 
   const { 'stocks/B.csv': _gone, ...fewer } = files;
   const source = await makeSource(fewer);

@@ -9,7 +9,8 @@ const RECORD: ShardRecord = {
   rows: 2,
   files: [],
   checks: [],
-  months: ['2020-01', '2020-02'],
+  nulls: { Open: 0 },
+  months: { '2020-01': 1, '2020-02': 1 },
   lastDate: '2020-02-03',
   parameters: {},
   metrics: { files: 1, files_with_rows: 1, rows_in: 2, symbols: 1, rows_quarantined: 0 },
@@ -37,5 +38,32 @@ test('the same record has days to come until they have come', () => {
 });
 
 test('a month without a row', () => {
-  expect(broken({ months: ['2019-10', '2020-02'] })).toEqual({ month_has_rows: 3 });
+  expect(broken({ months: { '2019-10': 1, '2020-02': 1 } })).toEqual({ month_has_rows: 3 });
+});
+
+test.each([
+  [
+    'a month with less than half the rows of its neighbours',
+    { '2020-01': 21, '2020-02': 10, '2020-03': 20 },
+    1,
+  ],
+  ['a month with half the rows of its neighbours', { '2020-01': 20, '2020-02': 10, '2020-03': 20 }, 0],
+  ['the first and the last month, which may be cut off', { '2020-01': 1, '2020-02': 10, '2020-03': 1 }, 0],
+])('%s', (_what, months, gaps) => {
+  expect(broken({ months }).month_is_no_gap ?? 0).toBe(gaps);
+});
+
+test('columns of which more than one value in a hundred is NULL', () => {
+  expect(broken({ rows: 100, nulls: { Open: 1, Close: 2 } }, { rows_in: 100 })).toEqual({
+    column_is_nearly_never_null: 1,
+  });
+});
+
+test('what breaks a check is named, the first five by the alphabet', () => {
+  const names = new Map(['F', 'E', 'D', 'C', 'B', 'A', 'G'].map((symbol) => [symbol, symbol]));
+  const checks = reviewPrices([RECORD], [FILE], names, '2020-02-03');
+  expect(checks.find(({ name }) => name === 'named_symbol_has_a_file')).toMatchObject({
+    value: 6,
+    examples: ['B', 'C', 'D', 'E', 'F'],
+  });
 });
