@@ -56,9 +56,10 @@ def compare(args: argparse.Namespace) -> None:
         figures[task] = {name: {"runs": runs[name], **describe(name, task)} for name in contenders}
         for name in contenders[1:]:
             assert_same(figures[task]["ours"], figures[task][name], f"{task}: ours and {name}")
-    again = measure(ours("ingest", source))
+    figures |= {"again": again(source), "changed": change_one(source)}
+    figures["zip"] = [run("ours", "ingest", make_zip(source)) for _ in range(args.runs)]
     versions = {name: version(name) for name in ("polars", "duckdb", "pandas")}
-    write_comparison({**header(args), "versions": versions, "again": again, **figures}, args.results)
+    write_comparison({**header(args), "versions": versions, **figures}, args.results)
 
 
 def grow(args: argparse.Namespace) -> None:
@@ -86,6 +87,39 @@ def make_set(files: int, rows: int, source: str | None) -> Path:
     target = DATA / f"csv-{files}"
     more = [source] if source else []
     subprocess.run(["node", ROOT / "bench/make-set.ts", target, str(files), str(rows), *more], check=True)
+    return target
+
+
+def again(source: Path) -> dict:
+    """Ingest where nothing has changed, and what its result says of files and rows."""
+    result = DATA / "result.json"
+    figures = measure([*ours("ingest", source), "--result", result])
+    told = json.loads(result.read_text())
+    rows_out = told["outputs"][0]["rows"]
+    return {**figures, "metrics": told["metrics"] | {"rows_out": rows_out}, "checks": told["checks"]}
+
+
+def change_one(source: Path) -> dict:
+    """Ingest where one file has a row more, and how many shards that made anew."""
+    file = min((source / "stocks").glob("*.csv"))
+    content = file.read_bytes()
+    file.write_bytes(content + b"2030-01-01,1,1,1,1,1,1\n")
+    try:
+        figures = measure(ours("ingest", source))
+        latest = json.loads((STORE / "prices/latest.json").read_text())["key"]
+        shards = list((STORE / "prices" / latest).glob("shard-*.parquet"))
+        made = [path for path in shards if path.stat().st_nlink == 1]
+        return {**figures, "shards": len(shards), "made": len(made)}
+    finally:
+        file.write_bytes(content)
+
+
+def make_zip(folder: Path) -> Path:
+    target = folder.with_suffix(".zip")
+    if not target.exists() or target.stat().st_mtime < (folder / "made.json").stat().st_mtime:
+        print("packing", target, flush=True)
+        beside = shutil.make_archive(str(target) + ".part", "zip", folder)
+        Path(beside).rename(target)
     return target
 
 
