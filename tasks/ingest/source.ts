@@ -2,8 +2,9 @@ import { type BigIntStats, statSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { crc32 } from 'node:zlib';
-import yauzl, { type Entry } from 'yauzl';
+import { promisify } from 'node:util';
+import { crc32, inflateRaw } from 'node:zlib';
+import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { InputError } from '../errors.ts';
 import type { FileFacts } from './bad-rows.ts';
 import { inspectFiles } from './inspect.ts';
@@ -117,15 +118,12 @@ async function openZip(uri: string): Promise<Source> {
       ...arrange(uri, found),
       async read(file) {
         const entry = entries.get(file.name) as Entry;
-        const content = await zip
-          .openReadStreamPromise(entry)
-          .then(buffer)
-          .catch((cause) => {
-            throw new InputError(
-              `${uri}: ${file.name} cannot be unpacked; fetch the zip again, or pack it with deflate`,
-              { cause },
-            );
-          });
+        const content = await unpack(zip, entry).catch((cause) => {
+          throw new InputError(
+            `${uri}: ${file.name} cannot be unpacked; fetch the zip again, or pack it with deflate`,
+            { cause },
+          );
+        });
         return verify(uri, file, content);
       },
       assertUnchanged() {},
@@ -135,6 +133,14 @@ async function openZip(uri: string): Promise<Source> {
     zip.close();
     throw error;
   }
+}
+
+/** The bytes of an entry, inflated in one piece: as a stream, ingest takes a third more of CPU time. */
+async function unpack(zip: ZipFile, entry: Entry): Promise<Buffer> {
+  if (!entry.isCompressed()) return buffer(await zip.openReadStreamPromise(entry));
+  const packed = await zip.openReadStreamPromise(entry, { decompress: false }).then(buffer);
+  const size = entry.uncompressedSize;
+  return promisify(inflateRaw)(packed, { chunkSize: Math.max(size, 64), maxOutputLength: Math.max(size, 1) });
 }
 
 function isOfTheSet(name: string): boolean {
