@@ -49,6 +49,7 @@ export class Database {
       memory_limit: memoryLimit,
       temp_directory: tempDirectory,
       autoinstall_known_extensions: 'false',
+      enable_external_file_cache: 'false',
     });
     return new Database(instance, true, new Set(), await instance.connect(), threads);
   }

@@ -84,7 +84,7 @@ export const tasks: Record<string, Task> = {
       source,
       shards: {
         ...text('Parquet files to spread the prices over', integer('shards', 1, 4096)),
-        defaultDescription: '16, and more from 3 GB of CSV on',
+        defaultDescription: '16, and more from 800 MB of CSV on',
       },
       quarantine: {
         type: 'boolean',

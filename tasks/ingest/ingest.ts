@@ -19,7 +19,7 @@ const FORMAT_VERSION = 4;
 
 const LEAST_SHARDS = 16;
 /** Of CSV, in one shard: what a stage has in memory is some shards, however large the set is. */
-const SHARD_BYTES = 100e6;
+const SHARD_BYTES = 50e6;
 
 const LINEAGE = {
   Symbol: ['raw.file name'],
