@@ -1,6 +1,9 @@
 import type { Database } from './duckdb.ts';
 
-/** Hands out the plans, in order, to as many connections as there are threads. Stops handing out at the first error. */
+/**
+ * Hands out the plans, in order, to as many connections as there are threads, and one more, which computes while another
+ * waits for the disk. Stops handing out at the first error.
+ */
 export async function inLanes<Plan>(
   plans: Plan[],
   database: Database,
@@ -9,7 +12,8 @@ export async function inLanes<Plan>(
   await database.run('SET threads = 1');
   const errors: unknown[] = [];
   const rest = plans.values();
-  const lanes = Array.from({ length: Math.min(database.threads, plans.length) }, async () => {
+  const count = database.threads > 1 ? database.threads + 1 : 1;
+  const lanes = Array.from({ length: Math.min(count, plans.length) }, async () => {
     await using lane = await database.connect();
     // With it on, a join lets go of small chunks late, out of their order.
     await lane.run('SET enable_caching_operators = false');

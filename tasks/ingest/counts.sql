@@ -1,7 +1,8 @@
--- What a shard of prices holds, counted in one pass over the file as it was written.
+-- What a shard of prices holds, counted over the file as it was written.
 --   prices  the shard, in the order of the file
+-- Scans that look for what is rare pass over the row groups that the file's own statistics rule it out for.
 WITH followed AS (
-  SELECT *, lag(Symbol) OVER () AS symbol_before, lag(Date) OVER () AS date_before
+  SELECT Symbol, Date, lag(Symbol) OVER () AS symbol_before, lag(Date) OVER () AS date_before
   FROM prices
 ),
 days AS (
@@ -14,24 +15,54 @@ months AS (
   FROM days
   WHERE Date IS NOT NULL
   GROUP BY month
+),
+extreme AS (
+  SELECT Symbol, Date, Open AS price FROM prices WHERE Open < 0 OR Open > 1e9
+  UNION ALL
+  SELECT Symbol, Date, High FROM prices WHERE High < 0 OR High > 1e9
+  UNION ALL
+  SELECT Symbol, Date, Low FROM prices WHERE Low < 0 OR Low > 1e9
+  UNION ALL
+  SELECT Symbol, Date, Close FROM prices WHERE Close < 0 OR Close > 1e9
+  UNION ALL
+  SELECT Symbol, Date, "Adj Close" FROM prices WHERE "Adj Close" < 0 OR "Adj Close" > 1e9
+),
+extremes AS (
+  SELECT
+    -- NaN is greater than any number.
+    count(DISTINCT (Symbol, Date)) FILTER (NOT isfinite(price)) AS not_finite,
+    count(DISTINCT (Symbol, Date)) FILTER (price < 0) AS negative_prices,
+    list(DISTINCT Symbol) FILTER (price < 0) AS negative_symbols,
+    count(DISTINCT (Symbol, Date)) FILTER (price > 1e9) AS prices_over_a_billion,
+    list(DISTINCT Symbol) FILTER (price > 1e9) AS over_a_billion_symbols
+  FROM extreme
+),
+inverted AS (
+  SELECT count(*) AS high_below_low, list(DISTINCT Symbol) AS high_below_low_symbols
+  FROM prices
+  WHERE High < Low
+),
+empty_rows AS (
+  SELECT count(*) AS null_rows, list(DISTINCT Symbol) AS null_symbols
+  FROM prices
+  WHERE Open IS NULL AND High IS NULL AND Low IS NULL AND Close IS NULL AND "Adj Close" IS NULL AND Volume IS NULL
+),
+in_order AS (
+  SELECT
+    count(*) AS rows,
+    count(*) FILTER (Symbol IS DISTINCT FROM symbol_before) AS symbols,
+    count(*) FILTER (Symbol IS NULL OR Symbol = '') AS without_symbol,
+    count(*) FILTER (Symbol < symbol_before OR (Symbol = symbol_before AND Date < date_before)) AS out_of_order,
+    count(*) FILTER (Symbol = symbol_before AND Date = date_before) AS duplicates
+  FROM followed
 )
 SELECT
-  count(*) AS rows,
-  count(*) FILTER (Symbol IS DISTINCT FROM symbol_before) AS symbols,
-  count(*) FILTER (Symbol IS NULL OR Symbol = '') AS without_symbol,
-  count(*) FILTER (Symbol < symbol_before OR (Symbol = symbol_before AND Date < date_before)) AS out_of_order,
-  count(*) FILTER (Symbol = symbol_before AND Date = date_before) AS duplicates,
+  in_order.*,
+  extremes.*,
+  inverted.*,
+  empty_rows.*,
   (SELECT coalesce(sum(rows), 0) FROM days WHERE Date IS NULL OR CAST(TRY_CAST(Date AS DATE) AS VARCHAR) IS DISTINCT FROM Date) AS without_date,
   (SELECT list({'month': month, 'rows': CAST(rows AS DOUBLE)} ORDER BY month) FROM months) AS months,
   (SELECT max(Date) FROM days) AS last_date,
-  count(*) FILTER (NOT (isfinite(Open) AND isfinite(High) AND isfinite(Low) AND isfinite(Close) AND isfinite("Adj Close"))) AS not_finite,
-  count(*) FILTER (coalesce(Open, High, Low, Close, "Adj Close", Volume) IS NULL) AS null_rows,
-  list(DISTINCT Symbol) FILTER (coalesce(Open, High, Low, Close, "Adj Close", Volume) IS NULL) AS null_symbols,
-  count(*) FILTER (Volume = 0) AS zero_volumes,
-  count(*) FILTER (High < Low) AS high_below_low,
-  list(DISTINCT Symbol) FILTER (High < Low) AS high_below_low_symbols,
-  count(*) FILTER (Open < 0 OR High < 0 OR Low < 0 OR Close < 0 OR "Adj Close" < 0) AS negative_prices,
-  list(DISTINCT Symbol) FILTER (Open < 0 OR High < 0 OR Low < 0 OR Close < 0 OR "Adj Close" < 0) AS negative_symbols,
-  count(*) FILTER (Open > 1e9 OR High > 1e9 OR Low > 1e9 OR Close > 1e9 OR "Adj Close" > 1e9) AS prices_over_a_billion,
-  list(DISTINCT Symbol) FILTER (Open > 1e9 OR High > 1e9 OR Low > 1e9 OR Close > 1e9 OR "Adj Close" > 1e9) AS over_a_billion_symbols
-FROM followed
+  (SELECT count(*) FROM prices WHERE Volume = 0) AS zero_volumes
+FROM in_order, extremes, inverted, empty_rows

@@ -330,6 +330,8 @@ describe('the command line', () => {
     const raw = await runTask(['download', '--store', store, '--kaggle-url', kaggle.url]);
     const prices = await runTask(['ingest', '--store', store, '--shards', '2']);
     expect(prices.inputs[0]).toMatchObject({ uri: raw.outputs[0]?.uri, rows: 3000 });
+    const origin = await readFile(join(String(prices.outputs[0]?.uri), 'raw.json'), 'utf8');
+    expect(JSON.parse(origin)).toEqual({ key: raw.outputs[0]?.key });
   });
 });
 
