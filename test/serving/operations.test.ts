@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -44,6 +46,19 @@ describe('limits', () => {
     expect(await status(QUESTION, 'Bearer secre')).toBe(401);
     expect(await status(QUESTION, 'Bearer secret')).toBe(200);
     expect(await status('/health/live')).toBe(200);
+  });
+
+  it.each([
+    '/health/../metrics',
+    '/health/%2e%2e/metrics',
+    `/health/live/../..${QUESTION}`,
+    '/health/live#/metrics',
+  ])('asks for the token at %s, too', async (path) => {
+    const { url } = await listen({ TOKEN: 'secret' });
+    // fetch would follow the dots itself.
+    const [answer] = await once(request({ port: new URL(url).port, path }).end(), 'response');
+    answer.resume();
+    expect(answer.statusCode).toBe(401);
   });
 
   it('turns away what comes faster than the rate', async () => {
