@@ -6,9 +6,9 @@ import type { Settings } from './settings.ts';
 const ADDRESSES = 10_000;
 
 /**
- * What is answered without a token: whole paths, since what only begins like one may lead elsewhere (/health/../metrics).
+ * What is answered without a token: the page's files, which tell nothing, and health. Whole paths, since what only begins like one may lead elsewhere (/health/../metrics).
  */
-const OPEN = /^\/health\/(live|ready)(\?|$)/;
+const OPEN = /^\/(health\/(live|ready)|page\/[\w-]+\.(css|js|svg))?(\?|$)/;
 
 /** Why a request is turned away before anyone looks at what it asks. */
 export interface Refusal {

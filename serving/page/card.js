@@ -1,0 +1,148 @@
+import { drawLines } from './chart.js';
+import { byId, drawToFit, html, nothing, table } from './dom.js';
+import { firstTable, fromMarkdown } from './markdown.js';
+import { digits, roundTicks, short } from './numbers.js';
+
+/** @typedef {import('../reports.ts').Losses} Losses */
+
+const NO_MODEL = 'No model is in service yet.';
+
+/**
+ * The model card, and what the model file says of its making.
+ * @param {string | null} version
+ * @param {string | null} card Markdown
+ * @param {Record<string, string>} provenance
+ */
+export function showCard(version, card, provenance) {
+  const said = Object.entries(provenance);
+  byId('card').replaceChildren(
+    ...(card === null
+      ? [nothing(version === null ? NO_MODEL : 'The store has no card of this model.')]
+      : [html('div', { class: 'prose' }, ...fromMarkdown(card, 3))]),
+    ...(said.length === 0
+      ? []
+      : [
+          html(
+            'details',
+            {},
+            html('summary', {}, 'What the model file says of its making'),
+            table('Provenance', ['name', 'value'], said, [false, false]),
+          ),
+        ]),
+  );
+}
+
+/**
+ * @param {string | null} version
+ * @param {Losses | null} losses
+ */
+export function showLosses(version, losses) {
+  const place = byId('losses');
+  if (!losses) {
+    place.replaceChildren(nothing(version === null ? NO_MODEL : 'The store has no losses of this model.'));
+    return;
+  }
+  const { training, validation } = losses;
+  const all = [...training, ...validation];
+  const last = Math.max(...all.map(([step]) => step));
+  const values = all.map(([, loss]) => loss);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const final = (/** @type {[number, number][]} */ points) => digits(points.at(-1)?.[1] ?? Number.NaN);
+  const description = `Pinball loss over ${last} steps. Training ends at ${final(training)}, validation at ${final(validation)}.`;
+  const chart = html('div', { class: 'chart' });
+  place.replaceChildren(
+    html(
+      'ul',
+      { class: 'keys' },
+      html('li', { class: 'key-line first' }, `training, ${final(training)} at last`),
+      html('li', { class: 'key-dot second' }, `validation, ${final(validation)} at last`),
+    ),
+    chart,
+    html(
+      'details',
+      {},
+      html('summary', {}, 'Validation losses as a table'),
+      table(
+        'Validation losses',
+        ['step', 'loss'],
+        validation.map(([step, loss]) => [String(Math.round(step)), loss.toFixed(4)]),
+        [true, true],
+      ),
+    ),
+  );
+  drawToFit(chart, (width) =>
+    chart.replaceChildren(
+      drawLines({
+        ...{ width, height: 260, description },
+        x: {
+          ...{ low: 0, high: last, label: 'training step' },
+          ticks: roundTicks(0, last, width < 400 ? 3 : 6).map((at) => ({ at, text: short(at) })),
+        },
+        y: {
+          low: Math.log(low * 0.97),
+          high: Math.log(high * 1.03),
+          label: 'pinball loss, logarithmic',
+          ticks: lossTicks(low, high).map((at) => ({ at: Math.log(at), text: digits(at) })),
+        },
+        series: [
+          { name: 'training', look: 'line first', points: inLog(training) },
+          { name: 'validation', look: 'dot second', points: inLog(validation), isDots: true },
+        ],
+      }),
+    ),
+  );
+}
+
+/**
+ * @param {string | null} markdown
+ * @param {string | null} plot an SVG image
+ */
+export function showWalkForward(markdown, plot) {
+  const place = byId('forward');
+  const found = markdown === null ? undefined : firstTable(markdown);
+  if (!found && plot === null) {
+    place.replaceChildren(
+      nothing(
+        'The store has none yet: make walk-forward FROM=2018-01 TO=2019-12 trains and scores a model for each month.',
+      ),
+    );
+    return;
+  }
+  const image = /** @type {HTMLImageElement} */ (
+    html('img', {
+      class: 'plot',
+      alt: 'MAE by month, as a share of that of the mean volume; the table has the numbers',
+    })
+  );
+  if (plot !== null) {
+    image.src = URL.createObjectURL(new Blob([plot], { type: 'image/svg+xml' }));
+    const free = () => URL.revokeObjectURL(image.src);
+    image.addEventListener('load', free);
+    image.addEventListener('error', free);
+  }
+  place.replaceChildren(
+    html(
+      'p',
+      { class: 'note' },
+      'Each model on the month that begins on its as-of date, of which it knew nothing. Below 1 it is better than the mean volume itself.',
+    ),
+    ...(plot === null ? [] : [image]),
+    ...(found ? [table('Walk-forward by month', found.head, found.rows, found.isNumeric)] : []),
+  );
+}
+
+/** @param {[number, number][]} points */
+function inLog(points) {
+  return points.map(([step, loss]) => /** @type {[number, number]} */ ([step, Math.log(loss)]));
+}
+
+/**
+ * @param {number} low
+ * @param {number} high
+ */
+function lossTicks(low, high) {
+  if (high / low < 2) return roundTicks(low, high, 4);
+  return [0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2, 3, 5, 7, 10].filter(
+    (value) => value >= low && value <= high,
+  );
+}
