@@ -1,5 +1,5 @@
 import { drawLines } from './chart.js';
-import { byId, drawToFit, html, nothing, table } from './dom.js';
+import { byId, drawToFit, html, nothing, SCROLL, table } from './dom.js';
 import { firstTable, fromMarkdown } from './markdown.js';
 import { digits, roundTicks, short } from './numbers.js';
 
@@ -54,8 +54,8 @@ export function showLosses(version, losses) {
     html(
       'ul',
       { class: 'keys' },
-      html('li', { class: 'key-line first' }, `training, ${final(training)} at last`),
-      html('li', { class: 'key-dot second' }, `validation, ${final(validation)} at last`),
+      html('li', { class: 'key line-key' }, `training, ${final(training)} at last`),
+      html('li', { class: 'key dot-key' }, `validation, ${final(validation)} at last`),
     ),
     chart,
     html(
@@ -73,7 +73,7 @@ export function showLosses(version, losses) {
   drawToFit(chart, (width) =>
     chart.replaceChildren(
       drawLines({
-        ...{ width, height: 260, description },
+        ...{ width, height: 320, description },
         x: {
           ...{ low: 0, high: last, label: 'training step' },
           ticks: roundTicks(0, last, width < 400 ? 3 : 6).map((at) => ({ at, text: short(at) })),
@@ -82,7 +82,7 @@ export function showLosses(version, losses) {
           low: Math.log(low * 0.97),
           high: Math.log(high * 1.03),
           label: 'pinball loss, logarithmic',
-          ticks: lossTicks(low, high).map((at) => ({ at: Math.log(at), text: digits(at) })),
+          ticks: roundTicks(low, high, 5).map((at) => ({ at: Math.log(at), text: digits(at) })),
         },
         series: [
           { name: 'training', look: 'line first', points: inLog(training) },
@@ -126,7 +126,7 @@ export function showWalkForward(markdown, plot) {
       { class: 'note' },
       'Each model on the month that begins on its as-of date, of which it knew nothing. Below 1 it is better than the mean volume itself.',
     ),
-    ...(plot === null ? [] : [image]),
+    ...(plot === null ? [] : [html('div', { ...SCROLL, 'aria-label': 'Walk-forward plot' }, image)]),
     ...(found ? [table('Walk-forward by month', found.head, found.rows, found.isNumeric)] : []),
   );
 }
@@ -134,15 +134,4 @@ export function showWalkForward(markdown, plot) {
 /** @param {[number, number][]} points */
 function inLog(points) {
   return points.map(([step, loss]) => /** @type {[number, number]} */ ([step, Math.log(loss)]));
-}
-
-/**
- * @param {number} low
- * @param {number} high
- */
-function lossTicks(low, high) {
-  if (high / low < 2) return roundTicks(low, high, 4);
-  return [0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2, 3, 5, 7, 10].filter(
-    (value) => value >= low && value <= high,
-  );
 }

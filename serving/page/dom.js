@@ -31,8 +31,11 @@ export function svg(name, attributes = {}, ...children) {
   return fill(document.createElementNS('http://www.w3.org/2000/svg', name), attributes, children);
 }
 
+/** Of what scrolls by itself where it is too wide, by keyboard, too. */
+export const SCROLL = { class: 'scroll', tabindex: 0, role: 'region' };
+
 /**
- * A table that scrolls by itself where it is too wide, by keyboard, too.
+ * A table that scrolls by itself where it is too wide.
  * @param {string} label what it is a table of
  * @param {string[]} head
  * @param {string[][]} rows the first cell of each is its heading
@@ -46,7 +49,7 @@ export function table(label, head, rows, isNumeric = head.map((_, index) => inde
     html('th', { scope: 'col', ...look(index) }, text);
   return html(
     'div',
-    { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': label },
+    { ...SCROLL, 'aria-label': label },
     html(
       'table',
       {},

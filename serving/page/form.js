@@ -1,6 +1,7 @@
 import { ask } from './api.js';
-import { byId, html, svg } from './dom.js';
-import { digits, short, signedLog, whole } from './numbers.js';
+import { byId, drawToFit, html } from './dom.js';
+import { drawInterval } from './interval.js';
+import { digits, whole } from './numbers.js';
 
 /** @typedef {{ prediction: number, p10: number, p50: number, p90: number, in_domain: boolean, model_version: string }} Answer */
 
@@ -50,9 +51,9 @@ function showProblem({ detail, errors = [] }) {
     if (fault) setFault(id, fault.detail);
     return fault;
   });
-  byId('result').replaceChildren(
-    html('p', { class: 'problem' }, wrong.length > 0 ? 'No prediction: see the field in red.' : detail),
-  );
+  const text = wrong.length > 0 ? 'No prediction: the field says why.' : detail;
+  byId('result').replaceChildren(html('p', { class: 'problem' }, text));
+  byId('interval').replaceChildren();
   if (wrong[0]) input(wrong[0]).focus();
 }
 
@@ -62,68 +63,52 @@ function showProblem({ detail, errors = [] }) {
  */
 function show({ prediction, p10, p50, p90, in_domain, model_version }, url) {
   const average = Number(input('average').value);
-  const ratio = average > 0 ? `${digits(prediction / average)} × the mean volume. ` : '';
+  const ratio = average > 0 ? `, ${digits(prediction / average)} × the mean` : '';
   byId('result').replaceChildren(
-    html('p', { class: 'answer' }, html('output', { id: 'prediction' }, whole(prediction)), ' shares'),
+    html(
+      'p',
+      { class: 'answer' },
+      html('output', { id: 'prediction' }, whole(prediction)),
+      ` shares${ratio}`,
+    ),
     html(
       'p',
       {},
-      `${ratio}Eight of ten such days have from `,
+      'On eight of ten such days the volume is from ',
       html('b', { id: 'p10' }, whole(p10)),
       ' to ',
       html('b', { id: 'p90' }, whole(p90)),
       ' shares.',
     ),
-    drawInterval({ prediction, p10, p50, p90, average }),
     html(
       'p',
       { id: 'domain', class: in_domain ? 'inside' : 'outside' },
       in_domain
         ? 'In the training domain: training saw rows like these.'
-        : 'Outside the training domain: training saw no rows like these, or too few, so take it with care.',
+        : 'Outside the training domain: training saw too few rows like these, or none.',
+    ),
+  );
+  const chart = html('div', {});
+  byId('interval').replaceChildren(
+    chart,
+    html(
+      'ul',
+      { class: 'keys' },
+      html('li', { class: 'key point-key' }, 'prediction'),
+      html('li', { class: 'key band-key' }, 'p10 to p90'),
+      html('li', { class: 'key middle-key' }, 'p50'),
+      html('li', { class: 'key mean-key' }, 'mean volume'),
     ),
     html(
       'p',
       { class: 'note' },
       html('a', { href: url }, html('code', {}, `GET ${url}`)),
-      ` by the model as of ${model_version}`,
+      html('br'),
+      `answered by the model as of ${model_version}`,
     ),
   );
-}
-
-/**
- * The interval as a bar over a logarithmic scale.
- * @param {{ prediction: number, p10: number, p50: number, p90: number, average: number }} values
- */
-function drawInterval({ prediction, p10, p50, p90, average }) {
-  const [width, height, top] = [400, 74, 30];
-  const values = [prediction, p10, p50, p90, average].map(signedLog);
-  const pad = Math.max(0.25, (Math.max(...values) - Math.min(...values)) * 0.12);
-  const [low, high] = [Math.max(0, Math.min(...values) - pad), Math.max(...values) + pad];
-  const x = (/** @type {number} */ value) => 8 + ((signedLog(value) - low) / (high - low)) * (width - 16);
-  const name = (/** @type {number} */ value, /** @type {string} */ text, /** @type {string} */ anchor) =>
-    svg('text', { x: x(value), y: height - 8, 'text-anchor': anchor }, text);
-  const isTight = x(p90) - x(p10) < 130;
-  return svg(
-    'svg',
-    {
-      class: 'interval',
-      viewBox: `0 0 ${width} ${height}`,
-      role: 'img',
-      'aria-label': `On a logarithmic scale: p10 ${short(p10)}, p50 ${short(p50)}, prediction ${short(prediction)}, p90 ${short(p90)}, mean volume ${short(average)}`,
-    },
-    svg('line', { class: 'base', x1: 0, x2: width, y1: top + 6, y2: top + 6 }),
-    svg('rect', { class: 'band', x: x(p10), y: top, width: Math.max(2, x(p90) - x(p10)), height: 12, rx: 3 }),
-    svg('line', { class: 'middle', x1: x(p50), x2: x(p50), y1: top, y2: top + 12 }),
-    svg('path', { class: 'mean', d: `M${x(average)} ${top - 1}l-5 -9h10z` }),
-    svg(
-      'text',
-      { x: Math.min(Math.max(x(average), 40), width - 40), y: top - 15, 'text-anchor': 'middle' },
-      `mean ${short(average)}`,
-    ),
-    svg('circle', { class: 'point', cx: x(prediction), cy: top + 6, r: 6 }),
-    name(p10, `p10 ${short(p10)}`, isTight ? 'end' : 'middle'),
-    name(p90, `p90 ${short(p90)}`, isTight ? 'start' : 'middle'),
+  drawToFit(chart, (width) =>
+    chart.replaceChildren(drawInterval({ prediction, p10, p50, p90, average }, width)),
   );
 }
 

@@ -16,6 +16,7 @@ export function whole(value) {
  */
 export function short(value) {
   const size = Math.abs(value);
+  if (size >= 1e18) return value.toExponential(1);
   for (const [unit, letter] of /** @type {[number, string][]} */ ([
     [1e15, 'Q'],
     [1e12, 'T'],
