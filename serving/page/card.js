@@ -8,27 +8,26 @@ import { digits, roundTicks, short } from './numbers.js';
 const NO_MODEL = 'No model is in service yet.';
 
 /**
- * The model card, and what the model file says of its making.
  * @param {string | null} version
  * @param {string | null} card Markdown
+ */
+export function showCard(version, card) {
+  byId('card').replaceChildren(
+    card === null
+      ? nothing(version === null ? NO_MODEL : 'The store has no card of this model.')
+      : html('div', { class: 'prose' }, ...fromMarkdown(card, 3)),
+  );
+}
+
+/**
+ * What the model file says of itself.
+ * @param {string | null} version
  * @param {Record<string, string>} provenance
  */
-export function showCard(version, card, provenance) {
-  const said = Object.entries(provenance);
-  byId('card').replaceChildren(
-    ...(card === null
-      ? [nothing(version === null ? NO_MODEL : 'The store has no card of this model.')]
-      : [html('div', { class: 'prose' }, ...fromMarkdown(card, 3))]),
-    ...(said.length === 0
-      ? []
-      : [
-          html(
-            'details',
-            {},
-            html('summary', {}, 'What the model file says of its making'),
-            table('Provenance', ['name', 'value'], said, [false, false]),
-          ),
-        ]),
+export function showFile(version, provenance) {
+  const said = Object.entries({ as_of: version ?? '', ...provenance });
+  byId('file').replaceChildren(
+    version === null ? nothing(NO_MODEL) : table('Model file', ['name', 'value'], said, [false, true]),
   );
 }
 
@@ -121,11 +120,6 @@ export function showWalkForward(markdown, plot) {
     image.addEventListener('error', free);
   }
   place.replaceChildren(
-    html(
-      'p',
-      { class: 'note' },
-      'Each model on the month that begins on its as-of date, of which it knew nothing. Below 1 it is better than the mean volume itself.',
-    ),
     ...(plot === null ? [] : [html('div', { ...SCROLL, 'aria-label': 'Walk-forward plot' }, image)]),
     ...(found ? [table('Walk-forward by month', found.head, found.rows, found.isNumeric)] : []),
   );

@@ -63,18 +63,13 @@ function showProblem({ detail, errors = [] }) {
  */
 function show({ prediction, p10, p50, p90, in_domain, model_version }, url) {
   const average = Number(input('average').value);
-  const ratio = average > 0 ? `, ${digits(prediction / average)} × the mean` : '';
+  const ratio = average > 0 ? `${digits(prediction / average)} × the mean volume. ` : '';
   byId('result').replaceChildren(
-    html(
-      'p',
-      { class: 'answer' },
-      html('output', { id: 'prediction' }, whole(prediction)),
-      ` shares${ratio}`,
-    ),
+    html('p', { class: 'answer' }, html('output', { id: 'prediction' }, whole(prediction)), ' shares'),
     html(
       'p',
       {},
-      'On eight of ten such days the volume is from ',
+      `${ratio}On eight of ten such days the volume is from `,
       html('b', { id: 'p10' }, whole(p10)),
       ' to ',
       html('b', { id: 'p90' }, whole(p90)),

@@ -93,7 +93,7 @@ function drawRoutes(routes) {
       ? nothing('No request in the last ten seconds.')
       : table(
           'Requests by route',
-          ['route', 'requests / s', 'median', '99th percentile', 'refused or failed / s'],
+          ['route', 'requests / s', 'median', '99th percentile', '4xx, 5xx / s'],
           routes.map(({ route, seconds }) => [
             route.name,
             perSecond(route.count / seconds),

@@ -113,13 +113,6 @@ export function drawOverlay({ room, x, y }, surface, measure, asked) {
 export function drawLegend(surface, measure) {
   const scale = readScale(measure);
   const partOf = partsOf(surface, measure);
-  const bar = svg(
-    'svg',
-    { class: 'bar', viewBox: '0 0 240 10', preserveAspectRatio: 'none', 'aria-hidden': 'true' },
-    ...Array.from({ length: 40 }, (_, index) =>
-      svg('rect', { x: index * 6, y: 0, width: 6.5, height: 10, fill: `rgb(${mixAt(scale, index / 39)})` }),
-    ),
-  );
   const logs = surface.prediction.map(Math.log1p);
   const range = [Math.min(...logs), Math.max(...logs)];
   const marks =
@@ -129,16 +122,24 @@ export function drawLegend(surface, measure) {
           at: signedLog(value),
           text: short(value),
         }));
-  const names = svg(
+  const [left, width] = [20, 240];
+  const steps = Array.from({ length: 40 }, (_, index) => index / 40);
+  const bar = svg(
     'svg',
-    { class: 'names', viewBox: '-20 0 280 18', 'aria-hidden': 'true' },
+    { width: width + 2 * left, height: 30, 'aria-hidden': 'true' },
+    ...steps.map((part) =>
+      svg('rect', {
+        ...{ x: left + part * width, y: 0, width: width / 40 + 0.5, height: 12 },
+        fill: `rgb(${mixAt(scale, part + 0.5 / 40)})`,
+      }),
+    ),
     ...marks.map(({ at, text }) =>
-      svg('text', { x: partOf(at) * 240, y: 13, 'text-anchor': 'middle' }, text),
+      svg('text', { x: left + partOf(at) * width, y: 26, 'text-anchor': 'middle' }, text),
     ),
   );
   const isKnown = surface.cells.length > 0;
   return [
-    html('div', { class: 'scale' }, bar, names),
+    bar,
     html(
       'ul',
       { class: 'keys' },

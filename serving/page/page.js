@@ -1,5 +1,5 @@
 import { ask, askForJson, setToken, wantsToken } from './api.js';
-import { showCard, showLosses, showWalkForward } from './card.js';
+import { showCard, showFile, showLosses, showWalkForward } from './card.js';
 import { byId } from './dom.js';
 import { predictFor, startForm } from './form.js';
 import { observe, startLive } from './live.js';
@@ -74,7 +74,8 @@ async function showModel() {
   if (surface) showSurface(surface, predictFor);
   else hideSurface();
   showLosses(version, losses);
-  showCard(version, card, provenance);
+  showFile(version, provenance);
+  showCard(version, card);
   shown = version;
 }
 
