@@ -27,7 +27,9 @@ export function showCard(version, card) {
 export function showFile(version, provenance) {
   const said = Object.entries({ as_of: version ?? '', ...provenance });
   byId('file').replaceChildren(
-    version === null ? nothing(NO_MODEL) : table('Model file', ['name', 'value'], said, [false, true]),
+    version === null
+      ? nothing(NO_MODEL)
+      : table('Names and values in the model file', ['name', 'value'], said, [false, true]),
   );
 }
 
