@@ -16,8 +16,10 @@ const LOOK_MS = 2_000;
  */
 let shown;
 let isPaused = false;
-/** Whether the status says that another model was refused. */
+/** Whether another model is known to have been refused. */
 let isRefused = false;
+/** How the model in service stands. */
+let standing = '';
 /** @type {Promise<void> | undefined} */
 let looking;
 
@@ -56,6 +58,7 @@ async function look() {
   const version = answer.headers.get('x-model-version');
   const hasFault = /^model_load_failed 1$/m.test(text);
   if (version === null || version !== shown || hasFault !== isRefused) await showModel();
+  say(standing, version === null || isRefused);
 }
 
 /** Shows the model in service, or why there is none. */
@@ -65,9 +68,9 @@ async function showModel() {
   if (!report) return;
   const { version, fault, card, losses, surface, provenance } = report;
   isRefused = version !== null && fault !== null;
-  if (version === null) say(`No model is in service: ${fault}. This page goes on asking.`, true);
-  else if (fault === null) say(`In service: the model as of ${version}`);
-  else say(`In service: the model as of ${version}. Another one was refused: ${fault}.`, true);
+  if (version === null) standing = `No model is in service: ${fault}. This page goes on asking.`;
+  else standing = `In service: the model as of ${version}`;
+  if (isRefused) standing += `. Another one was refused: ${fault}.`;
   if (version === shown) return;
   const forward = await askForJson('/reports/walk-forward');
   showWalkForward(forward?.table ?? null, forward?.plot ?? null);
