@@ -88,21 +88,23 @@ function drawRates() {
 
 /** @param {{ route: Route, seconds: number }[]} routes */
 function drawRoutes(routes) {
-  byId('routes').replaceChildren(
-    routes.length === 0
-      ? nothing('No request in the last ten seconds.')
-      : table(
-          'Requests by route',
-          ['route', 'requests / s', 'median', '99th percentile', '4xx, 5xx / s'],
-          routes.map(({ route, seconds }) => [
-            route.name,
-            perSecond(route.count / seconds),
-            quantile(route, 0.5),
-            quantile(route, 0.99),
-            perSecond(route.failed / seconds),
-          ]),
-        ),
+  const place = byId('routes');
+  if (routes.length === 0) return place.replaceChildren(nothing('No request in the last ten seconds.'));
+  const made = table(
+    'Requests by route',
+    ['route', 'requests / s', 'median', '99th percentile', '4xx, 5xx / s'],
+    routes.map(({ route, seconds }) => [
+      route.name,
+      perSecond(route.count / seconds),
+      quantile(route, 0.5),
+      quantile(route, 0.99),
+      perSecond(route.failed / seconds),
+    ]),
   );
+  // What has the focus, or was scrolled, stays.
+  const shown = place.querySelector('.scroll');
+  if (shown) shown.replaceChildren(...made.children);
+  else place.replaceChildren(made);
 }
 
 /**

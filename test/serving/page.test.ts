@@ -153,12 +153,16 @@ describe('over a store with a trained model', () => {
     expect(Number(await page.textContent('#rate'))).toBeGreaterThan(0);
     expect(await page.textContent('#p50')).toMatch(/\d (µs|ms)$/);
     expect(await page.textContent('#routes')).toContain('GET /predict');
+    await page.focus('#routes .scroll');
+    for (let i = 0; i < 30; i++) await fetch(question);
+    await says(page, '#predictions', /^60$/);
+    expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toBe('Requests by route');
     await page.click('#pause');
     expect(await page.getAttribute('#pause', 'aria-pressed')).toBe('true');
     const looks = page.waitForResponse(/metrics/).then(() => page.waitForResponse(/metrics/));
     await fetch(question);
     await looks;
-    expect(await page.textContent('#predictions')).toBe('30');
+    expect(await page.textContent('#predictions')).toBe('60');
   });
 });
 
