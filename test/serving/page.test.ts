@@ -156,7 +156,9 @@ describe('over a store with a trained model', () => {
     await page.focus('#routes .scroll');
     for (let i = 0; i < 30; i++) await fetch(question);
     await says(page, '#predictions', /^60$/);
-    expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toBe('Requests by route');
+    expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toBe(
+      'Requests by route',
+    );
     await page.click('#pause');
     expect(await page.getAttribute('#pause', 'aria-pressed')).toBe('true');
     const looks = page.waitForResponse(/metrics/).then(() => page.waitForResponse(/metrics/));
