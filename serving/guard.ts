@@ -6,7 +6,8 @@ import type { Settings } from './settings.ts';
 const ADDRESSES = 10_000;
 
 /**
- * What is answered without a token: the page's files, which tell nothing, and health. Whole paths, since what only begins like one may lead elsewhere (/health/../metrics).
+ * What is answered without a token: health, and the page's files, which hold nothing of the store. Whole paths: what only
+ * begins like one of them may lead elsewhere (/health/../metrics).
  */
 const OPEN = /^\/(health\/(live|ready)|page\/[\w-]+\.(css|js|svg))?(\?|$)/;
 

@@ -56,7 +56,7 @@ export async function reportModel(
   };
 }
 
-/** Whether the model that was trained for this date is the one in service: it may have been trained again since. */
+/** Whether the model that was trained for this date is the one in service: it may have been trained again since, or be damaged. */
 async function isOfTraining({ model, version }: InService, source: ModelSource): Promise<boolean> {
   if (!(await source.dates()).includes(version)) return false;
   try {
@@ -68,13 +68,14 @@ async function isOfTraining({ model, version }: InService, source: ModelSource):
 
 /** Reads losses.csv; null where it holds none. */
 export function readLosses(csv: string): Losses | null {
-  const points: Record<string, Point[]> = { training: [], validation: [] };
+  const [training, validation]: [Point[], Point[]] = [[], []];
   for (const line of csv.split('\n').slice(1)) {
-    const [step, , split = '', loss] = line.split(',');
+    const [step, , split, loss] = line.split(',');
     const point: Point = [Number(step), Number(loss)];
-    if (loss && point.every(Number.isFinite)) points[split]?.push(point);
+    if (!loss || !point.every(Number.isFinite)) continue;
+    if (split === 'training') training.push(point);
+    if (split === 'validation') validation.push(point);
   }
-  const { training = [], validation = [] } = points;
   return training.length + validation.length === 0
     ? null
     : { training: thin(training), validation: thin(validation) };

@@ -5,6 +5,8 @@ import { digits, roundTicks, short } from './numbers.js';
 
 /** @typedef {import('../reports.ts').Losses} Losses */
 
+/** Where the logarithmic axis of losses ends. */
+const LEAST_LOSS = 1e-6;
 const NO_MODEL = 'No model is in service yet.';
 
 /**
@@ -47,7 +49,7 @@ export function showLosses(version, losses) {
   const all = [...training, ...validation];
   const last = Math.max(...all.map(([step]) => step));
   const values = all.map(([, loss]) => loss);
-  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const [low, high] = [Math.max(LEAST_LOSS, Math.min(...values)), Math.max(LEAST_LOSS, ...values)];
   const final = (/** @type {[number, number][]} */ points) => digits(points.at(-1)?.[1] ?? Number.NaN);
   const description = `Pinball loss over ${last} steps. Training ends at ${final(training)}, validation at ${final(validation)}.`;
   const chart = html('div', { class: 'chart' });
@@ -129,5 +131,7 @@ export function showWalkForward(markdown, plot) {
 
 /** @param {[number, number][]} points */
 function inLog(points) {
-  return points.map(([step, loss]) => /** @type {[number, number]} */ ([step, Math.log(loss)]));
+  return points.map(
+    ([step, loss]) => /** @type {[number, number]} */ ([step, Math.log(Math.max(LEAST_LOSS, loss))]),
+  );
 }

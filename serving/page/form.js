@@ -7,6 +7,8 @@ import { digits, whole } from './numbers.js';
 
 const FIELDS = ['average', 'median'];
 
+/** How many questions were asked: only the last one's answer is shown. */
+let asked = 0;
 /** @type {(average: number, median: number) => void} */
 let announce = () => {};
 
@@ -36,9 +38,11 @@ export function predictFor(average, median) {
 async function predict() {
   const query = new URLSearchParams(FIELDS.map((id) => [input(id).name, input(id).value.trim()]));
   for (const id of FIELDS) setFault(id, '');
+  const serial = ++asked;
   const answer = await ask(`/predict?${query}&detail=1`);
   if (!answer) return showProblem({ detail: 'The server does not answer.' });
   const body = await answer.json();
+  if (serial !== asked) return;
   if (!answer.ok) return showProblem(body);
   show(body, `/predict?${query}`);
   announce(Number(query.get('vol_moving_avg')), Number(query.get('adj_close_rolling_med')));

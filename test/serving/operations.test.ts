@@ -37,7 +37,7 @@ it('gives both ways to an answer the same headers, and passes a request id on', 
 });
 
 describe('limits', () => {
-  it('asks for the token everywhere but at /health', async () => {
+  it('asks for the token everywhere but at /health and for the files of the page', async () => {
     const { url } = await listen({ TOKEN: 'secret' });
     const status = async (path: string, authorization = '') =>
       (await fetch(url + path, { headers: { authorization } })).status;
@@ -45,7 +45,7 @@ describe('limits', () => {
     expect(await status('/metrics')).toBe(401);
     expect(await status(QUESTION, 'Bearer secre')).toBe(401);
     expect(await status(QUESTION, 'Bearer secret')).toBe(200);
-    expect(await status('/health/live')).toBe(200);
+    for (const path of ['/health/live', '/', '/page/page.js']) expect(await status(path)).toBe(200);
   });
 
   it.each([

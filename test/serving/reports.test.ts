@@ -35,7 +35,7 @@ it('spans it over all that the edges reach where no cell holds a row', async () 
 
 it('reads losses, passes over what is none, and averages long curves down', () => {
   const csv =
-    'step,epoch,split,loss\n1,1,training,3\n2,1,training,NaN\n3,1,training,\nx\n4,1,validation,2.5\n';
+    'step,epoch,split,loss\n1,1,training,3\n2,1,training,NaN\n3,1,training,\nx\n4,1,validation,2.5\n5,1,__proto__,1\n';
   expect(readLosses(csv)).toEqual({ training: [[1, 3]], validation: [[4, 2.5]] });
   expect(readLosses('')).toBeNull();
   const lines = Array.from({ length: 480 }, (_, step) => `${step + 1},1,training,${step % 2}\n`);
