@@ -26,7 +26,7 @@ MLFLOW := .mlflow/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install pipeline run-task walk-forward tensorboard serve airflow images up down test check fix lock bench bench-growth bench-quality bench-serving bench-training clean-store clean
+.PHONY: help install pipeline run-task walk-forward tensorboard serve airflow images up down chromium test check fix lock bench bench-growth bench-quality bench-serving bench-training clean-store clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.* ## ' Makefile | sort | sed -E 's/^([a-z-]+):.* ## /\1\t/' | expand -t 16
@@ -70,12 +70,15 @@ up: images ## all of it in containers: Airflow on port 8080, the server on port 
 down: ## stop what up started; the store, the database and the logs stay
 	@docker/compose.sh down
 
+chromium: # Debian's Chromium is installed where there is none and we are root
+	@test/chromium.sh
+
 # Runs $(2), keeps its exit status for the summary, and goes on.
 part = @echo "--- $(1)"; status=0; $(2) || status=$$?; echo $$status > reports/$(1).status
 
-test: install $(MLFLOW) ## every check and every test; the last line counts them
+test: install $(MLFLOW) chromium ## every check and every test; the last line counts them
 	@rm -rf reports; mkdir reports
-	$(call part,types,tsc)
+	$(call part,types,tsc && tsc -p serving/page)
 	$(call part,biome,biome check --error-on-warnings .)
 	$(call part,ruff,ruff check --quiet && ruff format --check --quiet)
 	$(call part,vitest,vitest run --reporter=default --reporter=json --outputFile.json=reports/vitest.json)
@@ -84,6 +87,7 @@ test: install $(MLFLOW) ## every check and every test; the last line counts them
 
 check: $(PACKAGES) $(PYTHON_PACKAGES) ## types, lint and format
 	tsc
+	tsc -p serving/page
 	biome check --error-on-warnings .
 	ruff check --quiet
 	ruff format --check --quiet

@@ -1,4 +1,4 @@
-# The server: Hono, zod, Arrow, the docs page and the champion's model.bin, no native module.
+# The server: Hono, zod, Arrow, its page, the docs page and the champion's model.bin, no native module.
 ARG NODE=node:24-trixie-slim
 
 FROM ${NODE} AS base

@@ -1,7 +1,9 @@
 import { Hono } from 'hono';
+import type { ModelSource } from './champion.ts';
 import { problem, RequestError } from './problem.ts';
 import { mountBatch } from './routes/batch.ts';
 import { mountDocs } from './routes/docs.ts';
+import { mountPage } from './routes/page.ts';
 import { mountPredict } from './routes/predict.ts';
 import { mountProtocol } from './routes/protocol.ts';
 import type { Service } from './service.ts';
@@ -14,12 +16,14 @@ const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
  * @param report is told of an error that is not the client's
  * @param bodyLimit bytes that a body may have, whether its length was announced or not
  * @param scrape gives the text of /metrics, of all processes
+ * @param source where the page's reports of the model lie
  */
 export function createApp(
   service: Service,
   report: (error: Error) => void,
   bodyLimit = Number.POSITIVE_INFINITY,
   scrape: () => Promise<string> = async () => '',
+  source?: ModelSource,
 ): Hono {
   const app = new Hono();
   app.use(async (context, next) => {
@@ -32,6 +36,7 @@ export function createApp(
   mountBatch(app, service, bodyLimit);
   mountProtocol(app, service, bodyLimit);
   mountDocs(app);
+  mountPage(app, service, source);
   app.get('/health/live', (context) => context.json({ status: 'live' }));
   app.get('/health/ready', (context) => {
     const { current, fault } = service;

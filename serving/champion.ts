@@ -5,6 +5,12 @@ import { decodeModel, ModelError } from './model.ts';
 import { createPredictor } from './predictor.ts';
 import { type InService, inService } from './service.ts';
 
+/** What training leaves beside a model. */
+export type ModelReport = 'card.md' | 'losses.csv';
+
+/** What walk-forward leaves. */
+export type StoreReport = 'walk-forward.md' | 'walk-forward.svg';
+
 /** Where models come from: a folder now, a bucket later. */
 export interface ModelSource {
   /** What changes when the model in service may have changed; undefined where there is none. */
@@ -15,7 +21,13 @@ export interface ModelSource {
   /** As-of dates of the trained models, ascending. */
   dates(): Promise<string[]>;
   trained(asOf: string): Promise<Buffer>;
+  /** A report of a trained model; undefined where there is none. */
+  modelReport(asOf: string, name: ModelReport): Promise<string | undefined>;
+  /** A report of all models; undefined where there is none. */
+  storeReport(name: StoreReport): Promise<string | undefined>;
 }
+
+const DATE = /^\d{4}-\d\d-\d\d$/;
 
 /** The models of a store on this machine. */
 export function folderSource(store: string): ModelSource {
@@ -24,6 +36,8 @@ export function folderSource(store: string): ModelSource {
       ({ ino, size, mtimeNs }) => `${ino}-${size}-${mtimeNs}`,
       (error) => orMissing(error),
     );
+  const textOf = (...path: string[]) =>
+    readFile(join(store, ...path), 'utf8').catch((error) => orMissing(error));
   return {
     async stamp() {
       const [model, champion] = await Promise.all([stampOf('model.bin'), stampOf('champion.json')]);
@@ -31,7 +45,7 @@ export function folderSource(store: string): ModelSource {
     },
     model: () => readFile(join(store, 'model.bin')),
     async sha256() {
-      const text = await readFile(join(store, 'champion.json'), 'utf8').catch((error) => orMissing(error));
+      const text = await textOf('champion.json');
       if (text === undefined) return undefined;
       try {
         return String(JSON.parse(text).sha256);
@@ -41,9 +55,12 @@ export function folderSource(store: string): ModelSource {
     },
     async dates() {
       const names = await readdir(join(store, 'models')).catch((error) => orMissing(error));
-      return (names ?? []).filter((name) => /^\d{4}-\d\d-\d\d$/.test(name)).sort();
+      return (names ?? []).filter((name) => DATE.test(name)).sort();
     },
     trained: (asOf) => readFile(join(store, 'models', asOf, 'model.bin')),
+    // A model file may give anything as its date.
+    modelReport: async (asOf, name) => (DATE.test(asOf) ? textOf('models', asOf, name) : undefined),
+    storeReport: textOf,
   };
 }
 

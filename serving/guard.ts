@@ -5,6 +5,12 @@ import type { Settings } from './settings.ts';
 /** Addresses whose rate is known at once; beyond, the oldest is forgotten. */
 const ADDRESSES = 10_000;
 
+/**
+ * What is answered without a token: health, and the page's files, which hold nothing of the store. Whole paths: what only
+ * begins like one of them may lead elsewhere (/health/../metrics).
+ */
+const OPEN = /^\/(health\/(live|ready)|page\/[\w-]+\.(css|js|svg))?(\?|$)/;
+
 /** Why a request is turned away before anyone looks at what it asks. */
 export interface Refusal {
   status: number;
@@ -31,7 +37,7 @@ export function createGuard(
           'retry-after': '1',
         },
       );
-    if (token && !request.url?.startsWith('/health/') && request.method !== 'OPTIONS') {
+    if (token && !OPEN.test(request.url ?? '') && request.method !== 'OPTIONS') {
       const given = /^bearer +(.*)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
       if (!timingSafeEqual(digest(given), expected))
         return refuse(401, 'Unauthorized', 'send the token as Authorization: Bearer …', {

@@ -10,6 +10,7 @@ const BUCKETS = [
 const METHODS = new Set(['GET', 'POST', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'PATCH']);
 const ROUTE =
   /^(\/|\/predict|\/metrics|\/openapi\.json|\/docs|\/health\/(live|ready)|\/v2(\/health\/(live|ready))?)$/;
+const FAMILY = /^\/(v2|page|reports)\//;
 
 /** What happens to models and to what they are asked; the metrics read it when they are scraped. */
 export interface Watched {
@@ -91,7 +92,8 @@ export function createMetrics(watched: Watched) {
     loads,
     /** Where answers of this kind are counted; what is not known counts as one, so that callers cannot grow the memory. */
     answers(method: string, path: string, status: number): Series {
-      const http_route = ROUTE.test(path) ? path : path.startsWith('/v2/') ? '/v2/*' : 'other';
+      const family = FAMILY.exec(path)?.[0];
+      const http_route = ROUTE.test(path) ? path : family ? `${family}*` : 'other';
       const http_request_method = METHODS.has(method) ? method : '_OTHER';
       const key = `${http_request_method} ${http_route} ${status}`;
       const found = known.get(key);

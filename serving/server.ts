@@ -27,7 +27,8 @@ async function answer(): Promise<void> {
     AggregatorRegistry.setRegistries(metrics.register);
     new AggregatorRegistry();
   }
-  const look = createWatch(folderSource(resolve(store)), { watched, metrics, shadow: settings.shadow }, log);
+  const source = folderSource(resolve(store));
+  const look = createWatch(source, { watched, metrics, shadow: settings.shadow }, log);
   await look();
   if (!service.current && !service.fault)
     log(
@@ -36,7 +37,8 @@ async function answer(): Promise<void> {
     );
 
   const scrape = cluster.isWorker ? createScrape() : () => metrics.register.metrics();
-  const app = createApp(service, (error) => log('error', String(error.stack)), settings.bodyLimit, scrape);
+  const report = (error: Error) => log('error', String(error.stack));
+  const app = createApp(service, report, settings.bodyLimit, scrape, source);
   const listener = createListener({
     ...{ service, settings, metrics, app: getRequestListener(app.fetch) },
     log: (fields) => process.stdout.write(`${JSON.stringify(fields)}\n`),

@@ -99,7 +99,7 @@ describe('GET /predict', () => {
   }
 });
 
-it.each(['/', '/predict/', '/Predict', '/health', '/nothing?vol_moving_avg=1'])(
+it.each(['/predict/', '/Predict', '/health', '/nothing?vol_moving_avg=1'])(
   'GET %s is a 404 that tells what to ask for',
   async (path) => {
     const response = await app.request(path);

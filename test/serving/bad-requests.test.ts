@@ -149,6 +149,9 @@ function bad(): Bad[] {
       (type): Bad => ['POST', '/predict', type, Buffer.from(body), 415],
     ),
     ...['PUT', 'DELETE', 'PATCH', 'OPTIONS'].map((method): Bad => [method, '/predict', '', none, 405]),
+    ...['/', '/page/page.js', '/reports/model', '/reports/walk-forward'].map(
+      (path): Bad => ['DELETE', path, '', none, 405],
+    ),
     ...[
       '/predict/',
       '//predict',
@@ -157,6 +160,11 @@ function bad(): Bad[] {
       '/predict/..%2f',
       '/docs/..%2fpackage.json',
       '/docs/%2e%2e/x',
+      '/page/',
+      '/page/index.html',
+      '/page/tsconfig.json',
+      '/page/..%2fserver.ts',
+      '/reports/..%2fmodel.bin',
       '/v2/models/x',
       '/v2/models/volume/versions/0',
       '/v2/x',

@@ -28,11 +28,15 @@ it('answers every kind of request from nothing but what the image copies', async
     '/v2',
     '/metrics',
     '/openapi.json',
+    '/reports/model',
+    '/reports/walk-forward',
   ])
     expect((await fetch(url + path)).status, path).toBe(200);
-  const page = await (await fetch(`${url}/docs`)).text();
-  for (const [, path] of page.matchAll(/(?:href|src)="([^"]+)"/g))
-    expect((await fetch(url + path)).status, path).toBe(200);
+  for (const start of ['/', '/docs']) {
+    const page = await (await fetch(url + start)).text();
+    for (const [, path] of page.matchAll(/(?:href|src)="(\/[^"]+)"/g))
+      expect((await fetch(url + path)).status, path).toBe(200);
+  }
   const row = { vol_moving_avg: Float64Array.of(1), adj_close_rolling_med: Float64Array.of(1) };
   const answer = await fetch(`${url}/predict`, {
     method: 'POST',

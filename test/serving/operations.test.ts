@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -35,7 +37,7 @@ it('gives both ways to an answer the same headers, and passes a request id on', 
 });
 
 describe('limits', () => {
-  it('asks for the token everywhere but at /health', async () => {
+  it('asks for the token everywhere but at /health and for the files of the page', async () => {
     const { url } = await listen({ TOKEN: 'secret' });
     const status = async (path: string, authorization = '') =>
       (await fetch(url + path, { headers: { authorization } })).status;
@@ -43,7 +45,20 @@ describe('limits', () => {
     expect(await status('/metrics')).toBe(401);
     expect(await status(QUESTION, 'Bearer secre')).toBe(401);
     expect(await status(QUESTION, 'Bearer secret')).toBe(200);
-    expect(await status('/health/live')).toBe(200);
+    for (const path of ['/health/live', '/', '/page/page.js']) expect(await status(path)).toBe(200);
+  });
+
+  it.each([
+    '/health/../metrics',
+    '/health/%2e%2e/metrics',
+    `/health/live/../..${QUESTION}`,
+    '/health/live#/metrics',
+  ])('asks for the token at %s, too', async (path) => {
+    const { url } = await listen({ TOKEN: 'secret' });
+    // fetch would follow the dots itself.
+    const [answer] = await once(request({ port: new URL(url).port, path }).end(), 'response');
+    answer.resume();
+    expect(answer.statusCode).toBe(401);
   });
 
   it('turns away what comes faster than the rate', async () => {

@@ -1,0 +1,31 @@
+/** The colour scales of the map: stops in page.css, one set for each scheme. */
+
+/** @typedef {[number, number, number]} Colour */
+
+/**
+ * @param {'ratio' | 'prediction'} measure
+ * @returns {Colour[]}
+ */
+export function readScale(measure) {
+  const text = getComputedStyle(document.documentElement).getPropertyValue(`--scale-${measure}`);
+  return text
+    .trim()
+    .split(/\s+/)
+    .map((hex) => [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)))
+    .map(([red, green, blue]) => [red, green, blue]);
+}
+
+/**
+ * The colour at this part of a scale, from 0 to 1; what lies beyond takes the colour of the end.
+ * @param {Colour[]} scale
+ * @param {number} part
+ * @returns {Colour}
+ */
+export function mixAt(scale, part) {
+  const at = Math.min(1, Math.max(0, part)) * (scale.length - 1);
+  const index = Math.min(scale.length - 2, Math.floor(at));
+  const [from, to] = [scale[index], scale[index + 1]];
+  const mix = (/** @type {0 | 1 | 2} */ channel) =>
+    Math.round(from[channel] + (at - index) * (to[channel] - from[channel]));
+  return [mix(0), mix(1), mix(2)];
+}
