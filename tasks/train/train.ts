@@ -1,7 +1,6 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeModel, encodeModel, type Model } from '../../serving/model.ts';
-import { column } from '../arrow.ts';
 import type { Context } from '../context.ts';
 import { contentKey } from '../key.ts';
 import { isModelThere, publishModel } from '../models.ts';
@@ -9,29 +8,20 @@ import type { Outcome } from '../result.ts';
 import { openDataset, type ShardedDataset } from '../shards.ts';
 import { calibrate } from './calibrate.ts';
 import { modelCard } from './card.ts';
-import {
-  type Block,
-  findSplit,
-  readTraining,
-  readValidation,
-  type Split,
-  selectRows,
-  toBlock,
-  toExamples,
-} from './dataset.ts';
+import { findSplit, readBlock, readTraining, readValidation, type Split } from './dataset.ts';
 import { fitNetwork, planSteps } from './fit.ts';
 import { LossLog } from './losses.ts';
 import { type Metrics, measure } from './metrics.ts';
 import { type MlflowServer, recordRun } from './mlflow.ts';
 import { makeMonotone } from './monotone.ts';
-import { drawLosses } from './plot.ts';
-import { RowGatherer } from './rows.ts';
+import { drawCalibration, drawLosses } from './plots.ts';
+import { type Examples, RowGatherer, type Rows } from './rows.ts';
 import { makeRunFolder } from './run-folder.ts';
 import { tensorBoard } from './tensorboard.ts';
 import { loadTensorFlow, type TensorFlow } from './tensorflow.ts';
 
 /** Goes up whenever the same features give another model than before. */
-const FORMAT_VERSION = 2;
+const FORMAT_VERSION = 3;
 
 export interface TrainOptions {
   /** Only rows before this day are known: YYYY-MM-DD. The day after the last row, if not given. */
@@ -98,7 +88,8 @@ export async function train(
         losses.close();
       }
       const bytes = encodeModel(made.model);
-      const measured = await measure(decodeModel(bytes), made.measuring);
+      const measuring = await readBlock(features, [split.measureFrom, split.asOf], context);
+      const measured = await measure(decodeModel(bytes), measuring);
       const metrics: Metrics = {
         key,
         as_of: split.asOf,
@@ -118,6 +109,7 @@ export async function train(
       await writeFile(join(scratch.path, 'model.bin'), bytes);
       await writeFile(join(scratch.path, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
       await writeFile(join(scratch.path, 'loss.svg'), drawLosses(losses.all));
+      await writeFile(join(scratch.path, 'calibration.svg'), drawCalibration(measured));
       await writeFile(join(scratch.path, 'card.md'), modelCard(metrics));
       await publishModel(scratch.path, split.asOf, { key, replace }, store);
       run?.addMetric('mae', measured.model.mae);
@@ -169,8 +161,6 @@ interface Made {
   model: Model;
   trainingRows: number;
   validationRows: number;
-  /** The rows that neither trained nor calibrated it. */
-  measuring: Block;
   /** How much of its response was flattened to make it monotone: 0 for nothing, 1 for all. */
   flattened: number;
 }
@@ -182,7 +172,7 @@ interface Making {
   losses: LossLog;
 }
 
-/** Trains on the rows before the validation block, calibrates on its first half, and leaves the second half for measuring. */
+/** Trains on the rows before the validation block and calibrates on its first half. */
 async function makeModel(
   features: ShardedDataset,
   split: Split,
@@ -191,20 +181,8 @@ async function makeModel(
   tf: TensorFlow,
 ): Promise<Made> {
   const { log, progress } = context;
-  const gatherer = new RowGatherer(tf);
-  for await (const table of readTraining(features, split, halfLife, context)) {
-    gatherer.add({
-      logAverage: column(table, 'log_average'),
-      signedLogMedian: column(table, 'signed_log_median'),
-      logRatio: column(table, 'log_ratio'),
-      weight: column(table, 'weight'),
-    });
-  }
-  const training = gatherer.finish();
-  const block = toBlock(await readValidation(features, split, context));
-  const validationGatherer = new RowGatherer(tf);
-  validationGatherer.add(toExamples(block));
-  const validation = validationGatherer.finish();
+  const training = await gather(readTraining(features, split, halfLife, context), tf);
+  const validation = await gather(readValidation(features, split, context), tf);
   const { steps } = planSteps(training.count);
   log.info('training', {
     as_of: split.asOf,
@@ -235,17 +213,17 @@ async function makeModel(
     log.warn('the response was flattened until no prediction falls where vol_moving_avg rises', {
       flattened,
     });
+  const calibrating = await readBlock(features, [split.validationFrom, split.measureFrom], context);
   return {
-    model: {
-      ...model,
-      offsets: await calibrate(
-        model,
-        selectRows(block, (row) => !block.isMeasured[row]),
-      ),
-    },
+    model: { ...model, offsets: await calibrate(model, calibrating) },
     trainingRows: training.count,
-    validationRows: block.volume.length,
-    measuring: selectRows(block, (row) => block.isMeasured[row] === 1),
+    validationRows: validation.count,
     flattened,
   };
+}
+
+async function gather(parts: AsyncIterable<Examples>, tf: TensorFlow): Promise<Rows> {
+  const gatherer = new RowGatherer(tf);
+  for await (const part of parts) gatherer.add(part);
+  return gatherer.finish();
 }
