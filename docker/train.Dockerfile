@@ -32,5 +32,8 @@ RUN install -d -o node -g node /store
 USER node
 # As many queries at once as --threads allows; Node alone would run four.
 ENV STORE=/store UV_THREADPOOL_SIZE=32
+# Models record it; the image has no git to ask.
+ARG GIT_COMMIT
+ENV GIT_COMMIT=$GIT_COMMIT
 ENTRYPOINT ["tini", "--", "node", "tasks/cli.ts"]
 CMD ["train", "--help"]

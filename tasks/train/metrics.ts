@@ -2,9 +2,10 @@ import type { Model } from '../../serving/model.ts';
 import { predictAll, type Score, score } from '../score.ts';
 import type { Block } from './dataset.ts';
 import { byDecile, byKind, byYear, type Part, scoreParts, WHOLE } from './parts.ts';
+import type { Provenance } from './provenance.ts';
 
 /** What metrics.json holds. */
-export interface Metrics extends Measured {
+export interface Metrics extends Measured, Provenance {
   key: string;
   as_of: string;
   /** Training < validation_from <= calibration < measure_from <= measuring < as_of. */
@@ -18,7 +19,6 @@ export interface Metrics extends Measured {
   seed: number;
   half_life: number;
   median_from: number;
-  features_key: string;
 }
 
 /** Scores on rows later than all that trained or calibrated the model. */

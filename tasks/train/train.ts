@@ -15,6 +15,7 @@ import { type Metrics, measure } from './metrics.ts';
 import { type MlflowServer, recordRun } from './mlflow.ts';
 import { makeMonotone } from './monotone.ts';
 import { drawCalibration, drawLosses } from './plots.ts';
+import { findProvenance, type Provenance } from './provenance.ts';
 import { type Examples, RowGatherer, type Rows } from './rows.ts';
 import { makeRunFolder } from './run-folder.ts';
 import { tensorBoard } from './tensorboard.ts';
@@ -35,6 +36,8 @@ export interface TrainOptions {
   halfLife?: number;
   /** In shares: around which vol_moving_avg the point turns from a mean of logarithms into a median. */
   medianFrom?: number;
+  /** Of this program, for the record; git is asked, if not given. */
+  gitCommit?: string | undefined;
   /** Where to record the run, too. */
   mlflow?: MlflowServer | undefined;
 }
@@ -52,6 +55,7 @@ export async function train(
     replace = false,
     halfLife = 8,
     medianFrom = 100_000,
+    gitCommit,
     mlflow,
   }: TrainOptions,
   context: Context,
@@ -65,6 +69,7 @@ export async function train(
   let metrics = isThere ? await store.readJson<Metrics>(`${name}/metrics.json`) : undefined;
   if (!metrics) {
     const tf = await loadTensorFlow();
+    const provenance = await findProvenance(features.key, gitCommit, store, tf);
     await using scratch = await store.scratch();
     const folder = await makeRunFolder(split.asOf, store);
     const description = {
@@ -76,13 +81,21 @@ export async function train(
         half_life: String(halfLife),
         median_from: String(medianFrom),
       },
-      tags: { as_of: split.asOf, model_key: key, features_key: features.key, losses: folder },
+      tags: {
+        as_of: split.asOf,
+        model_key: key,
+        features_key: features.key,
+        losses: folder,
+        // By MLflow's own name, so that its pages show it.
+        ...(provenance.git_commit && { 'mlflow.source.git.commit': provenance.git_commit }),
+      },
     };
     metrics = await recordRun(mlflow, description, log, async (run) => {
       const losses = new LossLog(folder, [tensorBoard(folder, tf), ...(run ? [run.add] : [])]);
       let made: Made;
       try {
-        made = await makeModel(features, split, { seed, halfLife, medianFrom, losses }, context, tf);
+        const making = { seed, halfLife, medianFrom, provenance, losses };
+        made = await makeModel(features, split, making, context, tf);
       } finally {
         progress.stop();
         losses.close();
@@ -102,7 +115,7 @@ export async function train(
         seed,
         half_life: halfLife,
         median_from: medianFrom,
-        features_key: features.key,
+        ...provenance,
       };
       for (const file of ['losses.csv', 'losses.jsonl'])
         await copyFile(join(folder, file), join(scratch.path, file));
@@ -169,6 +182,7 @@ interface Making {
   seed: number;
   halfLife: number;
   medianFrom: number;
+  provenance: Provenance;
   losses: LossLog;
 }
 
@@ -176,13 +190,13 @@ interface Making {
 async function makeModel(
   features: ShardedDataset,
   split: Split,
-  { seed, halfLife, medianFrom, losses }: Making,
+  { seed, halfLife, medianFrom, provenance, losses }: Making,
   context: Context,
   tf: TensorFlow,
 ): Promise<Made> {
   const { log, progress } = context;
-  const training = await gather(readTraining(features, split, halfLife, context), tf);
-  const validation = await gather(readValidation(features, split, context), tf);
+  const training = await gather(readTraining(features, split, halfLife, context), features.rows, tf);
+  const validation = await gather(readValidation(features, split, context), features.rows, tf);
   const { steps } = planSteps(training.count);
   log.info('training', {
     as_of: split.asOf,
@@ -197,17 +211,23 @@ async function makeModel(
     tf,
   );
   tf.dispose([training.values, validation.values]);
-  const provenance = {
-    features_key: features.key,
-    validation_from: split.validationFrom,
-    seed: String(seed),
-    half_life: String(halfLife),
-    median_from: String(medianFrom),
-    training_rows: String(training.count),
-  };
   const { scales, density } = training;
   const offsets: Model['offsets'] = [0, 0];
-  const trained: Model = { layers, scales, offsets, density, asOf: split.asOf, provenance };
+  const trained: Model = {
+    layers,
+    scales,
+    offsets,
+    density,
+    asOf: split.asOf,
+    provenance: {
+      ...provenance,
+      validation_from: split.validationFrom,
+      seed: String(seed),
+      half_life: String(halfLife),
+      median_from: String(medianFrom),
+      training_rows: String(training.count),
+    },
+  };
   const { model, flattened } = makeMonotone(trained);
   if (flattened > 0)
     log.warn('the response was flattened until no prediction falls where vol_moving_avg rises', {
@@ -222,8 +242,8 @@ async function makeModel(
   };
 }
 
-async function gather(parts: AsyncIterable<Examples>, tf: TensorFlow): Promise<Rows> {
-  const gatherer = new RowGatherer(tf);
+async function gather(parts: AsyncIterable<Examples>, mostRows: number, tf: TensorFlow): Promise<Rows> {
+  const gatherer = new RowGatherer(mostRows, tf);
   for await (const part of parts) gatherer.add(part);
   return gatherer.finish();
 }
