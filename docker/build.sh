@@ -12,8 +12,10 @@ trap 'rm -f "$log"' EXIT
 cp /usr/local/share/ca-certificates/*.crt docker/certs/ 2>/dev/null || true
 docker/bases.sh
 
+GIT_COMMIT=$(git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null || true)
+
 set --
-for name in HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_INDEX_URL NPM_CONFIG_REGISTRY; do
+for name in HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_INDEX_URL NPM_CONFIG_REGISTRY GIT_COMMIT; do
     eval "value=\${$name:-}"
     [ -z "$value" ] || set -- "$@" --build-arg "$name=$value"
 done

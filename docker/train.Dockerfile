@@ -27,10 +27,13 @@ FROM base
 COPY --from=build /app/node_modules/ node_modules/
 COPY package.json ./
 COPY tasks/ tasks/
-COPY serving/model.ts serving/
+COPY serving/model.ts serving/predictor.ts serving/
 RUN install -d -o node -g node /store
 USER node
 # As many queries at once as --threads allows; Node alone would run four.
 ENV STORE=/store UV_THREADPOOL_SIZE=32
+# Models record it; the image has no git to ask.
+ARG GIT_COMMIT
+ENV GIT_COMMIT=$GIT_COMMIT
 ENTRYPOINT ["tini", "--", "node", "tasks/cli.ts"]
 CMD ["train", "--help"]

@@ -88,10 +88,14 @@ export class Database {
   }
 
   /** Sets a variable that .sql files read with getvariable(). */
-  async setVariable(name: string, value: number | string): Promise<void> {
-    await this.run(
-      `SET VARIABLE ${quotedIdentifier(name)} = ${typeof value === 'number' ? value : quotedString(value)}`,
-    );
+  async setVariable(name: string, value: number | string | string[]): Promise<void> {
+    const literal =
+      typeof value === 'number'
+        ? value
+        : typeof value === 'string'
+          ? quotedString(value)
+          : `CAST([${value.map(quotedString).join()}] AS VARCHAR[])`;
+    await this.run(`SET VARIABLE ${quotedIdentifier(name)} = ${literal}`);
   }
 
   /** Writes the rows of a query to a Parquet file, in the query's order; the same rows give the same bytes. */

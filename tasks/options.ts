@@ -72,6 +72,14 @@ export function key(name: string): (text: string) => string {
   };
 }
 
+/** Reads a commit as `git describe --always --dirty` writes it. */
+export function commit(name: string): (text: string) => string {
+  return (text) => {
+    if (/^[0-9a-f]{7,64}(-dirty)?$/.test(text)) return text;
+    throw new InputError(`--${name} ${text}: give a commit of git, as hexadecimal digits`);
+  };
+}
+
 /** Reads which part of the shards to make: 3/16. */
 export function slice(name: string): (text: string) => Slice {
   return (text) => {

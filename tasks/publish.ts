@@ -28,7 +28,7 @@ export interface Slice {
 /** What the maker of a shard says of it: its files in scratch, the Parquet file of the dataset first. */
 export type ShardContent = Pick<
   ShardRecord,
-  'rows' | 'nulls' | 'months' | 'lastDate' | 'checks' | 'parameters' | 'metrics'
+  'rows' | 'nulls' | 'months' | 'lastDate' | 'etfs' | 'checks' | 'parameters' | 'metrics'
 > & {
   paths: string[];
 };

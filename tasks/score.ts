@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import { type Model, predict } from '../serving/model.ts';
+import type { Model } from '../serving/model.ts';
+import { createPredictor } from '../serving/predictor.ts';
 
 /** How far predictions of the trading volume lie from what was traded, in shares unless named otherwise. */
 export interface Score {
@@ -66,10 +67,11 @@ export async function predictAll(
     p50: new Float64Array(rows),
     p90: new Float64Array(rows),
   };
+  const predict = createPredictor(model);
   for (let row = 0; row < rows; row++) {
     // A turn of the event loop, in which a signal is heard.
     if (row % 10_000 === 0) await setImmediate();
-    const { point, p10, p50, p90 } = predict(model, average[row] as number, median[row] as number);
+    const { point, p10, p50, p90 } = predict(average[row] as number, median[row] as number);
     predicted.point[row] = Math.round(point);
     predicted.p10[row] = p10;
     predicted.p50[row] = p50;

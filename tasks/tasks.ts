@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { ArgumentsCamelCase, InferredOptionTypes, Options } from 'yargs';
 import type { Context } from './context.ts';
-import { dataset, date, decimal, integer, key, memory, month, path, slice, url } from './options.ts';
+import { commit, dataset, date, decimal, integer, key, memory, month, path, slice, url } from './options.ts';
 import { archiveName, latestSnapshot } from './raw.ts';
 import type { Outcome } from './result.ts';
 
@@ -134,6 +134,10 @@ export const tasks: Record<string, Task> = {
         type: 'boolean',
         default: false,
         describe: 'Put aside a model of this date that other features, another seed or version made',
+      },
+      'git-commit': {
+        ...text('Commit of this program, for the record', commit('git-commit')),
+        defaultDescription: 'what git says of this checkout',
       },
       'mlflow-tracking-uri': {
         type: 'string',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { InputError } from '../tasks/errors.ts';
-import { date, fromEnvironment, integer, key, memory, path, slice, url } from '../tasks/options.ts';
+import { commit, date, fromEnvironment, integer, key, memory, path, slice, url } from '../tasks/options.ts';
 
 test.each([
   ['integer', integer('shards', 1), '16', 16],
@@ -10,6 +10,7 @@ test.each([
   ['slice', slice('shard'), '3/16', { i: 3, n: 16 }],
   ['slice', slice('shard'), '1/1', { i: 1, n: 1 }],
   ['key', key('prices'), '0123456789abcdef', '0123456789abcdef'],
+  ['commit', commit('git-commit'), '0123abc-dirty', '0123abc-dirty'],
   ['path', path('store'), 'a b', 'a b'],
   ['url', url('kaggle-url'), 'http://127.0.0.1:80', 'http://127.0.0.1:80'],
 ])('%s() reads %$3s', (_reader, read, text, value) => {
@@ -32,6 +33,7 @@ test.each([
   [date('as-of'), '../../etc', '--as-of ../../etc: give a day as YYYY-MM-DD'],
   [date('as-of'), '', '--as-of : give a day as YYYY-MM-DD'],
   [key('features'), '../models', '--features ../models: give a key of 16 hexadecimal digits'],
+  [commit('git-commit'), 'main', '--git-commit main: give a commit of git'],
   [url('kaggle-url'), 'nonsense', '--kaggle-url nonsense: give an address such as https://'],
   [url('kaggle-url'), 'file:///etc', '--kaggle-url file:///etc: give an address such as https://'],
   [path('store'), '', '--store is empty; give a path, or leave it out'],

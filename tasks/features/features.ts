@@ -43,6 +43,7 @@ export async function features(
   const plans = prices.shards.map(({ index, path, record }) => ({
     index,
     path,
+    etfs: record.etfs,
     key: contentKey('features', FORMAT_VERSION, window, record.key),
   }));
   const published = await publishShards(
@@ -50,8 +51,10 @@ export async function features(
     plans,
     slice,
     context,
-    ({ index, path }, scratch, database) =>
-      makeShard(path, join(scratch, `${shardName(index)}.parquet`), window, database),
+    async ({ index, path, etfs }, scratch, database) => ({
+      ...(await makeShard(path, join(scratch, `${shardName(index)}.parquet`), window, database)),
+      ...(etfs && { etfs }),
+    }),
     (records) => {
       const rows = records.reduce((total, record) => total + record.rows, 0);
       return [countOf('every_row_is_accounted_for', 'fail', Math.abs(prices.rows - rows))];

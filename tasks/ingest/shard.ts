@@ -6,7 +6,7 @@ import type { ShardContent } from '../publish.ts';
 import { type ShardPlan, shardName } from '../shards.ts';
 import { type BadRow, type FileFacts, findBadRows, inspectFile, withoutRows } from './bad-rows.ts';
 import { BadInput, type LocalFile, type NamedFile, type Written, writePrices } from './prices.ts';
-import type { Source } from './source.ts';
+import { isEtf, type Source } from './source.ts';
 
 /**
  * Writes one shard of prices into the scratch folder, and beside it the rows that were set aside, if any.
@@ -50,6 +50,7 @@ export async function makeShard(
     nulls: written.nulls,
     months: written.months,
     ...(written.lastDate && { lastDate: written.lastDate }),
+    etfs: files.filter(({ name }) => isEtf(name)).map(({ symbol }) => symbol),
     checks: written.checks,
     parameters: {},
     metrics: {

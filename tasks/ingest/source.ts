@@ -58,6 +58,11 @@ export function symbolOf(name: string): string {
   return /^_(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])$/.test(stem) ? stem.slice(1) : stem;
 }
 
+/** Whether a file of the set is about an ETF: it lies in `etfs/`, and a stock's in `stocks/`. */
+export function isEtf(name: string): boolean {
+  return /(^|\/)etfs\/[^/]+$/i.test(name);
+}
+
 async function openFolder(uri: string, known: KnownFiles | undefined, threads: number): Promise<Source> {
   const listed: { name: string; path: string; status: BigIntStats; facts: FileFacts | undefined }[] = [];
   for (const entry of await readdir(uri, { recursive: true, withFileTypes: true })) {

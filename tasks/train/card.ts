@@ -1,6 +1,7 @@
 import type { Score } from '../score.ts';
 import { formatCount } from '../table.ts';
-import type { Metrics, Part } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
+import type { Part } from './parts.ts';
 
 /** A model card in Markdown: what the model is for, how well it does, and what it cannot do. */
 export function modelCard(metrics: Metrics): string {
@@ -21,13 +22,11 @@ ${row('vol_moving_avg of the row before', lag_1.vol_moving_avg)}
 
 ${(metrics.coverage * 100).toFixed(1)} % of the volumes lie between p10 and p90; 80 % are meant.
 
-| vol_moving_avg, a tenth of the rows each | rows | MAE | vol_moving_avg's MAE | between p10 and p90 |
-|---|---:|---:|---:|---:|
-${metrics.by_decile.map(partRow).join('\n')}
+${partTable('vol_moving_avg, a tenth of the rows each', metrics.by_decile)}
 
-| year | rows | MAE | vol_moving_avg's MAE | between p10 and p90 |
-|---|---:|---:|---:|---:|
-${metrics.by_year.map(partRow).join('\n')}
+${metrics.by_kind ? `${partTable('kind', metrics.by_kind)}\n\n` : ''}${partTable('year', metrics.by_year)}
+
+![How many volumes lie below p10, p50 and p90](calibration.svg)
 
 The prediction is near the mean of logarithms where vol_moving_avg is small, and near the median where it is above
 ${formatCount(metrics.median_from)} shares. A row counts half as much for each ${metrics.half_life} years of its age. No prediction falls where vol_moving_avg rises${metrics.flattened > 0 ? ` (its response was flattened by ${Math.round(metrics.flattened * 100)} % for that)` : ''}.
@@ -40,8 +39,15 @@ ${formatCount(metrics.median_from)} shares. A row counts half as much for each $
 `;
 }
 
-function partRow({ part, rows, mae, mae_vol_moving_avg, coverage }: Part): string {
-  return `| ${part} | ${formatCount(rows)} | ${formatCount(mae)} | ${formatCount(mae_vol_moving_avg)} | ${(coverage * 100).toFixed(1)} % |`;
+/** The parts of the rows beside vol_moving_avg itself. */
+function partTable(title: string, parts: Part[]): string {
+  const rows = parts.map(
+    (part) =>
+      `| ${part.part} | ${formatCount(part.rows)} | ${formatCount(part.mae)} | ${formatCount(part.mae_vol_moving_avg)} | ${part.rmsle.toFixed(4)} | ${part.rmsle_vol_moving_avg.toFixed(4)} | ${(part.coverage * 100).toFixed(1)} % |`,
+  );
+  return `| ${title} | rows | MAE | vol_moving_avg's MAE | RMSLE | vol_moving_avg's RMSLE | between p10 and p90 |
+|---|---:|---:|---:|---:|---:|---:|
+${rows.join('\n')}`;
 }
 
 function row(name: string, { rows, mae, rmsle, r2 }: Score): string {

@@ -1,5 +1,4 @@
 import type { Table } from 'apache-arrow';
-import { logVolume, signedLog } from '../../serving/model.ts';
 import { column, readTable } from '../arrow.ts';
 import type { Context } from '../context.ts';
 import { type Database, parquet, readSql } from '../duckdb.ts';
@@ -48,7 +47,7 @@ export async function findSplit(
 }
 
 /**
- * Reads the rows to train on, shard by shard: the columns of training.sql.
+ * Reads the rows to train on, shard by shard: the columns of examples.sql.
  * @param halfLife in years: how old a row counts half
  */
 export async function* readTraining(
@@ -56,15 +55,16 @@ export async function* readTraining(
   { validationFrom }: Split,
   halfLife: number,
   { database }: Context,
-): AsyncGenerator<Table> {
+): AsyncGenerator<Examples> {
+  const embargo = Math.max(EMBARGO, ...features.shards.map(({ record }) => record.parameters.window ?? 0));
+  await setSpan('', validationFrom, database);
+  await database.setVariable('embargo', embargo);
   await database.setVariable('validation_from', validationFrom);
   await database.setVariable('half_life', halfLife);
-  const embargo = Math.max(EMBARGO, ...features.shards.map(({ record }) => record.parameters.window ?? 0));
-  await database.setVariable('embargo', embargo);
   let rows = 0;
-  for await (const table of readShards('training.sql', features, database)) {
+  for await (const table of readShards('examples.sql', features, database)) {
     rows += table.numRows;
-    yield table;
+    yield toExamples(table);
   }
   if (rows > 0) return;
   throw tooFew(
@@ -74,24 +74,24 @@ export async function* readTraining(
   );
 }
 
-/** Reads the validation block: the columns of validation.sql. */
-export async function readValidation(
+/** Reads the rows of the validation block in the same way; each counts the same. */
+export async function* readValidation(
   features: ShardedDataset,
-  { asOf, validationFrom, measureFrom }: Split,
+  { asOf, validationFrom }: Split,
   { database }: Context,
-): Promise<Table> {
-  await database.setVariable('as_of', asOf);
+): AsyncGenerator<Examples> {
+  await setSpan(validationFrom, asOf, database);
+  await database.setVariable('embargo', 0);
   await database.setVariable('validation_from', validationFrom);
-  await database.setVariable('measure_from', measureFrom);
-  const tables = await Array.fromAsync(readShards('validation.sql', features, database));
-  const [first, ...others] = tables as [Table, ...Table[]];
-  return first.concat(...others);
+  await database.setVariable('half_life', 1);
+  for await (const table of readShards('examples.sql', features, database)) yield toExamples(table);
 }
 
-/** The validation block, or a part of it: the columns of validation.sql, a value a row. */
+/** Some days' rows: the columns of block.sql, a value a row. */
 export interface Block {
-  isMeasured: Int32Array;
   year: Int32Array;
+  /** 1 for an ETF, 0 for a stock; undefined where the features do not say which symbols are ETFs. */
+  isEtf: Int32Array | undefined;
   volume: Float64Array;
   average: Float64Array;
   median: Float64Array;
@@ -99,39 +99,41 @@ export interface Block {
   laggedMedian: Float64Array;
 }
 
-export function toBlock(validation: Table): Block {
+/** Reads the rows from one day until before another. */
+export async function readBlock(
+  features: ShardedDataset,
+  [from, until]: [string, string],
+  { database }: Context,
+): Promise<Block> {
+  await setSpan(from, until, database);
+  const [first, ...others] = (await Array.fromAsync(readShards('block.sql', features, database))) as [
+    Table,
+    ...Table[],
+  ];
+  const rows = first.concat(...others);
   return {
-    isMeasured: column(validation, 'is_measured'),
-    year: column(validation, 'year'),
-    volume: column(validation, 'volume'),
-    average: column(validation, 'vol_moving_avg'),
-    median: column(validation, 'adj_close_rolling_med'),
-    laggedAverage: column(validation, 'vol_moving_avg_lag_1'),
-    laggedMedian: column(validation, 'adj_close_rolling_med_lag_1'),
+    year: column(rows, 'year'),
+    isEtf: features.shards.every(({ record }) => record.etfs) ? column(rows, 'is_etf') : undefined,
+    volume: column(rows, 'volume'),
+    average: column(rows, 'vol_moving_avg'),
+    median: column(rows, 'adj_close_rolling_med'),
+    laggedAverage: column(rows, 'vol_moving_avg_lag_1'),
+    laggedMedian: column(rows, 'adj_close_rolling_med_lag_1'),
   };
 }
 
-export function selectRows(block: Block, isWanted: (row: number) => boolean): Block {
-  const keep = (_: number, row: number) => isWanted(row);
+function toExamples(table: Table): Examples {
   return {
-    isMeasured: block.isMeasured.filter(keep),
-    year: block.year.filter(keep),
-    volume: block.volume.filter(keep),
-    average: block.average.filter(keep),
-    median: block.median.filter(keep),
-    laggedAverage: block.laggedAverage.filter(keep),
-    laggedMedian: block.laggedMedian.filter(keep),
+    logAverage: column(table, 'log_average'),
+    signedLogMedian: column(table, 'signed_log_median'),
+    logRatio: column(table, 'log_ratio'),
+    weight: column(table, 'weight'),
   };
 }
 
-/** The rows of a block in log units, as the network sees them; each counts the same. */
-export function toExamples({ volume, average, median }: Block): Examples {
-  return {
-    logAverage: Float32Array.from(average, logVolume),
-    signedLogMedian: Float32Array.from(median, signedLog),
-    logRatio: Float32Array.from(volume, (value, row) => logVolume(value) - logVolume(average[row] as number)),
-    weight: new Float32Array(volume.length).fill(1),
-  };
+async function setSpan(from: string, until: string, database: Database): Promise<void> {
+  await database.setVariable('from_day', from);
+  await database.setVariable('until_day', until);
 }
 
 async function* readShards(
@@ -140,8 +142,9 @@ async function* readShards(
   database: Database,
 ): AsyncGenerator<Table> {
   const sql = await readSql(import.meta.url, file);
-  for (const { path } of shards) {
+  for (const { path, record } of shards) {
     await database.createView('features', `SELECT * FROM ${parquet(path)}`);
+    await database.setVariable('etfs', record.etfs ?? []);
     yield await readTable(sql, database);
   }
 }

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import type { Logger } from '../log.ts';
 import type { Loss } from './losses.ts';
 
@@ -21,6 +23,9 @@ export interface RunDescription {
 /** MLflow takes at most so many metrics in one request. */
 const BATCH = 1_000;
 const TIMEOUT_MS = 10_000;
+/** Told to stop, a task has 3 s. */
+const KILL_TIMEOUT_MS = 1_500;
+const POST = fileURLToPath(new URL('post.ts', import.meta.url));
 
 interface Metric {
   key: string;
@@ -30,8 +35,8 @@ interface Metric {
 }
 
 /**
- * Runs `work` with a run of MLflow that is FINISHED or FAILED as the work is; without one where no server is given, or
- * its address is of no use, which is warned of.
+ * Runs `work` with a run of MLflow that is FINISHED or FAILED as the work is, or KILLED when the process exits before;
+ * without one where no server is given, or its address is of no use, which is warned of.
  */
 export async function recordRun<T>(
   server: MlflowServer | undefined,
@@ -45,6 +50,8 @@ export async function recordRun<T>(
   } catch (error) {
     log.warn('MLflow does not get this run; training goes on', { reason: (error as Error).message });
   }
+  const kill = () => run?.kill();
+  process.once('exit', kill);
   let status: 'FINISHED' | 'FAILED' = 'FAILED';
   try {
     const result = await work(run);
@@ -52,6 +59,7 @@ export async function recordRun<T>(
     return result;
   } finally {
     await run?.end(status);
+    process.off('exit', kill);
   }
 }
 
@@ -96,6 +104,18 @@ class MlflowRun {
     await this.#sending;
     await this.#sendWaiting();
     await this.#try(() => this.#call('runs/update', { run_id: this.#runId, status, end_time: Date.now() }));
+  }
+
+  /** Closes the run while the process exits: without waiting for what is being sent, by another process, and briefly. */
+  kill(): void {
+    if (this.#hasFailed || this.#runId === '') return;
+    const body = JSON.stringify({ run_id: this.#runId, status: 'KILLED', end_time: Date.now() });
+    spawnSync(process.execPath, [POST], {
+      input: JSON.stringify({ url: `${this.#api}/runs/update`, headers: this.#headers, body }),
+      stdio: ['pipe', 'ignore', 'ignore'],
+      timeout: KILL_TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+    });
   }
 
   async #create(experiment: string, { name, params, tags }: RunDescription): Promise<void> {

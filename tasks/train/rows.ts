@@ -26,30 +26,31 @@ export interface Rows {
 const AVERAGE_EDGES = Array.from({ length: 20 }, (_, index) => index + 1);
 const MEDIAN_EDGES = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10];
 
-/** Gathers rows as they are read, part by part, so that no more than one part is in memory twice. */
+const COLUMNS = 4;
+
+/** Gathers rows as they are read, part by part. */
 export class RowGatherer {
   readonly #tf: TensorFlow;
-  readonly #parts: Tensor2D[] = [];
+  /** Of shape [most rows, 4]. Memory that is never written to is never taken. */
+  readonly #values: Float32Array;
   readonly #sums = [newSums(), newSums()] as const;
   readonly #counts = new Float64Array((AVERAGE_EDGES.length + 1) * (MEDIAN_EDGES.length + 1));
   #weight = 0;
   #rows = 0;
 
-  constructor(tf: TensorFlow) {
+  constructor(mostRows: number, tf: TensorFlow) {
     this.#tf = tf;
+    this.#values = new Float32Array(mostRows * COLUMNS);
   }
 
   add({ logAverage, signedLogMedian, logRatio, weight }: Examples): void {
-    if (weight.length === 0) return;
-    const tf = this.#tf;
-    this.#parts.push(
-      tf.tidy(() =>
-        tf.stack(
-          [logAverage, signedLogMedian, logRatio, weight].map((values) => tf.tensor1d(values)),
-          1,
-        ),
-      ) as Tensor2D,
-    );
+    for (const [column, values] of [logAverage, signedLogMedian, logRatio, weight].entries()) {
+      let place = this.#rows * COLUMNS + column;
+      for (const value of values) {
+        this.#values[place] = value;
+        place += COLUMNS;
+      }
+    }
     addTo(this.#sums[0], logAverage);
     addTo(this.#sums[1], signedLogMedian);
     for (const [row, value] of weight.entries()) {
@@ -62,14 +63,11 @@ export class RowGatherer {
 
   /** All rows that were added; nothing can be added any more. @throws InputError when one of them is no finite number */
   finish(): Rows {
-    const tf = this.#tf;
     if (!this.#sums.every(({ sum }) => Number.isFinite(sum)))
       throw new InputError('a feature is no finite number; remove the features and run that task again');
-    const values = this.#rows > 0 ? tf.concat2d(this.#parts, 0) : tf.tensor2d([], [0, 4]);
-    tf.dispose(this.#parts);
     return {
       count: this.#rows,
-      values,
+      values: this.#tf.tensor2d(this.#values.subarray(0, this.#rows * COLUMNS), [this.#rows, COLUMNS]),
       scales: [scaleOf(this.#sums[0], this.#rows), scaleOf(this.#sums[1], this.#rows)],
       density: { ...EDGES, shares: Float32Array.from(this.#counts, (count) => count / this.#rows) },
       meanWeight: this.#weight / this.#rows,

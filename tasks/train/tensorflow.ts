@@ -10,6 +10,8 @@ export async function loadTensorFlow(): Promise<TensorFlow> {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
   // Sums depend on how they are split over threads, so as many on every machine: the same model everywhere.
   process.env.TF_NUM_INTRAOP_THREADS = '2';
+  // Without it TensorFlow multiplies by code that a signal in its middle can make write elsewhere.
+  process.env.TF_ENABLE_ONEDNN_OPTS = '1';
   // tfjs-node 4.22 calls two functions that Node 23 removed.
   Object.assign(util, {
     isArray: Array.isArray,

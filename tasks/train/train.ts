@@ -1,7 +1,6 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeModel, encodeModel, type Model } from '../../serving/model.ts';
-import { column } from '../arrow.ts';
 import type { Context } from '../context.ts';
 import { contentKey } from '../key.ts';
 import { isModelThere, publishModel } from '../models.ts';
@@ -9,29 +8,21 @@ import type { Outcome } from '../result.ts';
 import { openDataset, type ShardedDataset } from '../shards.ts';
 import { calibrate } from './calibrate.ts';
 import { modelCard } from './card.ts';
-import {
-  type Block,
-  findSplit,
-  readTraining,
-  readValidation,
-  type Split,
-  selectRows,
-  toBlock,
-  toExamples,
-} from './dataset.ts';
+import { findSplit, readBlock, readTraining, readValidation, type Split } from './dataset.ts';
 import { fitNetwork, planSteps } from './fit.ts';
 import { LossLog } from './losses.ts';
 import { type Metrics, measure } from './metrics.ts';
 import { type MlflowServer, recordRun } from './mlflow.ts';
 import { makeMonotone } from './monotone.ts';
-import { drawLosses } from './plot.ts';
-import { RowGatherer } from './rows.ts';
+import { drawCalibration, drawLosses } from './plots.ts';
+import { findProvenance, type Provenance } from './provenance.ts';
+import { type Examples, RowGatherer, type Rows } from './rows.ts';
 import { makeRunFolder } from './run-folder.ts';
 import { tensorBoard } from './tensorboard.ts';
 import { loadTensorFlow, type TensorFlow } from './tensorflow.ts';
 
 /** Goes up whenever the same features give another model than before. */
-const FORMAT_VERSION = 2;
+const FORMAT_VERSION = 3;
 
 export interface TrainOptions {
   /** Only rows before this day are known: YYYY-MM-DD. The day after the last row, if not given. */
@@ -45,6 +36,8 @@ export interface TrainOptions {
   halfLife?: number;
   /** In shares: around which vol_moving_avg the point turns from a mean of logarithms into a median. */
   medianFrom?: number;
+  /** Of this program, for the record; git is asked, if not given. */
+  gitCommit?: string | undefined;
   /** Where to record the run, too. */
   mlflow?: MlflowServer | undefined;
 }
@@ -62,6 +55,7 @@ export async function train(
     replace = false,
     halfLife = 8,
     medianFrom = 100_000,
+    gitCommit,
     mlflow,
   }: TrainOptions,
   context: Context,
@@ -75,6 +69,7 @@ export async function train(
   let metrics = isThere ? await store.readJson<Metrics>(`${name}/metrics.json`) : undefined;
   if (!metrics) {
     const tf = await loadTensorFlow();
+    const provenance = await findProvenance(features.key, gitCommit, store, tf);
     await using scratch = await store.scratch();
     const folder = await makeRunFolder(split.asOf, store);
     const description = {
@@ -86,19 +81,28 @@ export async function train(
         half_life: String(halfLife),
         median_from: String(medianFrom),
       },
-      tags: { as_of: split.asOf, model_key: key, features_key: features.key, losses: folder },
+      tags: {
+        as_of: split.asOf,
+        model_key: key,
+        features_key: features.key,
+        losses: folder,
+        // By MLflow's own name, so that its pages show it.
+        ...(provenance.git_commit && { 'mlflow.source.git.commit': provenance.git_commit }),
+      },
     };
     metrics = await recordRun(mlflow, description, log, async (run) => {
       const losses = new LossLog(folder, [tensorBoard(folder, tf), ...(run ? [run.add] : [])]);
       let made: Made;
       try {
-        made = await makeModel(features, split, { seed, halfLife, medianFrom, losses }, context, tf);
+        const making = { seed, halfLife, medianFrom, provenance, losses };
+        made = await makeModel(features, split, making, context, tf);
       } finally {
         progress.stop();
         losses.close();
       }
       const bytes = encodeModel(made.model);
-      const measured = await measure(decodeModel(bytes), made.measuring);
+      const measuring = await readBlock(features, [split.measureFrom, split.asOf], context);
+      const measured = await measure(decodeModel(bytes), measuring);
       const metrics: Metrics = {
         key,
         as_of: split.asOf,
@@ -111,13 +115,14 @@ export async function train(
         seed,
         half_life: halfLife,
         median_from: medianFrom,
-        features_key: features.key,
+        ...provenance,
       };
       for (const file of ['losses.csv', 'losses.jsonl'])
         await copyFile(join(folder, file), join(scratch.path, file));
       await writeFile(join(scratch.path, 'model.bin'), bytes);
       await writeFile(join(scratch.path, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
       await writeFile(join(scratch.path, 'loss.svg'), drawLosses(losses.all));
+      await writeFile(join(scratch.path, 'calibration.svg'), drawCalibration(measured));
       await writeFile(join(scratch.path, 'card.md'), modelCard(metrics));
       await publishModel(scratch.path, split.asOf, { key, replace }, store);
       run?.addMetric('mae', measured.model.mae);
@@ -169,8 +174,6 @@ interface Made {
   model: Model;
   trainingRows: number;
   validationRows: number;
-  /** The rows that neither trained nor calibrated it. */
-  measuring: Block;
   /** How much of its response was flattened to make it monotone: 0 for nothing, 1 for all. */
   flattened: number;
 }
@@ -179,32 +182,21 @@ interface Making {
   seed: number;
   halfLife: number;
   medianFrom: number;
+  provenance: Provenance;
   losses: LossLog;
 }
 
-/** Trains on the rows before the validation block, calibrates on its first half, and leaves the second half for measuring. */
+/** Trains on the rows before the validation block and calibrates on its first half. */
 async function makeModel(
   features: ShardedDataset,
   split: Split,
-  { seed, halfLife, medianFrom, losses }: Making,
+  { seed, halfLife, medianFrom, provenance, losses }: Making,
   context: Context,
   tf: TensorFlow,
 ): Promise<Made> {
   const { log, progress } = context;
-  const gatherer = new RowGatherer(tf);
-  for await (const table of readTraining(features, split, halfLife, context)) {
-    gatherer.add({
-      logAverage: column(table, 'log_average'),
-      signedLogMedian: column(table, 'signed_log_median'),
-      logRatio: column(table, 'log_ratio'),
-      weight: column(table, 'weight'),
-    });
-  }
-  const training = gatherer.finish();
-  const block = toBlock(await readValidation(features, split, context));
-  const validationGatherer = new RowGatherer(tf);
-  validationGatherer.add(toExamples(block));
-  const validation = validationGatherer.finish();
+  const training = await gather(readTraining(features, split, halfLife, context), features.rows, tf);
+  const validation = await gather(readValidation(features, split, context), features.rows, tf);
   const { steps } = planSteps(training.count);
   log.info('training', {
     as_of: split.asOf,
@@ -219,33 +211,39 @@ async function makeModel(
     tf,
   );
   tf.dispose([training.values, validation.values]);
-  const provenance = {
-    features_key: features.key,
-    validation_from: split.validationFrom,
-    seed: String(seed),
-    half_life: String(halfLife),
-    median_from: String(medianFrom),
-    training_rows: String(training.count),
-  };
   const { scales, density } = training;
   const offsets: Model['offsets'] = [0, 0];
-  const trained: Model = { layers, scales, offsets, density, asOf: split.asOf, provenance };
+  const trained: Model = {
+    layers,
+    scales,
+    offsets,
+    density,
+    asOf: split.asOf,
+    provenance: {
+      ...provenance,
+      validation_from: split.validationFrom,
+      seed: String(seed),
+      half_life: String(halfLife),
+      median_from: String(medianFrom),
+      training_rows: String(training.count),
+    },
+  };
   const { model, flattened } = makeMonotone(trained);
   if (flattened > 0)
     log.warn('the response was flattened until no prediction falls where vol_moving_avg rises', {
       flattened,
     });
+  const calibrating = await readBlock(features, [split.validationFrom, split.measureFrom], context);
   return {
-    model: {
-      ...model,
-      offsets: await calibrate(
-        model,
-        selectRows(block, (row) => !block.isMeasured[row]),
-      ),
-    },
+    model: { ...model, offsets: await calibrate(model, calibrating) },
     trainingRows: training.count,
-    validationRows: block.volume.length,
-    measuring: selectRows(block, (row) => block.isMeasured[row] === 1),
+    validationRows: validation.count,
     flattened,
   };
+}
+
+async function gather(parts: AsyncIterable<Examples>, mostRows: number, tf: TensorFlow): Promise<Rows> {
+  const gatherer = new RowGatherer(mostRows, tf);
+  for await (const part of parts) gatherer.add(part);
+  return gatherer.finish();
 }

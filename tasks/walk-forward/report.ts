@@ -1,3 +1,4 @@
+import { makePlot, type Point } from '../plot.ts';
 import type { Score } from '../score.ts';
 import { formatCount } from '../table.ts';
 
@@ -58,7 +59,6 @@ ${months.map((month) => row(cells(month))).join('\n')}
 `;
 }
 
-const [WIDTH, HEIGHT, MARGIN] = [720, 320, 48];
 const SERIES = [
   { name: 'model', color: '#1b9e77', of: ({ model }: Month) => model.mae as number | undefined },
   { name: 'constant multiple', color: '#d95f02', of: ({ multiple }: Month) => multiple?.mae },
@@ -66,41 +66,25 @@ const SERIES = [
 
 /** The MAE of the model and of the constant multiple by month, as shares of vol_moving_avg's, as an SVG image. */
 export function drawWalkForward(months: Month[]): string {
-  const lines = SERIES.map(({ name, color, of }) => ({
-    name,
+  const lines = SERIES.map(({ color, of }) => ({
     color,
-    points: months.flatMap((month, index) => {
+    points: months.flatMap((month, index): Point[] => {
       const mae = of(month);
       const share = mae === undefined ? Number.NaN : mae / month.average.mae;
-      return Number.isFinite(share) ? [{ index, share }] : [];
+      return Number.isFinite(share) ? [[index, share]] : [];
     }),
   }));
-  const shares = [1, ...lines.flatMap(({ points }) => points.map(({ share }) => share))];
+  const shares = [1, ...lines.flatMap(({ points }) => points.map(([, share]) => share))];
   const [low, high] = [Math.min(...shares), Math.max(...shares)];
-  const x = (index: number) =>
-    (MARGIN + ((index + 0.5) / Math.max(1, months.length)) * (WIDTH - 2 * MARGIN)).toFixed(1);
-  const y = (share: number) =>
-    (HEIGHT - MARGIN - ((share - low) / (high - low || 1)) * (HEIGHT - 2 * MARGIN)).toFixed(1);
-  const drawn = lines.map(({ color, points }) => {
-    const path = points.map(({ index, share }) => `${x(index)},${y(share)}`).join(' ');
-    const dots = points.map(
-      ({ index, share }) => `<circle cx="${x(index)}" cy="${y(share)}" r="3" fill="${color}"/>`,
-    );
-    return `<polyline points="${path}" fill="none" stroke="${color}"/>\n${dots.join('\n')}`;
-  });
-  const names = lines.map(({ name, color }) => `<tspan fill="${color}">${name}</tspan>`);
-  const ticks = [...new Set([low, 1, high])].map(
-    (share) => `<text x="${MARGIN - 6}" y="${y(share)}" text-anchor="end">${share.toFixed(2)}</text>`,
+  const last = months.length - 1;
+  const plot = makePlot(320, { x: [-0.5, Math.max(0, last) + 0.5], y: [low, high] });
+  return plot.page(
+    "MAE by month, as a share of vol_moving_avg's",
+    plot.level(1),
+    ...lines.flatMap(({ color, points }) => [plot.line(points, color), plot.dots(points, color)]),
+    ...[...new Set([low, 1, high])].map((share) => plot.labelY(share, share.toFixed(2))),
+    plot.labelX(0, months[0]?.asOf ?? '', 'start'),
+    plot.labelX(last, months.length > 1 ? (months[last]?.asOf ?? '') : '', 'end'),
+    plot.caption("MAE as a share of vol_moving_avg's", SERIES),
   );
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">
-<title>MAE by month, as a share of vol_moving_avg's</title>
-<rect width="100%" height="100%" fill="white"/>
-<path d="M${MARGIN} ${y(1)}H${WIDTH - MARGIN}" stroke="#888" stroke-dasharray="4"/>
-${drawn.join('\n')}
-${ticks.join('\n')}
-<text x="${x(0)}" y="${HEIGHT - MARGIN + 24}">${months[0]?.asOf ?? ''}</text>
-<text x="${x(months.length - 1)}" y="${HEIGHT - MARGIN + 24}" text-anchor="end">${months.length > 1 ? months.at(-1)?.asOf : ''}</text>
-<text x="${MARGIN}" y="${MARGIN - 20}">MAE as a share of vol_moving_avg's: ${names.join(', ')}</text>
-</svg>
-`;
 }

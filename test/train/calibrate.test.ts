@@ -7,7 +7,7 @@ import { constantModel } from '../tiny-model.ts';
 function blockOf(logVolumes: number[]): Block {
   const zeros = new Float64Array(logVolumes.length);
   return {
-    isMeasured: new Int32Array(logVolumes.length),
+    isEtf: undefined,
     year: new Int32Array(logVolumes.length),
     volume: Float64Array.from(logVolumes, Math.expm1),
     average: zeros,

@@ -1,10 +1,12 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, expect, inject, it } from 'vitest';
-import { ROOT, type Running, start, succeed } from '../command.ts';
+import { afterAll, beforeAll, beforeEach, expect, inject, it, onTestFinished } from 'vitest';
+import { ROOT, type Running, start, startCli, succeed, until } from '../command.ts';
 import { hashStore, makeFolder } from '../fixtures.ts';
 
 const { store: sample } = inject('sample');
@@ -105,6 +107,55 @@ it('an address that is none is warned of, and the model is the same as without M
   await train({}, other);
   expect(hashStore(other, 'models')).toEqual(model);
 });
+
+it('a run that is told to stop is KILLED', async () => {
+  const training = await startTraining({ MLFLOW_TRACKING_URI: url, MLFLOW_EXPERIMENT_NAME: 'stopped' });
+  const told = performance.now();
+  training.process.kill('SIGTERM');
+  expect(await training.ended).toMatchObject({ code: 143 });
+  expect(performance.now() - told).toBeLessThan(3_000);
+  const { experiment } = await ask('experiments/get-by-name?experiment_name=stopped');
+  const { runs } = await ask('runs/search', { experiment_ids: [experiment.experiment_id] });
+  expect(runs.map(({ info }: { info: { status: string } }) => info.status)).toEqual(['KILLED']);
+});
+
+it('a server that hangs does not keep a run that is told to stop', async () => {
+  const answers: Record<string, string> = {
+    'experiments/get-by-name': '{"experiment": {"experiment_id": "1"}}',
+    'runs/create': '{"run": {"info": {"run_id": "1"}}}',
+    'runs/log-batch': '{}',
+  };
+  const asked: string[] = [];
+  const hanging = createHttpServer((request, response) => {
+    const [, path = ''] = /mlflow\/([^?]*)/.exec(request.url ?? '') ?? [];
+    asked.push(path);
+    if (answers[path]) response.end(answers[path]);
+  }).listen(0, '127.0.0.1');
+  onTestFinished(() => {
+    hanging.closeAllConnections();
+    hanging.close();
+  });
+  await once(hanging, 'listening');
+  const { port } = hanging.address() as { port: number };
+  const training = await startTraining({ MLFLOW_TRACKING_URI: `http://127.0.0.1:${port}` });
+  const told = performance.now();
+  training.process.kill('SIGTERM');
+  expect(await training.ended).toMatchObject({ code: 143 });
+  expect(performance.now() - told).toBeLessThan(3_000);
+  expect(asked).toContain('runs/update');
+});
+
+/** Starts to train on all of the sample, and waits until some losses are on the disk. */
+async function startTraining(environment: Record<string, string>): Promise<Running> {
+  const training = startCli(['train', '--store', store], environment);
+  const folder = join(store, 'logs/train');
+  await until(() => {
+    const [asOf = ''] = existsSync(folder) ? readdirSync(folder) : [];
+    const file = join(folder, asOf, '1/losses.csv');
+    return existsSync(file) && readFileSync(file, 'utf8').split('\n').length > 10;
+  }, 'training to take 10 steps');
+  return training;
+}
 
 function train(environment: Record<string, string>, into = store) {
   return succeed(['train', '--store', into, '--as-of', AS_OF], environment);

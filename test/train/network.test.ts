@@ -193,7 +193,7 @@ describe('fitNetwork', () => {
     const losses = new LossLog(makeFolder());
     onTestFinished(() => losses.close());
     const [rows, later] = [training, validation].map((examples) => {
-      const gatherer = new RowGatherer(tf);
+      const gatherer = new RowGatherer(examples.weight.length, tf);
       gatherer.add(examples);
       return gatherer.finish();
     }) as [ReturnType<RowGatherer['finish']>, ReturnType<RowGatherer['finish']>];

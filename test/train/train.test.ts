@@ -36,6 +36,7 @@ describe('what training leaves in models/<as-of>', () => {
 
   it('is the model, its losses, its scores, a plot and a card', () => {
     expect(readdirSync(join(sample, 'models', asOf)).sort()).toEqual([
+      'calibration.svg',
       'card.md',
       'loss.svg',
       'losses.csv',

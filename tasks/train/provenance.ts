@@ -1,0 +1,51 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { version as duckdbVersion } from '@duckdb/node-api';
+import type { Store } from '../store.ts';
+import type { TensorFlow } from './tensorflow.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** What a model was made from and by, for the record: none of it but features_key is part of the model's key. */
+export interface Provenance {
+  features_key: string;
+  /** Absent where the features do not say. */
+  prices_key?: string;
+  /** Of this program; ends with -dirty where files differ from it; absent where nobody knows. */
+  git_commit?: string;
+  tfjs_version: string;
+  duckdb_version: string;
+  node_version: string;
+}
+
+/** @param gitCommit of this program; git is asked, if not given */
+export async function findProvenance(
+  featuresKey: string,
+  gitCommit: string | undefined,
+  store: Store,
+  tf: TensorFlow,
+): Promise<Provenance> {
+  const prices = await store.readJson<{ key: string }>(`features/${featuresKey}/prices.json`);
+  const commit = gitCommit ?? (await askGit(ROOT));
+  return {
+    features_key: featuresKey,
+    ...(prices && { prices_key: prices.key }),
+    ...(commit && { git_commit: commit }),
+    tfjs_version: tf.version.tfjs,
+    duckdb_version: duckdbVersion(),
+    node_version: process.version,
+  };
+}
+
+/** The commit of a checkout; undefined where there is no git, or the folder is not the top of a checkout. */
+export async function askGit(folder: string): Promise<string | undefined> {
+  const git = async (...args: string[]) =>
+    (await promisify(execFile)('git', ['--no-optional-locks', '-C', folder, ...args])).stdout.trim();
+  try {
+    if ((await git('rev-parse', '--show-prefix')) !== '') return undefined;
+    return await git('describe', '--always', '--dirty', '--abbrev=40', '--exclude=*');
+  } catch {
+    return undefined;
+  }
+}
