@@ -31,7 +31,7 @@ import { tensorBoard } from './tensorboard.ts';
 import { loadTensorFlow, type TensorFlow } from './tensorflow.ts';
 
 /** Goes up whenever the same features give another model than before. */
-const FORMAT_VERSION = 2;
+const FORMAT_VERSION = 3;
 
 export interface TrainOptions {
   /** Only rows before this day are known: YYYY-MM-DD. The day after the last row, if not given. */
@@ -228,9 +228,9 @@ async function makeModel(
     training_rows: String(training.count),
   };
   const { scales, density } = training;
-  const offsets: Model['offsets'] = [0, 0];
+  const offsets: Model['offsets'] = { at: [0], down: [0], up: [0] };
   const trained: Model = { layers, scales, offsets, density, asOf: split.asOf, provenance };
-  const { model, flattened } = makeMonotone(trained);
+  const { model, flattened } = await makeMonotone(trained);
   if (flattened > 0)
     log.warn('the response was flattened until no prediction falls where vol_moving_avg rises', {
       flattened,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-node';
 import { beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
-import { decodeModel, logVolume, type Model, predict, signedLog } from '../../serving/model.ts';
+import { decodeModel, interpolate, logVolume, type Model, predict, signedLog } from '../../serving/model.ts';
 import { fitNetwork } from '../../tasks/train/fit.ts';
 import { LossLog } from '../../tasks/train/losses.ts';
 import { fallOf, lossOf, Network, pinballLoss, probesOf } from '../../tasks/train/network.ts';
@@ -144,10 +144,14 @@ describe('10,000 points across the range that training saw', () => {
   function compare(logRatios: number[][], model: Model): void {
     expect(logRatios).toHaveLength(10_000);
     let furthest = 0;
-    const [down, up] = model.offsets;
+    const { at, down: downs, up: ups } = model.offsets;
     for (const [row, { average, median }] of points.entries()) {
       const { p10, p50, p90, point } = predict(model, average, median);
       const [low = 0, middle = 0, high = 0, raw = 0] = logRatios[row] as number[];
+      const [down, up] = [downs, ups].map((ends) => interpolate(logVolume(average), at, ends)) as [
+        number,
+        number,
+      ];
       const ends = [Math.min(low - down, middle), Math.max(high + up, middle)] as const;
       const expectations = [ends[0], middle, ends[1], Math.min(Math.max(raw, ends[0]), ends[1])];
       for (const [output, served] of [p10, p50, p90, point].entries()) {
