@@ -33,10 +33,7 @@ export async function findSplit(
   asOf: string | undefined,
   { database }: Context,
 ): Promise<Split> {
-  await database.createView(
-    'features',
-    `SELECT * FROM ${parquet(...features.shards.map(({ path }) => path))}`,
-  );
+  await viewFeatures(features.shards, database);
   await database.setVariable('as_of', asOf ?? '');
   await database.setVariable('validation_share', VALIDATION_SHARE);
   const [split] = await database.rows<Record<'as_of' | 'validation_from' | 'measure_from', string | null>>(
@@ -72,6 +69,26 @@ export async function* readTraining(
     validationFrom,
     `is left to train on (validation begins there, after an embargo of ${embargo} rows)`,
   );
+}
+
+/** The quantiles of the log ratio in all rows before the validation block. */
+export interface Start {
+  p10: number;
+  p50: number;
+  p90: number;
+}
+
+/** Finds what the network starts from. */
+export async function readStart(
+  features: ShardedDataset,
+  { validationFrom }: Split,
+  { database }: Context,
+): Promise<Start> {
+  await viewFeatures(features.shards, database);
+  await database.setVariable('validation_from', validationFrom);
+  return {
+    ...(await database.row<Record<keyof Start, number>>(await readSql(import.meta.url, 'start.sql'))),
+  };
 }
 
 /** Reads the validation block: the columns of validation.sql. */
@@ -140,10 +157,14 @@ async function* readShards(
   database: Database,
 ): AsyncGenerator<Table> {
   const sql = await readSql(import.meta.url, file);
-  for (const { path } of shards) {
-    await database.createView('features', `SELECT * FROM ${parquet(path)}`);
+  for (const shard of shards) {
+    await viewFeatures([shard], database);
     yield await readTable(sql, database);
   }
+}
+
+async function viewFeatures(shards: ShardedDataset['shards'], database: Database): Promise<void> {
+  await database.createView('features', `SELECT * FROM ${parquet(...shards.map(({ path }) => path))}`);
 }
 
 function tooFew(features: ShardedDataset, before: string | null | undefined, what: string): InputError {

@@ -12,6 +12,7 @@ import { modelCard } from './card.ts';
 import {
   type Block,
   findSplit,
+  readStart,
   readTraining,
   readValidation,
   type Split,
@@ -201,9 +202,11 @@ async function makeModel(
     });
   }
   const training = gatherer.finish();
+  const start = await readStart(features, split, context);
   const block = toBlock(await readValidation(features, split, context));
   const validationGatherer = new RowGatherer(tf);
-  validationGatherer.add(toExamples(block));
+  const calibration = selectRows(block, (row) => !block.isMeasured[row]);
+  validationGatherer.add(toExamples(calibration));
   const validation = validationGatherer.finish();
   const { steps } = planSteps(training.count);
   log.info('training', {
@@ -215,7 +218,7 @@ async function makeModel(
   });
   progress.start('train', steps);
   const layers = await fitNetwork(
-    { training, validation, seed, medianFrom, losses, onStep: () => progress.advance() },
+    { training, validation, seed, medianFrom, start, losses, onStep: () => progress.advance() },
     tf,
   );
   tf.dispose([training.values, validation.values]);
@@ -236,13 +239,7 @@ async function makeModel(
       flattened,
     });
   return {
-    model: {
-      ...model,
-      offsets: await calibrate(
-        model,
-        selectRows(block, (row) => !block.isMeasured[row]),
-      ),
-    },
+    model: { ...model, offsets: await calibrate(model, calibration) },
     trainingRows: training.count,
     validationRows: block.volume.length,
     measuring: selectRows(block, (row) => block.isMeasured[row] === 1),

@@ -201,7 +201,8 @@ describe('fitNetwork', () => {
       gatherer.add(examples);
       return gatherer.finish();
     }) as [ReturnType<RowGatherer['finish']>, ReturnType<RowGatherer['finish']>];
-    const options = { training: rows, validation: later, seed: 1, medianFrom: 1e5, losses, onStep };
+    const start = { p10: -1, p50: 0, p90: 1 };
+    const options = { training: rows, validation: later, seed: 1, medianFrom: 1e5, start, losses, onStep };
     const layers = await fitNetwork(options, tf);
     tf.dispose([rows.values, later.values]);
     return { layers, scales: rows.scales };
