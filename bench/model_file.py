@@ -17,8 +17,8 @@ class ModelFile:
         depth = len(names) // 2
         self.layers = [(tensors[f"layer{i}.kernel"], tensors[f"layer{i}.bias"]) for i in range(depth)]
         self.scales = json.loads(self.metadata["scales"])
-        # Log units by which calibration widens the quantiles.
-        self.offsets = json.loads(self.metadata.get("offsets", "[0, 0]"))
+        # Log units by which calibration widens the quantiles, by the logarithm of vol_moving_avg.
+        self.offsets = json.loads(self.metadata["offsets"])
 
     def predict(self, average: np.ndarray, median: np.ndarray) -> dict[str, np.ndarray]:
         """p10, p50, p90 and the prediction in shares, none of them rounded."""
@@ -33,10 +33,11 @@ class ModelFile:
             signal = signal @ kernel + bias
             if index < len(self.layers) - 1:
                 signal = np.tanh(signal)
-        middle, below, above, *point = signal.T
-        low, high = self.offsets
-        p10 = np.minimum(middle - np.logaddexp(0, below) - low, middle)
-        p90 = np.maximum(middle + np.logaddexp(0, above) + high, middle)
-        prediction = np.clip(point[0], p10, p90) if point else middle
+        middle, below, above, point = signal.T
+        place = np.clip(inputs[:, 0], self.scales[0]["min"], self.scales[0]["max"])
+        down, up = (np.interp(place, self.offsets["at"], self.offsets[end]) for end in ("down", "up"))
+        p10 = np.minimum(middle - np.logaddexp(0, below) - down, middle)
+        p90 = np.maximum(middle + np.logaddexp(0, above) + up, middle)
+        prediction = np.clip(point, p10, p90)
         ratios = {"p10": p10, "p50": middle, "p90": p90, "prediction": prediction}
         return {name: np.clip(np.expm1(inputs[:, 0] + ratio), 0, 2**53 - 1) for name, ratio in ratios.items()}

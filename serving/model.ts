@@ -11,7 +11,9 @@ export const QUANTILES = [0.1, 0.5, 0.9] as const;
 /** What a network puts out: p50, the raw distances to p10 and p90, and the point. */
 export const OUTPUTS = QUANTILES.length + 1;
 
-const FORMAT = 'stock-market-pipeline/2';
+const FORMAT = 'stock-market-pipeline/3';
+/** The format before: one offset for each end, wherever vol_moving_avg is. It is still read, so that a champion stays in service. */
+const FORMAT_2 = 'stock-market-pipeline/2';
 
 /** A cell of the density with a smaller share of the training rows than this counts as unknown. */
 const LEAST_SHARE = 1e-5;
@@ -42,14 +44,24 @@ export interface Density {
   shares: Float32Array;
 }
 
+/**
+ * By how much calibration moves p10 down and p90 up, in log units, at some places of logVolume(vol_moving_avg): on a straight
+ * line in between, and beyond the first and last as there.
+ */
+export interface Offsets {
+  /** Ascending. */
+  at: number[];
+  down: number[];
+  up: number[];
+}
+
 /** A model as it lies in model.bin. */
 export interface Model {
   /** Hidden layers with tanh, then one without, whose outputs are p50, the raw distances to p10 and p90, and the point. */
   layers: Dense[];
   /** For logVolume and signedLog, in this order. */
   scales: [Scale, Scale];
-  /** By how much calibration moves p10 down and p90 up, in log units. */
-  offsets: [number, number];
+  offsets: Offsets;
   density: Density;
   /** The day before which all training rows lie: YYYY-MM-DD. */
   asOf: string;
@@ -85,7 +97,10 @@ export function predict(
     signal = apply(layer, signal);
     if (index < layers.length - 1) signal = signal.map(Math.tanh);
   }
-  const [p10, p50, p90, point] = logRatios(signal, offsets).map((logRatio) =>
+  const place = clip(logAverage, scales[0]);
+  const down = interpolate(place, offsets.at, offsets.down);
+  const up = interpolate(place, offsets.at, offsets.up);
+  const [p10, p50, p90, point] = logRatios(signal, down, up).map((logRatio) =>
     Math.min(Math.max(0, Math.expm1(logAverage + logRatio)), Number.MAX_SAFE_INTEGER),
   );
   return { point, p10, p50, p90 } as Prediction;
@@ -136,7 +151,8 @@ export function signedLog(x: number): number {
  */
 function logRatios(
   [middle = 0, below = 0, above = 0, point = 0]: number[],
-  [down, up]: [number, number],
+  down: number,
+  up: number,
 ): [number, number, number, number] {
   const low = Math.min(middle - softplus(below) - down, middle);
   const high = Math.max(middle + softplus(above) + up, middle);
@@ -147,8 +163,22 @@ function softplus(x: number): number {
   return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 }
 
-function scale(x: number, { min, max, mean, deviation }: Scale): number {
-  return (Math.min(Math.max(x, min), max) - mean) / deviation;
+function scale(x: number, range: Scale): number {
+  return (clip(x, range) - range.mean) / range.deviation;
+}
+
+/** The nearest that training saw. */
+export function clip(x: number, { min, max }: Scale): number {
+  return Math.min(Math.max(x, min), max);
+}
+
+/** The value at x of the straight lines through the points (xs, ys), which go on level at both ends. @param xs ascending */
+export function interpolate(x: number, xs: number[], ys: number[]): number {
+  const next = countBelow(xs, x);
+  if (next === 0 || next === xs.length) return ys[Math.max(0, next - 1)] as number;
+  const [from, to] = [xs[next - 1] as number, xs[next] as number];
+  const share = (x - from) / (to - from);
+  return (ys[next - 1] as number) * (1 - share) + (ys[next] as number) * share;
 }
 
 function apply({ kernel, bias }: Dense, signal: number[]): number[] {
@@ -214,7 +244,8 @@ export function decodeModel(bytes: Buffer): Model {
     golden,
     ...provenance
   } = metadata;
-  if (format !== FORMAT) throw new ModelError(`has the format ${format}; this program reads ${FORMAT}`);
+  if (format !== FORMAT && format !== FORMAT_2)
+    throw new ModelError(`has the format ${format}; this program reads ${FORMAT} and ${FORMAT_2}`);
   const body = bytes.subarray(headerEnd);
   if (checksum(header, metadata, body) !== expected) throw new ModelError('is damaged: its checksum differs');
 
@@ -232,7 +263,7 @@ export function decodeModel(bytes: Buffer): Model {
   const model: Model = {
     layers,
     scales: parse(scales, 'scales for its inputs', areScales),
-    offsets: parse(offsets, 'offsets', (value) => areNumbers(value, 2)),
+    offsets: format === FORMAT ? parse(offsets, 'offsets', areOffsets) : readOffsets2(offsets),
     density: readDensity(density_edges, header, body),
     asOf,
     provenance,
@@ -291,6 +322,24 @@ function areScales(value: unknown): boolean {
     value.length === 2 &&
     value.every(({ min, max, mean, deviation }) => areNumbers([min, max, mean, deviation]) && deviation > 0)
   );
+}
+
+function areOffsets(value: unknown): boolean {
+  const { at, down, up } = Object(value);
+  const isAscending = (list: number[]) =>
+    list.every((x, index) => index === 0 || x > (list[index - 1] as number));
+  return (
+    areNumbers(at) &&
+    at.length > 0 &&
+    isAscending(at) &&
+    areNumbers(down, at.length) &&
+    areNumbers(up, at.length)
+  );
+}
+
+function readOffsets2(text: string | undefined): Offsets {
+  const [down, up] = parse<[number, number]>(text, 'offsets', (value) => areNumbers(value, 2));
+  return { at: [0], down: [down], up: [up] };
 }
 
 function areGolden(value: unknown): boolean {

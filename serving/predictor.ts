@@ -1,4 +1,4 @@
-import { logVolume, type Model, type Prediction, signedLog } from './model.ts';
+import { clip, interpolate, logVolume, type Model, type Prediction, signedLog } from './model.ts';
 
 const MAX = Number.MAX_SAFE_INTEGER;
 
@@ -29,7 +29,7 @@ export function createPredictor({
   const [averageScale, medianScale] = scales;
   const hidden = steps.slice(0, -1);
   const last = steps.at(-1) as Step;
-  const [down, up] = offsets;
+  const { at, down, up } = offsets;
 
   return (volumeAverage, priceMedian) => {
     const logAverage = logVolume(volumeAverage);
@@ -41,9 +41,10 @@ export function createPredictor({
       for (let j = 0; j < step.outputs; j++) signal[j] = Math.tanh(signal[j] as number);
     }
     signal = apply(last, signal);
+    const place = clip(logAverage, averageScale);
     const middle = signal[0] as number;
-    const low = Math.min(middle - softplus(signal[1] as number) - down, middle);
-    const high = Math.max(middle + softplus(signal[2] as number) + up, middle);
+    const low = Math.min(middle - softplus(signal[1] as number) - interpolate(place, at, down), middle);
+    const high = Math.max(middle + softplus(signal[2] as number) + interpolate(place, at, up), middle);
     return {
       point: volume(logAverage + Math.min(Math.max(signal[3] as number, low), high)),
       p10: volume(logAverage + low),
@@ -93,6 +94,6 @@ function softplus(x: number): number {
   return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 }
 
-function scale(x: number, { min, max, mean, deviation }: Model['scales'][0]): number {
-  return (Math.min(Math.max(x, min), max) - mean) / deviation;
+function scale(x: number, range: Model['scales'][0]): number {
+  return (clip(x, range) - range.mean) / range.deviation;
 }

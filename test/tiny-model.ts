@@ -32,7 +32,7 @@ export function modelOf(layers: Dense[], asOf = '2020-01-01'): Model {
   return {
     layers: [...layers.slice(0, -1), ...layers.slice(-1).map(withPoint)],
     scales: [scale, { ...scale }],
-    offsets: [0, 0],
+    offsets: { at: [0], down: [0], up: [0] },
     // All rows have a vol_moving_avg from e - 1 on: the second row of cells.
     density: { averageEdges: [1], medianEdges: [0], shares: Float32Array.of(0, 0, 0, 1) },
     asOf,

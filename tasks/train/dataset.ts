@@ -32,10 +32,7 @@ export async function findSplit(
   asOf: string | undefined,
   { database }: Context,
 ): Promise<Split> {
-  await database.createView(
-    'features',
-    `SELECT * FROM ${parquet(...features.shards.map(({ path }) => path))}`,
-  );
+  await viewFeatures(features.shards, database);
   await database.setVariable('as_of', asOf ?? '');
   await database.setVariable('validation_share', VALIDATION_SHARE);
   const [split] = await database.rows<Record<'as_of' | 'validation_from' | 'measure_from', string | null>>(
@@ -74,13 +71,33 @@ export async function* readTraining(
   );
 }
 
-/** Reads the rows of the validation block in the same way; each counts the same. */
+/** The quantiles of the log ratio in all rows before the validation block. */
+export interface Start {
+  p10: number;
+  p50: number;
+  p90: number;
+}
+
+/** Finds what the network starts from. */
+export async function readStart(
+  features: ShardedDataset,
+  { validationFrom }: Split,
+  { database }: Context,
+): Promise<Start> {
+  await viewFeatures(features.shards, database);
+  await database.setVariable('validation_from', validationFrom);
+  return {
+    ...(await database.row<Record<keyof Start, number>>(await readSql(import.meta.url, 'start.sql'))),
+  };
+}
+
+/** Reads the rows that calibrate in the same way; each counts the same. */
 export async function* readValidation(
   features: ShardedDataset,
-  { asOf, validationFrom }: Split,
+  { validationFrom, measureFrom }: Split,
   { database }: Context,
 ): AsyncGenerator<Examples> {
-  await setSpan(validationFrom, asOf, database);
+  await setSpan(validationFrom, measureFrom, database);
   await database.setVariable('embargo', 0);
   await database.setVariable('validation_from', validationFrom);
   await database.setVariable('half_life', 1);
@@ -142,11 +159,15 @@ async function* readShards(
   database: Database,
 ): AsyncGenerator<Table> {
   const sql = await readSql(import.meta.url, file);
-  for (const { path, record } of shards) {
-    await database.createView('features', `SELECT * FROM ${parquet(path)}`);
-    await database.setVariable('etfs', record.etfs ?? []);
+  for (const shard of shards) {
+    await viewFeatures([shard], database);
+    await database.setVariable('etfs', shard.record.etfs ?? []);
     yield await readTable(sql, database);
   }
+}
+
+async function viewFeatures(shards: ShardedDataset['shards'], database: Database): Promise<void> {
+  await database.createView('features', `SELECT * FROM ${parquet(...shards.map(({ path }) => path))}`);
 }
 
 function tooFew(features: ShardedDataset, before: string | null | undefined, what: string): InputError {

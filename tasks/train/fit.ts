@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-node';
 import type { Dense } from '../../serving/model.ts';
+import type { Start } from './dataset.ts';
 import type { LossLog } from './losses.ts';
-import { type Batch, fallOf, lossOf, Network, probesOf } from './network.ts';
+import { type Batch, fallOf, lossOf, Network, outputBiases, probesOf } from './network.ts';
 import { createRandom, shuffle } from './random.ts';
 import type { Rows } from './rows.ts';
 import type { TensorFlow } from './tensorflow.ts';
@@ -12,6 +13,8 @@ const FALL_WEIGHT = 10;
 /** As many epochs as give this many steps, within bounds. */
 const STEPS = 1_600;
 const EPOCHS = { min: 2, max: 8 };
+/** So many epochs in a row that do not lower the calibration rows' loss are the last. */
+const PATIENCE = 2;
 /** Adam's learning rate at the start; it falls to nothing along a half cosine. */
 const LEARNING_RATE = 0.01;
 /** Batches grow with the rows between these bounds, so that few rows still give enough steps. */
@@ -19,7 +22,7 @@ const BATCH = { min: 256, max: 32_768, share: 1 / 200 };
 
 export interface FitOptions {
   training: Rows;
-  /** Its losses are logged and choose nothing. */
+  /** Whose loss says which epoch's weights are kept; without rows, the last one's are. */
   validation: Rows;
   seed: number;
   /**
@@ -27,11 +30,13 @@ export interface FitOptions {
    * small and often zero, into a median, which the absolute error rewards where volumes are large.
    */
   medianFrom: number;
+  /** Where the log ratio lies, roughly. */
+  start: Start;
   losses: LossLog;
   onStep: (loss: number) => void;
 }
 
-/** How many epochs and steps fitNetwork() will take. */
+/** How many epochs and steps fitNetwork() takes, unless it ends early. */
 export function planSteps(rows: number): { epochs: number; steps: number } {
   const stepsAnEpoch = Math.ceil(rows / batchSize(rows));
   const epochs = Math.min(EPOCHS.max, Math.max(EPOCHS.min, Math.ceil(STEPS / stepsAnEpoch)));
@@ -39,21 +44,23 @@ export function planSteps(rows: number): { epochs: number; steps: number } {
 }
 
 /**
- * Trains the network with Adam on the pinball loss and the point's loss, in an order that the seed decides, and gives its
- * weights. Each step's training loss and each epoch's validation loss goes to the disk at once.
+ * Trains the network with Adam on the pinball loss and the point's loss, in an order that the seed decides, and gives the
+ * weights after the epoch with the least validation loss. Each step's training loss and each epoch's validation loss goes to the
+ * disk at once.
  * @throws InputError when a loss is no finite number
  */
 export async function fitNetwork(
-  { training, validation, seed, medianFrom, losses, onStep }: FitOptions,
+  { training, validation, seed, medianFrom, start, losses, onStep }: FitOptions,
   tf: TensorFlow,
 ): Promise<Dense[]> {
   const size = batchSize(training.count);
   const { epochs, steps } = planSteps(training.count);
-  const network = new Network(seed, tf);
+  const network = new Network(seed, tf, outputBiases(start));
   const optimizer = tf.train.adam(LEARNING_RATE);
   const order = Int32Array.from({ length: training.count }, (_, row) => row);
   const random = createRandom(seed);
   const toBatch = batcher(training, medianFrom, tf);
+  let best: { epoch: number; loss: number; weights: Dense[] } | undefined;
   let step = 0;
   for (let epoch = 1; epoch <= epochs; epoch++) {
     await shuffle(order, random);
@@ -85,15 +92,14 @@ export async function fitNetwork(
       // A turn of the event loop, in which a signal is heard.
       await setImmediate();
     }
-    if (validation.count > 0)
-      losses.write({
-        step,
-        epoch,
-        split: 'validation',
-        loss: await measureLoss(network, validation.values, toBatch, tf),
-      });
+    if (validation.count > 0) {
+      const loss = await measureLoss(network, validation.values, toBatch, tf);
+      losses.write({ step, epoch, split: 'validation', loss });
+      if (!best || loss < best.loss) best = { epoch, loss, weights: network.weights() };
+      else if (epoch - best.epoch >= PATIENCE) break;
+    }
   }
-  const weights = network.weights();
+  const weights = best?.weights ?? network.weights();
   network.dispose();
   optimizer.dispose();
   return weights;

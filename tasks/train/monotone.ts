@@ -1,4 +1,6 @@
-import { type Dense, type Model, predict } from '../../serving/model.ts';
+import { setImmediate } from 'node:timers/promises';
+import type { Dense, Model } from '../../serving/model.ts';
+import { createPredictor } from '../../serving/predictor.ts';
 
 /** Points of the grid along the averages and the prices that training saw. */
 const AVERAGES = 2_000;
@@ -9,23 +11,26 @@ const MEDIANS = 50;
  * vol_moving_avg on a grid over what training saw. Beyond that they always rise: inputs are clipped there, so that the ratio stays.
  * Flattened wholly the predicted ratios are constant, so that there is always such a model.
  */
-export function makeMonotone(model: Model): { model: Model; flattened: number } {
+export async function makeMonotone(model: Model): Promise<{ model: Model; flattened: number }> {
   for (let flattened = 0; ; flattened = Math.min(1, flattened + 0.05)) {
     const candidate = { ...model, layers: flatten(model.layers, 1 - flattened) };
-    if (flattened === 1 || isMonotone(candidate)) return { model: candidate, flattened };
+    if (flattened === 1 || (await isMonotone(candidate))) return { model: candidate, flattened };
   }
 }
 
 /** Whether no prediction falls where vol_moving_avg rises, on the grid. */
-export function isMonotone(model: Model): boolean {
+export async function isMonotone(model: Model): Promise<boolean> {
   const [averages, medians] = model.scales;
+  const predict = createPredictor(model);
   for (let column = 0; column < MEDIANS; column++) {
+    // A turn of the event loop, in which a signal is heard.
+    await setImmediate();
     const signedLog = medians.min + ((medians.max - medians.min) * column) / (MEDIANS - 1);
     const median = Math.sign(signedLog) * Math.expm1(Math.min(Math.abs(signedLog), 700));
     let before = [0, 0, 0, 0];
     for (let row = 0; row < AVERAGES; row++) {
       const logAverage = averages.min + ((averages.max - averages.min) * row) / (AVERAGES - 1);
-      const { point, p10, p50, p90 } = predict(model, Math.expm1(Math.min(logAverage, 700)), median);
+      const { point, p10, p50, p90 } = predict(Math.expm1(Math.min(logAverage, 700)), median);
       const now = [point, p10, p50, p90];
       // The last digits of exp() may fall where a function does not.
       if (now.some((value, index) => value < (before[index] as number) * (1 - 1e-12))) return false;

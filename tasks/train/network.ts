@@ -10,19 +10,24 @@ const FALL_POINTS = 256;
 const FALL_STEP = 0.1;
 const LEAST_SLOPE = 0.1;
 
+/** Between quantiles at the start: a softplus hardly learns from where it is flat. */
+const LEAST_DISTANCE = 0.05;
+
 /** The network whose arithmetic serving/model.ts repeats: two scaled inputs; three quantiles and a point of the log ratio. */
 export class Network {
   readonly #tf: TensorFlow;
   readonly #layers: { kernel: Variable; bias: Variable }[];
 
-  /** Starts with Glorot-normal kernels drawn from the seed. */
-  constructor(seed: number, tf: TensorFlow) {
+  /** Starts with Glorot-normal kernels drawn from the seed. @param biases of the outputs */
+  constructor(seed: number, tf: TensorFlow, biases: number[] = Array(OUTPUTS).fill(0)) {
     this.#tf = tf;
     const widths = [2, ...HIDDEN, OUTPUTS];
     this.#layers = widths.slice(1).map((outputs, index) => {
       const initializer = tf.initializers.glorotNormal({ seed: seed + index });
       const kernel = tf.tidy(() => tf.variable(initializer.apply([widths[index] as number, outputs])));
-      return { kernel, bias: tf.tidy(() => tf.variable(tf.zeros([outputs]))) };
+      const isLast = index === HIDDEN.length;
+      const bias = tf.tidy(() => tf.variable(isLast ? tf.tensor1d(biases) : tf.zeros([outputs])));
+      return { kernel, bias };
     });
   }
 
@@ -59,6 +64,12 @@ export class Network {
   dispose(): void {
     this.#tf.dispose(this.#layers);
   }
+}
+
+/** The output biases with which a network of no kernels says these quantiles of the log ratio, and the median as its point. */
+export function outputBiases({ p10, p50, p90 }: { p10: number; p50: number; p90: number }): number[] {
+  const rawDistance = (distance: number) => Math.log(Math.expm1(Math.max(distance, LEAST_DISTANCE)));
+  return [p50, rawDistance(p50 - p10), rawDistance(p90 - p50), p50];
 }
 
 /** A batch of rows. */

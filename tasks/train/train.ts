@@ -8,7 +8,7 @@ import type { Outcome } from '../result.ts';
 import { openDataset, type ShardedDataset } from '../shards.ts';
 import { calibrate } from './calibrate.ts';
 import { modelCard } from './card.ts';
-import { findSplit, readBlock, readTraining, readValidation, type Split } from './dataset.ts';
+import { findSplit, readBlock, readStart, readTraining, readValidation, type Split } from './dataset.ts';
 import { fitNetwork, planSteps } from './fit.ts';
 import { LossLog } from './losses.ts';
 import { type Metrics, measure } from './metrics.ts';
@@ -109,7 +109,7 @@ export async function train(
         validation_from: split.validationFrom,
         measure_from: split.measureFrom,
         training_rows: made.trainingRows,
-        validation_rows: made.validationRows,
+        validation_rows: made.calibrationRows + measured.all.rows,
         ...measured,
         flattened: made.flattened,
         seed,
@@ -173,7 +173,7 @@ export async function train(
 interface Made {
   model: Model;
   trainingRows: number;
-  validationRows: number;
+  calibrationRows: number;
   /** How much of its response was flattened to make it monotone: 0 for nothing, 1 for all. */
   flattened: number;
 }
@@ -197,6 +197,7 @@ async function makeModel(
   const { log, progress } = context;
   const training = await gather(readTraining(features, split, halfLife, context), features.rows, tf);
   const validation = await gather(readValidation(features, split, context), features.rows, tf);
+  const start = await readStart(features, split, context);
   const { steps } = planSteps(training.count);
   log.info('training', {
     as_of: split.asOf,
@@ -207,12 +208,12 @@ async function makeModel(
   });
   progress.start('train', steps);
   const layers = await fitNetwork(
-    { training, validation, seed, medianFrom, losses, onStep: () => progress.advance() },
+    { training, validation, seed, medianFrom, start, losses, onStep: () => progress.advance() },
     tf,
   );
   tf.dispose([training.values, validation.values]);
   const { scales, density } = training;
-  const offsets: Model['offsets'] = [0, 0];
+  const offsets: Model['offsets'] = { at: [0], down: [0], up: [0] };
   const trained: Model = {
     layers,
     scales,
@@ -228,7 +229,7 @@ async function makeModel(
       training_rows: String(training.count),
     },
   };
-  const { model, flattened } = makeMonotone(trained);
+  const { model, flattened } = await makeMonotone(trained);
   if (flattened > 0)
     log.warn('the response was flattened until no prediction falls where vol_moving_avg rises', {
       flattened,
@@ -237,7 +238,7 @@ async function makeModel(
   return {
     model: { ...model, offsets: await calibrate(model, calibrating) },
     trainingRows: training.count,
-    validationRows: validation.count,
+    calibrationRows: validation.count,
     flattened,
   };
 }

@@ -72,10 +72,31 @@ describe('predict', () => {
   });
 
   it('moves p10 down and p90 up by the offsets, in log units, but never beyond p50', () => {
-    const moved = (offsets: [number, number]) => predict({ ...constantModel([2, 0, 0]), offsets }, 0, 25);
-    expect(moved([1, 0.5]).p10).toBeCloseTo(E / 2 - 1, 9);
-    expect(moved([1, 0.5]).p90).toBeCloseTo(2 * E ** 2.5 - 1, 9);
-    expect(moved([-5, -5])).toMatchObject({ p10: moved([0, 0]).p50, p90: moved([0, 0]).p50 });
+    const moved = (down: number, up: number) =>
+      predict({ ...constantModel([2, 0, 0]), offsets: { at: [7], down: [down], up: [up] } }, 0, 25);
+    expect(moved(1, 0.5).p10).toBeCloseTo(E / 2 - 1, 9);
+    expect(moved(1, 0.5).p90).toBeCloseTo(2 * E ** 2.5 - 1, 9);
+    expect(moved(-5, -5)).toMatchObject({ p10: moved(0, 0).p50, p90: moved(0, 0).p50 });
+  });
+
+  // ln(1 + p90) = ln(1 + vol_moving_avg) + 2 + ln 2 + the offset: 0.2 up to 1, 0.8 from 3 on, and on the line in between.
+  it.each([
+    [0, 0.2],
+    [1, 0.2],
+    [1.5, 0.35],
+    [2, 0.5],
+    [3, 0.8],
+    [4, 0.8],
+  ])('where ln(1 + vol_moving_avg) is %d the offset of these is %d', (logAverage, offset) => {
+    const offsets = { at: [1, 3], down: [0, 0], up: [0.2, 0.8] };
+    const { p90 } = predict({ ...constantModel([2, 0, 0]), offsets }, Math.expm1(logAverage), 25);
+    expect(Math.log1p(p90)).toBeCloseTo(logAverage + 2 + Math.LN2 + offset, 9);
+  });
+
+  it('takes the offset of the nearest vol_moving_avg that training saw', () => {
+    const model = { ...constantModel([2, 0, 0]), offsets: { at: [1, 3], down: [0, 0], up: [0.2, 0.8] } };
+    model.scales[0] = { min: 0, max: 2, mean: 0, deviation: 1 };
+    expect(Math.log1p(predict(model, Math.expm1(9), 25).p90)).toBeCloseTo(9 + 2 + Math.LN2 + 0.5, 9);
   });
 
   it('never falls below zero, however small the ratio', () => {
@@ -220,7 +241,7 @@ describe('model.bin', () => {
   });
 
   it('names the format that it cannot read', () => {
-    const other = Buffer.from(bytes.toString('latin1').replace('pipeline/2', 'pipeline/9'), 'latin1');
+    const other = Buffer.from(bytes.toString('latin1').replace('pipeline/3', 'pipeline/9'), 'latin1');
     expect(() => decodeModel(other)).toThrow('stock-market-pipeline/9');
     expect(() => decodeModel(other)).toThrow(ModelError);
   });
@@ -269,7 +290,6 @@ describe('model.bin', () => {
         ),
       ]),
     ],
-    ['offsets that are no numbers', { ...constantModel([0, 0, 0]), offsets: ['a', 1] as never }],
     [
       'shares that do not fit the edges',
       {
@@ -313,6 +333,27 @@ describe('model.bin', () => {
   });
 
   it.each([
+    'null',
+    '[0,0]',
+    '{"at":[0],"down":["a"],"up":[0]}',
+    '{"at":[0],"down":[0]}',
+    '{"at":[1,2],"down":[0],"up":[0]}',
+    '{"at":[2,1],"down":[0,0],"up":[0,0]}',
+    '{"at":[],"down":[],"up":[]}',
+  ])('of a foreign program, with a sound checksum, is refused with the offsets %s', (offsets) => {
+    expect(outcome(seal(SEALED, undefined, { offsets }))).toBeInstanceOf(ModelError);
+  });
+
+  it('of format 2, which has one offset for each end, is read', () => {
+    const old = { format: 'stock-market-pipeline/2', offsets: '[0.5,0.25]' };
+    // ln(1 + p90) = ln 2 + 0.25; p10 and the point stay at 0.
+    const model = decodeModel(seal(SEALED, [[0, 0, 0, 0, 0, 2 * E ** 0.25 - 1]], old));
+    expect(model.offsets).toEqual({ at: [0], down: [0.5], up: [0.25] });
+    expect(predict(model, 99, 25).p90).toBeCloseTo(100 * 2 * E ** 0.25 - 1, 9);
+    expect(outcome(seal(SEALED, undefined, { ...old, offsets: '[0]' }))).toBeInstanceOf(ModelError);
+  });
+
+  it.each([
     ['predict something else here', [[0, 0, 0, 0, 0, 1.001]], 'predicts something else here'],
     ['are no vectors', [1], 'golden vectors'],
     ['are none', [], 'golden vectors'],
@@ -353,16 +394,21 @@ function weights(weight: fc.Arbitrary<number>, length: number): fc.Arbitrary<Flo
  * A safetensors file of this header with 52 zero bytes, made as another program would. Its one golden vector: a log ratio of
  * 0 ± ln 2 makes p10 (1 / 2 - 1, so 0), p50 and the point 0, and p90 2 - 1.
  */
-function seal(tensors: Record<string, unknown>, golden: unknown = [[0, 0, 0, 0, 0, 1]]): Buffer {
+function seal(
+  tensors: Record<string, unknown>,
+  golden: unknown = [[0, 0, 0, 0, 0, 1]],
+  more: Record<string, string> = {},
+): Buffer {
   const body = Buffer.alloc(52);
   const scale = { min: 0, max: 1, mean: 0, deviation: 1 };
   const metadata = {
-    format: 'stock-market-pipeline/2',
+    format: 'stock-market-pipeline/3',
     as_of: '2020-01-01',
     scales: JSON.stringify([scale, scale]),
-    offsets: '[0,0]',
+    offsets: '{"at":[0],"down":[0],"up":[0]}',
     density_edges: '[[],[]]',
     golden: JSON.stringify(golden),
+    ...more,
   };
   const checksum = createHash('sha256')
     .update(JSON.stringify([tensors, metadata]))

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { predict } from '../../serving/model.ts';
+import { type Offsets, predict } from '../../serving/model.ts';
 import { createPredictor } from '../../serving/predictor.ts';
 import { dense, modelOf } from '../tiny-model.ts';
 
@@ -22,11 +22,11 @@ const model = modelOf([
   ),
 ]);
 
-it.each<[number, number]>([
-  [0, 0],
-  [0.21, -0.4],
-])('agrees with predict() bit for bit, with the offsets %d and %d', (down, up) => {
-  const calibrated = { ...model, offsets: [down, up] as [number, number] };
+it.each<[string, Offsets]>([
+  ['no offsets', { at: [0], down: [0], up: [0] }],
+  ['offsets by vol_moving_avg', { at: [1, 3.3, 9], down: [0.21, -0.1, 0.3], up: [-0.4, 0.17, 0.02] }],
+])('agrees with predict() bit for bit, with %s', (_, offsets) => {
+  const calibrated = { ...model, offsets };
   const fast = createPredictor(calibrated);
   const number = fc.double({ noNaN: true, noDefaultInfinity: true });
   fc.assert(

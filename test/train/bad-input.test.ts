@@ -25,7 +25,7 @@ it.each<[string, Files]>([
   'trains on %s, and predicts finite volumes in order, which do not fall where vol_moving_avg rises',
   async (_what, files) => {
     const model = await trainOn(files);
-    expect(isMonotone(model)).toBe(true);
+    expect(await isMonotone(model)).toBe(true);
     for (const average of [0, 1, 500, 1e6, 1e12]) {
       for (const median of [-1e21, -1, 0, 25, 1e19]) {
         const { point, p10, p50, p90 } = predict(model, average, median);

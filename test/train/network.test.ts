@@ -1,11 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-node';
+import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-node';
 import { beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
-import { decodeModel, logVolume, type Model, predict, signedLog } from '../../serving/model.ts';
+import {
+  type Dense,
+  decodeModel,
+  interpolate,
+  logVolume,
+  type Model,
+  predict,
+  type Scale,
+  signedLog,
+} from '../../serving/model.ts';
 import { fitNetwork } from '../../tasks/train/fit.ts';
 import { LossLog } from '../../tasks/train/losses.ts';
-import { fallOf, lossOf, Network, pinballLoss, probesOf } from '../../tasks/train/network.ts';
+import { fallOf, lossOf, Network, outputBiases, pinballLoss, probesOf } from '../../tasks/train/network.ts';
 import { createRandom } from '../../tasks/train/random.ts';
 import { type Examples, RowGatherer } from '../../tasks/train/rows.ts';
 import { loadTensorFlow, type TensorFlow } from '../../tasks/train/tensorflow.ts';
@@ -144,10 +153,14 @@ describe('10,000 points across the range that training saw', () => {
   function compare(logRatios: number[][], model: Model): void {
     expect(logRatios).toHaveLength(10_000);
     let furthest = 0;
-    const [down, up] = model.offsets;
+    const { at, down: downs, up: ups } = model.offsets;
     for (const [row, { average, median }] of points.entries()) {
       const { p10, p50, p90, point } = predict(model, average, median);
       const [low = 0, middle = 0, high = 0, raw = 0] = logRatios[row] as number[];
+      const [down, up] = [downs, ups].map((ends) => interpolate(logVolume(average), at, ends)) as [
+        number,
+        number,
+      ];
       const ends = [Math.min(low - down, middle), Math.max(high + up, middle)] as const;
       const expectations = [ends[0], middle, ends[1], Math.min(Math.max(raw, ends[0]), ends[1])];
       for (const [output, served] of [p10, p50, p90, point].entries()) {
@@ -189,6 +202,65 @@ describe('fitNetwork', () => {
     expect(below.p90 / 5_000).toBeCloseTo(0.9, 1);
   });
 
+  it('keeps the weights of the epoch with the least validation loss, and ends two epochs after it', async () => {
+    // Training draws the ratio from 0, where it starts, to 3; the validation rows want it at 0.5, which it passes soon.
+    const rowsAt = (ratio: number, seed: number) => {
+      const rows = examples(2_000, seed);
+      return { ...rows, logAverage: rows.logAverage.map((x) => x + 8), logRatio: rows.logRatio.fill(ratio) };
+    };
+    const validation = rowsAt(0.5, 6);
+    const { layers, scales, losses } = await trainNetwork(rowsAt(3, 5), validation, () => {});
+    const byEpoch = losses.filter(({ split }) => split === 'validation').map(({ loss }) => loss);
+    expect(byEpoch.length).toBeLessThan(8);
+    expect(byEpoch.indexOf(Math.min(...byEpoch))).toBe(byEpoch.length - 3);
+    const inputs = [validation.logAverage, validation.signedLogMedian].map((values, index) => {
+      const { min, max, mean, deviation } = scales[index] as Scale;
+      return [...values].map((x) => (Math.min(Math.max(x, min), max) - mean) / deviation);
+    });
+    const [middle, below, above, point] = tf.split(
+      forward(layers, tf.tensor2d(inputs).transpose()),
+      4,
+      1,
+    ) as Tensor2D[];
+    const predicted = tf.concat(
+      [
+        tf.sub(middle as Tensor2D, tf.softplus(below as Tensor2D)),
+        middle as Tensor2D,
+        tf.add(middle as Tensor2D, tf.softplus(above as Tensor2D)),
+        point as Tensor2D,
+      ],
+      1,
+    ) as Tensor2D;
+    const batch = {
+      inputs: predicted,
+      targets: tf.tensor1d(validation.logRatio),
+      medianShares: tf.sigmoid(tf.sub(tf.tensor1d(validation.logAverage), Math.log(1e5))) as Tensor1D,
+      weights: tf.tensor1d(validation.weight),
+    };
+    expect(lossOf(predicted, batch, tf).dataSync()[0]).toBeCloseTo(Math.min(...byEpoch), 5);
+  });
+
+  it('begins with the quantiles that it is given', () => {
+    const biases = outputBiases({ p10: -2, p50: 0.5, p90: 1 });
+    const network = new Network(1, tf, biases);
+    // Inputs of zero leave only the biases.
+    const [first = []] = network.predict(tf.zeros([1, 2])).arraySync();
+    expect(first.map((output) => output.toFixed(5))).toEqual(['-2.00000', '0.50000', '1.00000', '0.50000']);
+    // Of volumes that never change all three are the same; they begin apart, so that there is something to learn from.
+    const [apart = []] = new Network(1, tf, outputBiases({ p10: 0, p50: 0, p90: 0 }))
+      .predict(tf.zeros([1, 2]))
+      .arraySync();
+    expect(apart.map((output) => output.toFixed(5))).toEqual(['-0.05000', '0.00000', '0.05000', '0.00000']);
+  });
+
+  function forward(layers: Dense[], inputs: Tensor): Tensor {
+    return layers.reduce((signal, { kernel, bias }, index) => {
+      const shape: [number, number] = [kernel.length / bias.length, bias.length];
+      const sums = tf.add(tf.matMul(signal, tf.tensor2d(kernel, shape)), tf.tensor1d(bias));
+      return index < layers.length - 1 ? tf.tanh(sums) : sums;
+    }, inputs);
+  }
+
   async function trainNetwork(training: Examples, validation: Examples, onStep: () => void) {
     const losses = new LossLog(makeFolder());
     onTestFinished(() => losses.close());
@@ -197,10 +269,11 @@ describe('fitNetwork', () => {
       gatherer.add(examples);
       return gatherer.finish();
     }) as [ReturnType<RowGatherer['finish']>, ReturnType<RowGatherer['finish']>];
-    const options = { training: rows, validation: later, seed: 1, medianFrom: 1e5, losses, onStep };
+    const start = { p10: -1, p50: 0, p90: 1 };
+    const options = { training: rows, validation: later, seed: 1, medianFrom: 1e5, start, losses, onStep };
     const layers = await fitNetwork(options, tf);
     tf.dispose([rows.values, later.values]);
-    return { layers, scales: rows.scales };
+    return { layers, scales: rows.scales, losses: losses.all };
   }
 
   /** A log ratio that is uniform in an interval of length 1, which moves with the first input. */

@@ -77,7 +77,9 @@ def predict(model, average, median):
         if layer < depth - 1:
             signal = np.tanh(signal)
     middle, below, above, point = signal.T
-    down, up = json.loads(metadata["offsets"])
+    offsets, scale = json.loads(metadata["offsets"]), json.loads(metadata["scales"])[0]
+    place = np.clip(inputs[0], scale["min"], scale["max"])
+    down, up = (np.interp(place, offsets["at"], offsets[end]) for end in ("down", "up"))
     low = np.minimum(middle - np.logaddexp(0, below) - down, middle)
     high = np.maximum(middle + np.logaddexp(0, above) + up, middle)
     ratios = low, middle, high, np.clip(point, low, high)

@@ -220,25 +220,29 @@ describe('training that is stopped in the middle', () => {
   });
 
   it('by a feature that is no finite number ends with 2 and publishes nothing', async () => {
-    const [key] = readdirSync(join(store, 'features')).filter((name) => !name.includes('.')) as [string];
-    const folder = join(store, 'features', key);
-    for (const shard of readdirSync(folder).filter((name) => name.endsWith('.parquet'))) {
-      const path = join(folder, shard);
-      await query(
-        `COPY (SELECT * REPLACE (CASE WHEN Date < '1983-01-01' THEN 'infinity'::DOUBLE ELSE vol_moving_avg END AS vol_moving_avg) FROM '${path}') TO '${path}.new' (FORMAT parquet)`,
-      );
-      renameSync(`${path}.new`, path);
-      const record = path.replace('.parquet', '.json');
-      const content = JSON.parse(readFileSync(record, 'utf8'));
-      content.files[0].bytes = statSync(path).size;
-      writeFileSync(record, JSON.stringify(content));
-    }
-
+    await rewriteFeatures(
+      "CASE WHEN Date < '1983-01-01' THEN 'infinity'::DOUBLE ELSE vol_moving_avg END AS vol_moving_avg",
+    );
     const { code, message } = await runCli(['train', '--store', store, '--as-of', EARLY]);
     expect({ code, message }).toEqual({
       code: 2,
       message: expect.stringContaining('a feature is no finite number; remove the features'),
     });
+    expect(existsSync(join(store, 'models'))).toBe(false);
+    expect(scratchOf(store)).toEqual([]);
+  });
+
+  it('by a loss that is no finite number ends with 2, names the step, keeps the losses and publishes nothing', async () => {
+    await rewriteFeatures(
+      "CASE WHEN Date = '1980-06-02' THEN 'infinity'::DOUBLE ELSE CAST(Volume AS DOUBLE) END AS Volume",
+    );
+    const { code, message, stderr } = await runCli(['train', '--store', store, '--as-of', EARLY]);
+    expect(code).toBe(2);
+    const [last = ''] = expectLosses(1, stderr).trim().split('\n').slice(-1);
+    const [step, epoch, split, loss] = last.split(',');
+    expect({ epoch, split }).toEqual({ epoch: '1', split: 'training' });
+    expect(Number(loss)).not.toSatisfy(Number.isFinite);
+    expect(message).toContain(`training diverged: the training loss of step ${step} is ${loss}`);
     expect(existsSync(join(store, 'models'))).toBe(false);
     expect(scratchOf(store)).toEqual([]);
   });
@@ -261,6 +265,23 @@ describe('training that is stopped in the middle', () => {
     expect(existsSync(join(store, 'models'))).toBe(false);
     expect(scratchOf(store)).toEqual([]);
   });
+
+  /** Puts other values into a column of every shard, as a disk or a foreign program might. */
+  async function rewriteFeatures(replacement: string): Promise<void> {
+    const [key] = readdirSync(join(store, 'features')).filter((name) => !name.includes('.')) as [string];
+    const folder = join(store, 'features', key);
+    for (const shard of readdirSync(folder).filter((name) => name.endsWith('.parquet'))) {
+      const path = join(folder, shard);
+      await query(
+        `COPY (SELECT * REPLACE (${replacement}) FROM '${path}') TO '${path}.new' (FORMAT parquet)`,
+      );
+      renameSync(`${path}.new`, path);
+      const record = path.replace('.parquet', '.json');
+      const content = JSON.parse(readFileSync(record, 'utf8'));
+      content.files[0].bytes = statSync(path).size;
+      writeFileSync(record, JSON.stringify(content));
+    }
+  }
 
   /** The folder of a run of training in the store, of whatever date. */
   function runFolder(n = 1): string {
