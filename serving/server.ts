@@ -8,6 +8,7 @@ import { createApp } from './app.ts';
 import { folderSource } from './champion.ts';
 import { createListener } from './listener.ts';
 import { createMetrics, type Watched } from './metrics.ts';
+import { holdPort, isShareable } from './port.ts';
 import type { Service } from './service.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { Shadow } from './shadow.ts';
@@ -15,8 +16,14 @@ import { createWatch } from './watch.ts';
 import { createScrape, runWorkers } from './workers.ts';
 
 const settings = settingsOrFail();
-if (cluster.isPrimary && settings.workers > 1) runWorkers(settings.workers, settings.drainMs, process.exit);
+if (cluster.isPrimary && settings.workers > 1) await lead();
 else await answer();
+
+async function lead(): Promise<void> {
+  const { workers, drainMs, host, port } = settings;
+  const held = isShareable ? await holdPort(host, port).catch(refuseAddress) : { host, port };
+  runWorkers(workers, { HOST: held.host, PORT: String(held.port) }, drainMs, process.exit);
+}
 
 async function answer(): Promise<void> {
   const { port, host, store, pollMs, drainMs } = settings;
@@ -53,14 +60,8 @@ async function answer(): Promise<void> {
     },
     listener,
   );
-  server.on('error', (error: NodeJS.ErrnoException) => {
-    fail(
-      error.code === 'EADDRINUSE'
-        ? `port ${port} is in use; choose another, for example PORT=${port + 1}`
-        : `HOST=${host}: ${error.message}; give an address of this machine, or leave it out for 127.0.0.1`,
-    );
-  });
-  server.listen(port, host, () => {
+  server.on('error', refuseAddress);
+  server.listen({ port, host, reusePort: cluster.isWorker && isShareable }, () => {
     const address = server.address() as { port: number };
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
     log('info', `listening on ${url}`, { url, model: service.current?.version ?? 'none' });
@@ -78,6 +79,15 @@ async function answer(): Promise<void> {
     await sleep(pollMs);
     await look();
   }
+}
+
+function refuseAddress(error: NodeJS.ErrnoException): never {
+  const { host, port } = settings;
+  return fail(
+    error.code === 'EADDRINUSE'
+      ? `port ${port} is in use; choose another, for example PORT=${port + 1}`
+      : `HOST=${host}: ${error.message}; give an address of this machine, or leave it out for 127.0.0.1`,
+  );
 }
 
 function settingsOrFail(): Settings {

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -185,26 +185,6 @@ it('scores a challenger beside the champion and counts where they differ', async
   const metrics = await (await fetch(`${url}/metrics`)).text();
   expect(metrics).toMatch(/^model_shadow_rows_total 3$/m);
   expect(metrics).toMatch(/^model_shadow_disagreements_total 3$/m);
-});
-
-it('merges the metrics of two workers, replaces one that dies, and drains both', async () => {
-  const { url, running } = await listen({ WORKERS: '2' });
-  const children = () =>
-    readFileSync(`/proc/${running.process.pid}/task/${running.process.pid}/children`, 'utf8')
-      .trim()
-      .split(' ');
-  await until(() => children().length === 2, 'two workers');
-  await sleep(500);
-  for (let i = 0; i < 10; i++) await fetch(url + QUESTION, { headers: { connection: 'close' } });
-  const metrics = await (await fetch(`${url}/metrics`)).text();
-  expect(metrics).toMatch(/^model_infer_request_success_total 10$/m);
-  expect(metrics).toMatch(/^http_server_request_duration_seconds_count\{.*http_route="\/predict".*\} 10$/m);
-  const [first] = children();
-  process.kill(Number(first), 'SIGKILL');
-  await until(() => !children().includes(first as string) && children().length === 2, 'another worker');
-  expect((await fetch(url + QUESTION)).status).toBe(200);
-  running.process.kill('SIGTERM');
-  expect((await running.ended).code).toBe(143);
 });
 
 function promote(bytes: Buffer): void {
