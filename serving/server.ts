@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { AggregatorRegistry } from 'prom-client';
 import { createApp } from './app.ts';
+import { answerBroken, answerUnreadable } from './broken.ts';
 import { folderSource } from './champion.ts';
 import { createListener } from './listener.ts';
 import { createMetrics, type Watched } from './metrics.ts';
@@ -45,7 +46,7 @@ async function answer(): Promise<void> {
   const scrape = cluster.isWorker ? createScrape() : () => metrics.register.metrics();
   const app = createApp(service, (error) => log('error', String(error.stack)), settings.bodyLimit, scrape);
   const listener = createListener({
-    ...{ service, settings, metrics, app: getRequestListener(app.fetch) },
+    ...{ service, settings, metrics, app: getRequestListener(app.fetch, { errorHandler: answerUnreadable }) },
     log: (fields) => process.stdout.write(`${JSON.stringify(fields)}\n`),
   });
   const server = createServer(
@@ -60,6 +61,7 @@ async function answer(): Promise<void> {
     },
     listener,
   );
+  answerBroken(server, metrics);
   server.on('error', refuseAddress);
   server.listen({ port, host, reusePort: cluster.isWorker && isShareable }, () => {
     const address = server.address() as { port: number };

@@ -72,7 +72,9 @@ it('replaces a worker that is killed, while the other answers every request', as
   expect(fresh).toBeGreaterThan(10);
   expect(workersOf(running)).toContain(kept);
   expect(countListeners(url)).toBe(2);
-  process.stderr.write(`a worker was replaced while ${kin.length + fresh} requests were answered, 0 failed\n`);
+  process.stderr.write(
+    `a worker was replaced while ${kin.length + fresh} requests were answered, 0 failed\n`,
+  );
 });
 
 it('drains both on SIGTERM', async () => {
