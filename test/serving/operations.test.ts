@@ -1,7 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { encodeModel } from '../../serving/model.ts';
 import { type Running, start, until } from '../command.ts';
