@@ -1,7 +1,7 @@
 /** Plots as SVG images, by hand. */
 
 const [WIDTH, HEIGHT, MARGIN] = [720, 320, 48];
-const COLORS = ['#1b9e77', '#d95f02', '#7570b3', '#e7298a', '#666666'];
+const COLORS = ['#1b9e77', '#d95f02', '#7570b3', '#e7298a', '#66a61e', '#666666'];
 
 export interface Line {
   name: string;

@@ -12,7 +12,8 @@ export interface Result {
   connections: number;
   model: string;
   closed: Record<string, Closed[]>;
-  open: ({ share: number } & Open)[];
+  /** At these shares of our maximum, ours and node:http in turn. */
+  open: { share: number; server: string; runs: Open[] }[];
   /** Shares of the server's busy time under load, by part. */
   shares: Record<string, number>;
   /** Nanoseconds of parts alone. */
@@ -49,17 +50,18 @@ ${Object.entries(closed)
 
 *of node:http* is the median over the rounds of the ratio within a round.
 
-## Latency at a constant rate, 1 worker
+## Latency at a constant rate
 Open loop: requests are due at equal distances whether earlier ones were answered or not, and times run from when they were due
-(no coordinated omission); *generator late* is the 99th percentile of its own delay, part of the times.
+(no coordinated omission). Shares are of our maximum with 1 worker; node:http gets the same rates in turn with it, to tell what is the
+machine's. Medians of ${rounds} runs of ${seconds} s. *generator late* is the 99th percentile of the load generator's own delay, part of the times.
 
-| of maximum | asked/s | reached/s | ${PERCENTILES.map((name) => `${name} ms`).join(' | ')} | generator late ms |
-|--:|--:|--:|${PERCENTILES.map(() => '--:|').join('')}--:|
+| of maximum | server | asked/s | reached/s | ${PERCENTILES.map((name) => `${name} ms`).join(' | ')} | generator late ms |
+|--:|---|--:|--:|${PERCENTILES.map(() => '--:|').join('')}--:|
 ${open
-  .map(
-    ({ share, rate, reached, percentiles, late }) =>
-      `| ${share * 100} % | ${whole(rate)} | ${whole(reached)} | ${PERCENTILES.map((name) => percentiles[name].toFixed(2)).join(' | ')} | ${late.toFixed(2)} |`,
-  )
+  .map(({ share, server, runs }) => {
+    const { rate, reached, percentiles, late } = together(runs);
+    return `| ${share * 100} % | ${server} | ${whole(rate)} | ${whole(reached)} | ${PERCENTILES.map((name) => percentiles[name].toFixed(2)).join(' | ')} | ${late.toFixed(2)} |`;
+  })
   .join('\n')}
 
 ## Where the time of a request goes, under load
@@ -94,14 +96,31 @@ ${Object.entries(alone)
 export function writePlots(folder: string, { closed, open }: Result): void {
   const bars = Object.entries(closed).map(([name, runs]): [string, number] => [name, median(ratesOf(runs))]);
   writeFileSync(join(folder, 'serving-rate.svg'), drawBars('Requests a second, closed loop', bars));
-  const lines = open.map(({ share, rate, percentiles }) => ({
-    name: `${share * 100} % of the maximum, ${whole(rate)} a second`,
-    values: PERCENTILES.map((name) => percentiles[name]),
-  }));
+  const lines = open.map(({ share, server, runs }) => {
+    const { percentiles } = together(runs);
+    return { name: `${server} at ${share * 100} %`, values: PERCENTILES.map((name) => percentiles[name]) };
+  });
   writeFileSync(
     join(folder, 'serving-latency.svg'),
-    drawSteps('Latency in ms at a constant rate, 1 worker', [...PERCENTILES], lines),
+    drawSteps('Latency in ms at shares of our maximum rate', [...PERCENTILES], lines),
   );
+}
+
+/** The medians of some runs. */
+function together(runs: Open[]): Open {
+  const of = (read: (run: Open) => number) => median(runs.map(read));
+  return {
+    rate: of(({ rate }) => rate),
+    reached: of(({ reached }) => reached),
+    percentiles: {
+      p50: of(({ percentiles }) => percentiles.p50),
+      p90: of(({ percentiles }) => percentiles.p90),
+      p99: of(({ percentiles }) => percentiles.p99),
+      'p99.9': of(({ percentiles }) => percentiles['p99.9']),
+      max: of(({ percentiles }) => percentiles.max),
+    },
+    late: of(({ late }) => late),
+  };
 }
 
 function ratesOf(runs: Closed[]): number[] {

@@ -60,9 +60,15 @@ async function measure(): Promise<Omit<Result, 'host' | keyof typeof run>> {
         closed[name] = [...(closed[name] ?? []), await closedLoop(url, pid, SECONDS)];
     const most = median((closed[OURS] ?? []).map(({ rate }) => rate));
     const open: Result['open'] = [];
-    await openLoop(ours.url, most / 4, 1);
-    for (const share of [0.5, 0.7, 0.9])
-      open.push({ share, ...(await openLoop(ours.url, Math.round(share * most), 2 * SECONDS)) });
+    const pair = { 'node:http': raw, [OURS]: ours };
+    for (const { url } of Object.values(pair)) await openLoop(url, most / 4, 1);
+    for (const share of [0.5, 0.7, 0.9]) {
+      const runs: Record<string, Open[]> = {};
+      for (let round = 0; round < ROUNDS; round++)
+        for (const [name, { url }] of Object.entries(pair))
+          runs[name] = [...(runs[name] ?? []), await openLoop(url, Math.round(share * most), SECONDS)];
+      for (const [server, all] of Object.entries(runs)) open.push({ share, server, runs: all });
+    }
     for (const { stop } of Object.values(servers)) await stop();
     const shares = await inFolder(async (folder) => {
       const profiled = await server(['--cpu-prof', `--cpu-prof-dir=${folder}`, 'serving/server.ts']);
