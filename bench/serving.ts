@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { decodeModel, encodeModel } from '../serving/model.ts';
 import { dense, modelOf } from '../test/tiny-model.ts';
 import { alone, inFolder, median, modelLoad, sharesOf, startTime } from './breakdown.ts';
-import { type Closed, CONNECTIONS, closedLoop, openLoop, QUESTION } from './load.ts';
+import { type Closed, CONNECTIONS, closedLoop, type Open, openLoop, QUESTION } from './load.ts';
 import { type Started, startServer, stopAll } from './servers.ts';
 import { formatServing, type Result, writePlots } from './serving-report.ts';
 

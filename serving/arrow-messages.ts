@@ -17,21 +17,27 @@ export async function* checkMessages(input: AsyncIterable<Uint8Array>): AsyncGen
   const chunks = input[Symbol.asyncIterator]();
   let held: Uint8Array = Buffer.alloc(0);
 
+  /** Sees to it that something is held, where anything is left. */
+  const fill = async (): Promise<boolean> => {
+    while (held.length === 0) {
+      const { value, done } = await chunks.next();
+      if (done) return false;
+      held = value;
+    }
+    return true;
+  };
+
+  /** Gives what is held, but no more than this. */
+  const cut = (most: number): Uint8Array => {
+    const part = held.subarray(0, most);
+    held = held.subarray(part.length);
+    return part;
+  };
+
   /** Reads so many bytes, or what is left. */
   const take = async (size: number): Promise<Buffer> => {
     const parts: Uint8Array[] = [];
-    let due = size;
-    while (due > 0) {
-      if (held.length === 0) {
-        const { value, done } = await chunks.next();
-        if (done) break;
-        held = value;
-      }
-      const part = held.subarray(0, due);
-      parts.push(part);
-      due -= part.length;
-      held = held.subarray(part.length);
-    }
+    for (let due = size; due > 0 && (await fill()); due -= parts.at(-1)?.length ?? 0) parts.push(cut(due));
     return Buffer.concat(parts);
   };
 
@@ -47,12 +53,11 @@ export async function* checkMessages(input: AsyncIterable<Uint8Array>): AsyncGen
         throw refuse(`a message's metadata may have ${MAX_METADATA_BYTES} bytes`);
       const metadata = await take(length);
       if (metadata.length < length) throw refuse('was cut short');
-      let due = bodyLengthOf(metadata);
+      const end = bodyLengthOf(metadata);
       yield metadata;
-      while (due > 0) {
-        const part: Uint8Array = held.length > 0 ? held.subarray(0, due) : await take(Math.min(due, 65_536));
-        if (part.length === 0) return;
-        if (held.length > 0) held = held.subarray(part.length);
+      for (let due = end; due > 0; ) {
+        if (!(await fill())) return;
+        const part = cut(due);
         due -= part.length;
         yield part;
       }

@@ -18,6 +18,14 @@ it('passes a sound stream on, byte for byte, however it is cut into chunks', asy
   for (const size of [1, 7, 64, bytes.length]) expect(await pass(bytes, size)).toEqual(bytes);
 });
 
+it('passes batches on that are larger than chunks, and chunks that hold several batches', async () => {
+  const column = Float64Array.from({ length: 20_000 }, (_, i) => i);
+  const batch = tableFromArrays({ vol_moving_avg: column, adj_close_rolling_med: column });
+  const bytes = Buffer.from(tableToIPC(batch.concat(batch, batch), 'stream'));
+  for (const size of [1_000, 65_536, 70_001, bytes.length])
+    expect((await pass(bytes, size)).equals(bytes)).toBe(true);
+});
+
 it('passes on metadata of its own, and columns within columns', async () => {
   const inner = new Field('inner', new Float64(), true, new Map([['unit', 'shares']]));
   const schema = new Schema([new Field('outer', new Struct([inner]), true)], new Map([['made', 'by hand']]));

@@ -18,33 +18,33 @@ it(`answers beside ${IDLE} idle connections, and takes no more memory for the th
   // V8 keeps what its heap grew by for the next time, and grows it in two steps.
   for (let crowd = 1; crowd < 3; crowd++) await withIdle(server, IDLE, () => askOften(server.url));
   const before = residentBytes(server.running);
-  const { slowest, during } = await withIdle(server, IDLE, async () => ({
-    slowest: await askOften(server.url),
+  const { asked, during } = await withIdle(server, IDLE, async () => ({
+    asked: await askOften(server.url),
     during: residentBytes(server.running),
   }));
   await until(() => residentBytes(server.running) - before < 48 * 2 ** 20, 'the memory to be as before');
   expect(during - before).toBeLessThan(96 * 2 ** 20);
-  expect(slowest).toBeLessThan(1_000);
+  expect(asked.middle).toBeLessThan(100);
   expect(await countFailures(server.url)).toBe(0);
   const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
   process.stderr.write(
-    `${IDLE} idle connections: memory ${mib(before)} MiB before, ${mib(during)} during, ${mib(residentBytes(server.running))} after; slowest of 200 answers meanwhile ${slowest.toFixed(0)} ms\n`,
+    `${IDLE} idle connections: memory ${mib(before)} MiB before, ${mib(during)} during, ${mib(residentBytes(server.running))} after; 200 answers meanwhile took ${asked.middle.toFixed(0)} ms, the slowest ${asked.slowest.toFixed(0)} ms\n`,
   );
 }, 180_000);
 
 it.each([
-  ['headers', 'GET /predict HTTP/1.1\r\nHost: a\r\n', 'X: y\r\n', { HEADERS_TIMEOUT_MS: '1000' }],
+  ['headers', 'GET /predict HTTP/1.1\r\nHost: a\r\n', 'X: y\r\n', { HEADERS_TIMEOUT_MS: '3000' }],
   [
     'a body',
     'POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n',
     ' ',
-    { REQUEST_TIMEOUT_MS: '1000' },
+    { REQUEST_TIMEOUT_MS: '3000' },
   ],
   [
     'an Arrow stream',
     'POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/vnd.apache.arrow.stream\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n\xff\xff\xff\xff\xff\0\0\0\r\n',
     '1\r\n\xff\r\n',
-    { REQUEST_TIMEOUT_MS: '1000' },
+    { REQUEST_TIMEOUT_MS: '3000' },
   ],
 ])(
   'answers 408 to many that send %s a little at a time, and others meanwhile',
@@ -63,7 +63,7 @@ it.each([
         }),
       );
     });
-    expect(await askOften(url)).toBeLessThan(1_000);
+    expect((await askOften(url)).middle).toBeLessThan(100);
     for (const text of await Promise.all(answers)) {
       expect(text).toMatch(/^HTTP\/1\.1 408 /);
       expect(JSON.parse(text.split('\r\n\r\n')[1] ?? '')).toMatchObject({ status: 408 });
@@ -119,14 +119,15 @@ async function withIdle<T>({ port }: Listening, count: number, work: () => Promi
   return result;
 }
 
-/** Asks 200 times on connections of their own; gives the ms that the slowest took. */
-async function askOften(url: string): Promise<number> {
-  let slowest = 0;
+/** Asks 200 times on connections of their own; gives the ms that the middle one of them and the slowest took. */
+async function askOften(url: string): Promise<{ middle: number; slowest: number }> {
+  const times: number[] = [];
   for (let i = 0; i < 200; i++) {
     const start = performance.now();
     const answer = await fetch(url + QUESTION, { headers: { connection: 'close' } });
     expect(await answer.text()).toBe('24691');
-    slowest = Math.max(slowest, performance.now() - start);
+    times.push(performance.now() - start);
   }
-  return slowest;
+  times.sort((a, b) => a - b);
+  return { middle: times[100] as number, slowest: times[199] as number };
 }
