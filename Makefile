@@ -26,7 +26,7 @@ MLFLOW := .mlflow/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install pipeline run-task walk-forward tensorboard serve airflow images up down chromium test check fix lock bench bench-growth bench-quality bench-serving bench-training clean-store clean
+.PHONY: help install pipeline run-task walk-forward tensorboard serve airflow images up down chromium test check fix lock bench bench-growth bench-quality bench-serving bench-training soak clean-store clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.* ## ' Makefile | sort | sed -E 's/^([a-z-]+):.* ## /\1\t/' | expand -t 16
@@ -122,8 +122,12 @@ bench-quality: $(ADDON) $(BENCH_PACKAGES) ## the trained model beside others, sc
 bench-training: $(ADDON) $(BENCH_PACKAGES) ## training on 1 and 28 million rows, beside LightGBM [RUNS=1 SOURCE=zip]
 	@python bench/training.py $(if $(RUNS),--runs $(RUNS)) $(if $(SOURCE),--source "$(SOURCE)")
 
-bench-serving: $(PACKAGES) $(BENCH_PACKAGES) ## the server beside node:http, Fastify and FastAPI: rate, latency, inference
-	@node bench/serving.ts
+bench-serving: $(PACKAGES) $(BENCH_PACKAGES) ## the server beside node:http, Fastify and FastAPI: rate, latency, where the time goes [ROUNDS=3 SECONDS=2 STORE=]
+	@bench/wrk.sh
+	@$(if $(filter file,$(origin STORE)),,STORE="$(STORE)") node bench/serving.ts
+
+soak: $(PACKAGES) ## the server under every kind of request and changing champions: memory, failures [MINUTES=10 RATE=2000]
+	@node bench/soak.ts
 
 clean-store: ## remove all but the two newest keys of each dataset [STORE= KEEP=2]
 	@$(MAKE) --no-print-directory run-task TASK=prune ARGS="--keep $(or $(KEEP),2)"

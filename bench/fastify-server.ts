@@ -10,7 +10,7 @@ const inputs = { vol_moving_avg: { type: 'number', minimum: 0 }, adj_close_rolli
 const app = fastify({ requestIdHeader: 'x-request-id' });
 app.addHook('onSend', async (request, reply) => {
   reply.headers({
-    'x-model-version': '2020-01-01',
+    'x-model-version': process.env.VERSION ?? '',
     'x-request-id': request.id,
     'x-content-type-options': 'nosniff',
     'x-frame-options': 'DENY',

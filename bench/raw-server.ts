@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 const BODY = process.env.BODY ?? '';
 const HEADERS = [
   ...['Content-Type', 'application/json', 'Content-Length', String(BODY.length)],
-  ...['X-Model-Version', '2020-01-01', 'X-Request-Id', '0123456789ab-100000'],
+  ...['X-Model-Version', process.env.VERSION ?? '', 'X-Request-Id', '0123456789ab-100000'],
   ...['X-Content-Type-Options', 'nosniff', 'X-Frame-Options', 'DENY', 'Referrer-Policy', 'no-referrer'],
 ];
 

@@ -1,5 +1,6 @@
 import { setImmediate as pause } from 'node:timers/promises';
 import { type RecordBatch, RecordBatchReader, type Vector } from 'apache-arrow';
+import { checkMessages } from './arrow-messages.ts';
 import { END, encodeRows, HEAD } from './arrow-output.ts';
 import { RequestError } from './problem.ts';
 import { type Scored, scoreRow } from './score.ts';
@@ -50,7 +51,7 @@ async function* score(
   let isHeadDue = true;
   let row = 0;
   try {
-    const reader = await RecordBatchReader.from(watch(input, watched));
+    const reader = await RecordBatchReader.from(checkMessages(watch(input, watched)));
     await reader.open();
     if (reader.schema === undefined) throw refuse('holds no schema');
     for (const name of ['vol_moving_avg', 'adj_close_rolling_med']) checkColumn(reader.schema.fields, name);

@@ -5,9 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { AggregatorRegistry } from 'prom-client';
 import { createApp } from './app.ts';
+import { answerBroken, answerUnreadable } from './broken.ts';
 import { folderSource } from './champion.ts';
 import { createListener } from './listener.ts';
 import { createMetrics, type Watched } from './metrics.ts';
+import { holdPort, isShareable } from './port.ts';
 import type { Service } from './service.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { Shadow } from './shadow.ts';
@@ -15,8 +17,14 @@ import { createWatch } from './watch.ts';
 import { createScrape, runWorkers } from './workers.ts';
 
 const settings = settingsOrFail();
-if (cluster.isPrimary && settings.workers > 1) runWorkers(settings.workers, settings.drainMs, process.exit);
+if (cluster.isPrimary && settings.workers > 1) await lead();
 else await answer();
+
+async function lead(): Promise<void> {
+  const { workers, drainMs, host, port } = settings;
+  const held = isShareable ? await holdPort(host, port).catch(refuseAddress) : { host, port };
+  runWorkers(workers, { HOST: held.host, PORT: String(held.port) }, drainMs, process.exit);
+}
 
 async function answer(): Promise<void> {
   const { port, host, store, pollMs, drainMs } = settings;
@@ -40,7 +48,7 @@ async function answer(): Promise<void> {
   const report = (error: Error) => log('error', String(error.stack));
   const app = createApp(service, report, settings.bodyLimit, scrape, source);
   const listener = createListener({
-    ...{ service, settings, metrics, app: getRequestListener(app.fetch) },
+    ...{ service, settings, metrics, app: getRequestListener(app.fetch, { errorHandler: answerUnreadable }) },
     log: (fields) => process.stdout.write(`${JSON.stringify(fields)}\n`),
   });
   const server = createServer(
@@ -55,14 +63,9 @@ async function answer(): Promise<void> {
     },
     listener,
   );
-  server.on('error', (error: NodeJS.ErrnoException) => {
-    fail(
-      error.code === 'EADDRINUSE'
-        ? `port ${port} is in use; choose another, for example PORT=${port + 1}`
-        : `HOST=${host}: ${error.message}; give an address of this machine, or leave it out for 127.0.0.1`,
-    );
-  });
-  server.listen(port, host, () => {
+  answerBroken(server, metrics);
+  server.on('error', refuseAddress);
+  server.listen({ port, host, reusePort: cluster.isWorker && isShareable }, () => {
     const address = server.address() as { port: number };
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
     log('info', `listening on ${url}`, { url, model: service.current?.version ?? 'none' });
@@ -80,6 +83,15 @@ async function answer(): Promise<void> {
     await sleep(pollMs);
     await look();
   }
+}
+
+function refuseAddress(error: NodeJS.ErrnoException): never {
+  const { host, port } = settings;
+  return fail(
+    error.code === 'EADDRINUSE'
+      ? `port ${port} is in use; choose another, for example PORT=${port + 1}`
+      : `HOST=${host}: ${error.message}; give an address of this machine, or leave it out for 127.0.0.1`,
+  );
 }
 
 function settingsOrFail(): Settings {

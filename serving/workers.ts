@@ -4,11 +4,19 @@ import { AggregatorRegistry } from 'prom-client';
 /** How long a worker that died at once stays down. */
 const RESPAWN_MS = 200;
 
-/** Keeps so many workers running, merges their metrics, and ends when all have drained. */
-export function runWorkers(count: number, drainMs: number, fail: (code: number) => void): void {
+/**
+ * Keeps so many workers running, merges their metrics, and ends when all have drained.
+ * @param environment what workers are told beside what this process was
+ */
+export function runWorkers(
+  count: number,
+  environment: Record<string, string>,
+  drainMs: number,
+  fail: (code: number) => void,
+): void {
   const merged = new AggregatorRegistry();
   let code: number | undefined;
-  for (let i = 0; i < count; i++) cluster.fork();
+  for (let i = 0; i < count; i++) cluster.fork(environment);
   cluster.on('message', async (worker: Worker, message: { scrape?: number }) => {
     if (message?.scrape === undefined) return;
     const answer = await merged.clusterMetrics().then(
@@ -21,7 +29,7 @@ export function runWorkers(count: number, drainMs: number, fail: (code: number) 
     if (code !== undefined) {
       if (Object.keys(cluster.workers ?? {}).length === 0) process.exit(code);
     } else if (status === 2) fail(2);
-    else setTimeout(() => code === undefined && cluster.fork(), RESPAWN_MS);
+    else setTimeout(() => code === undefined && cluster.fork(environment), RESPAWN_MS);
   });
   for (const [signal, status] of [
     ['SIGTERM', 143],

@@ -15,7 +15,10 @@ export function mountBatch(app: Hono, service: Service, bodyLimit: number): void
     if (type === ARROW_STREAM) {
       const { scoreStream } = await import('../arrow.ts');
       const body = await scoreStream(readChunks(request.body, bodyLimit), service, currentOf(service));
-      return new Response(body, { headers: { 'content-type': ARROW_STREAM } });
+      // Said to be chunked the answer begins at once; otherwise node-server reads ahead and makes a 500 of a late error.
+      return new Response(body, {
+        headers: { 'content-type': ARROW_STREAM, 'transfer-encoding': 'chunked' },
+      });
     }
     if (type !== 'application/json')
       throw new RequestError(415, `POST /predict takes application/json or ${ARROW_STREAM}`);

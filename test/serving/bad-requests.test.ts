@@ -1,214 +1,120 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
-import { join } from 'node:path';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { encodeModel } from '../../serving/model.ts';
-import { type Running, start, until } from '../command.ts';
-import { makeFolder } from '../fixtures.ts';
-import { constantModel } from '../tiny-model.ts';
+import { expect, it } from 'vitest';
+import { ARROW, type Bad, badRequests } from './bad.ts';
+import { countFailures, listenDoubling, QUESTION, residentBytes, send, sendRaw } from './listening.ts';
 
-// A request that cannot be answered: its method, path, media type, body and the status that is due.
-type Bad = [method: string, path: string, type: string, body: Buffer, status: number];
-
-const ARROW = 'application/vnd.apache.arrow.stream';
-const WRONG = [
-  'NaN',
-  'Infinity',
-  '-Infinity',
-  '1e400',
-  '"25"',
-  '"abc"',
-  'null',
-  'true',
-  '[]',
-  '{}',
-  '[1]',
-  '""',
-  '1n',
-  '0x1',
-  '+1',
-  '.5',
-  '١٢',
-  '1,5',
-  '1_000',
-  "'1'",
-];
-const TEXTS = [
-  '',
-  ...WRONG.filter((text) => text !== '.5'),
-  '%00',
-  '%20',
-  '%ff',
-  '9'.repeat(5_000),
-  'é'.repeat(500),
-  '--1',
-  '1e',
-  '1e+',
-  '5%00',
-  '1%202',
-];
-const NAMES = ['vol_moving_avg', 'adj_close_rolling_med'];
-
-let running: Running;
-let url: string;
-
-beforeEach(async () => {
-  const store = makeFolder();
-  writeFileSync(join(store, 'model.bin'), encodeModel(constantModel([Math.LN2, 0, 0])));
-  running = start(process.execPath, ['serving/server.ts'], { STORE: store, PORT: '0' });
-  let stderr = '';
-  running.process.stderr?.on('data', (data) => (stderr += data));
-  url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(stderr)?.[0], 'the server to listen');
-});
-afterEach(() => void running.process.kill('SIGKILL'));
+const ROUNDS = 4;
 
 it('refuses hundreds of broken requests, each as it should, and stays as it was', async () => {
-  const requests = bad();
-  expect(requests.length).toBeGreaterThanOrEqual(300);
-  await sendAll(requests);
-  const before = residentBytes();
-  for (let round = 0; round < 3; round++) await sendAll(requests);
-  expect(residentBytes() - before).toBeLessThan(64 * 2 ** 20);
-  const answer = await fetch(`${url}/predict?vol_moving_avg=12345&adj_close_rolling_med=25`);
-  expect(await answer.text()).toBe('24691');
+  const { running, url, log } = await listenDoubling();
+  const requests = badRequests();
+  expect(requests.length).toBeGreaterThanOrEqual(450);
+  await sendAll(url, requests);
+  const before = residentBytes(running);
+  for (let round = 1; round < ROUNDS; round++) await sendAll(url, requests);
+  const grown = (residentBytes(running) - before) / 2 ** 20;
+  expect(grown).toBeLessThan(48);
+  expect(await (await fetch(url + QUESTION)).text()).toBe('24691');
+  expect(await countFailures(url)).toBe(0);
+  expect(log()).not.toContain('"level":"error"');
+  process.stderr.write(
+    `${requests.length} bad requests, ${ROUNDS} times each: all refused; memory ${grown.toFixed(1)} MiB more after the last round than after the first\n`,
+  );
+});
+
+it('refuses an Arrow stream with any byte of it flipped, answers it, or cuts the answer off', async () => {
+  const { url, log } = await listenDoubling();
+  const row = { vol_moving_avg: Float64Array.of(12_345), adj_close_rolling_med: Float64Array.of(25) };
+  const sound = Buffer.from(tableToIPC(tableFromArrays(row), 'stream'));
+  const counts: Record<string, number> = {};
+  for (let at = 0; at < sound.length; at++) {
+    const flipped = Buffer.from(sound);
+    flipped[at] = ~(sound[at] as number);
+    const outcome = await send(url, ['POST', '/predict', ARROW, flipped]).then(
+      ({ status }) => status,
+      ({ code }) => code,
+    );
+    counts[outcome] = (counts[outcome] ?? 0) + 1;
+  }
+  expect(
+    Object.keys(counts).filter((outcome) => !['200', '400', '413', 'ECONNRESET'].includes(outcome)),
+  ).toEqual([]);
+  expect(counts[400]).toBeGreaterThan(100);
+  // All but the end-of-stream marker: the answer has begun when that shows.
+  const unended = send(url, ['POST', '/predict', ARROW, sound.subarray(0, -8)]);
+  await expect(unended).rejects.toMatchObject({ code: 'ECONNRESET' });
+  expect(await (await fetch(url + QUESTION)).text()).toBe('24691');
+  expect(log()).not.toContain('"level":"error"');
 });
 
 it('answers pipelined requests in their order, the broken ones between the good ones', async () => {
-  const ask = (query: string) => `GET /predict?${query} HTTP/1.1\r\nHost: a\r\n\r\n`;
-  const good = ask('vol_moving_avg=12345&adj_close_rolling_med=25');
-  const text = await sendRaw(`${good}${ask('vol_moving_avg=x')}`.repeat(20));
+  const { port } = await listenDoubling();
+  const ask = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+  const text = await sendRaw(port, `${ask(QUESTION)}${ask('/predict?vol_moving_avg=x')}`.repeat(200));
   const statuses = [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
-  expect(statuses).toEqual(Array.from({ length: 40 }, (_, index) => (index % 2 ? '400' : '200')));
+  expect(statuses).toEqual(Array.from({ length: 400 }, (_, index) => (index % 2 ? '400' : '200')));
+  expect(text.match(/\r\n\r\n24691(?=HTTP)/g)).toHaveLength(200);
 });
+
+const CHUNKED =
+  'POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n';
 
 it.each([
-  ['no HTTP', 'hello\r\n\r\n'],
-  ['an unknown method', 'BREW /predict HTTP/1.1\r\nHost: a\r\n\r\n'],
-  ['a null byte in the path', 'GET /pre\0dict HTTP/1.1\r\nHost: a\r\n\r\n'],
-  ['no Host', 'GET /predict HTTP/1.1\r\n\r\n'],
-  ['two lengths', 'POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab'],
+  ['no HTTP', 'hello\r\n\r\n', 400],
+  ['an unknown method', 'BREW /predict HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['a method in small letters', 'get /predict HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['what is meant for a proxy', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n', 405],
+  ['a null byte in the path', 'GET /pre\0dict HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['a path without /', 'GET predict HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['an asterisk for a path', 'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['a backslash in the path', 'GET /..\\predict HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['a path that is too long', `GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 431],
+  ['headers that are too long', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
+  ['too many headers', `GET / HTTP/1.1\r\nHost: a\r\n${'A: b\r\n'.repeat(5_000)}\r\n`, 431],
+  ['another version of HTTP', 'GET / HTTP/9.9\r\nHost: a\r\n\r\n', 400],
+  ['a Host that is none', 'GET / HTTP/1.1\r\nHost: a b<>\r\n\r\n', 400],
+  ['a null byte in a header', 'GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n', 400],
+  ['a blank before a colon', 'GET / HTTP/1.1\r\nHost : a\r\n\r\n', 400],
+  ['an expectation', 'GET / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n', 417],
+  ['two lengths', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', 400],
+  ['a negative length', 'POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n', 400],
+  ['a length and chunks', `${CHUNKED}Content-Length: 1\r\n\r\n0\r\n\r\n`, 400],
+  ['a broken chunk', `${CHUNKED}\r\nzz\r\n`, 400],
   [
-    'a length and chunks',
-    'POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    'a body that ends early',
+    'POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{}',
+    400,
   ],
-  ['a broken chunk', 'POST /predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
-])('refuses %s with a 4xx', async (_, text) => {
-  expect(await sendRaw(text)).toMatch(/^HTTP\/1\.1 4\d\d/);
+])('refuses %s', async (_, text, status) => {
+  const { port, url, log } = await listenDoubling();
+  const [head = '', body = ''] = (await sendRaw(port, text)).split('\r\n\r\n');
+  expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  expect(head).toMatch(/^content-type: application\/problem\+json/im);
+  expect(JSON.parse(body)).toMatchObject({ status, detail: expect.any(String) });
+  expect(await (await fetch(url + QUESTION)).text()).toBe('24691');
+  expect(log()).not.toContain('"level":"error"');
 });
 
-function bad(): Bad[] {
-  const row = (name: string, text: string) =>
-    `{${NAMES.map((one) => `"${one}":${one === name ? text : '25'}`).join()}}`;
-  const tensor = (name: string, wrong: string, text: string) =>
-    `{"name":"${name}","shape":[1],"datatype":"FP64","data":[${name === wrong ? text : '25'}]}`;
-  const json = (path: string, text: string, status = 400): Bad => [
-    'POST',
-    path,
-    'application/json',
-    Buffer.from(text),
-    status,
-  ];
-  const infer = '/v2/models/volume/infer';
-  const none = Buffer.alloc(0);
-  const get = (path: string, status: number): Bad => ['GET', path, '', none, status];
-  const ipc = Buffer.from(
-    tableToIPC(
-      tableFromArrays({ vol_moving_avg: Float64Array.of(1), adj_close_rolling_med: Float64Array.of(1) }),
-      'stream',
-    ),
-  );
-  const columns = (data: Record<string, Float64Array | string[] | boolean[]>): Bad => [
-    'POST',
-    '/predict',
-    ARROW,
-    Buffer.from(tableToIPC(tableFromArrays(data), 'stream')),
-    400,
-  ];
-  const one = Float64Array.of(1);
-  const body = `{"instances":[${row('', '')}]}`;
-  return [
-    ...NAMES.flatMap((name) => {
-      const other = NAMES.find((one) => one !== name);
-      return [
-        ...TEXTS.map((text) => get(`/predict?${name}=${text}&${other}=1`, 400)),
-        ...WRONG.map((text) => json('/predict', `{"instances":[${row(name, text === '.5' ? '.5' : text)}]}`)),
-        ...WRONG.filter((text) => text !== '[1]').map((text) =>
-          json(infer, `{"inputs":[${NAMES.map((one) => tensor(one, name, text)).join()}]}`),
-        ),
-        get(`/predict?${name}=1&${name}=1&${other}=1`, 400),
-        get(`/predict?${other}=1`, 400),
-      ];
-    }),
-    ...WRONG.map((text) => json('/predict', text)),
-    ...WRONG.map((text) => json('/predict', `{"instances":${text}}`)),
-    ...WRONG.map((text) => json(infer, `{"inputs":${text}}`)),
-    ...Array.from({ length: body.length }, (_, length) => json('/predict', body.slice(0, length))),
-    ...Array.from({ length: 40 }, (_, i): Bad => ['POST', '/predict', ARROW, ipc.subarray(0, i * 4), 400]),
-    ...['text/plain', 'application/xml', 'application/jsonx', 'multipart/form-data', ''].map(
-      (type): Bad => ['POST', '/predict', type, Buffer.from(body), 415],
-    ),
-    ...['PUT', 'DELETE', 'PATCH', 'OPTIONS'].map((method): Bad => [method, '/predict', '', none, 405]),
-    ...['/', '/page/page.js', '/reports/model', '/reports/walk-forward'].map(
-      (path): Bad => ['DELETE', path, '', none, 405],
-    ),
-    ...[
-      '/predict/',
-      '//predict',
-      '/Predict',
-      '/predict%00',
-      '/predict/..%2f',
-      '/docs/..%2fpackage.json',
-      '/docs/%2e%2e/x',
-      '/page/',
-      '/page/index.html',
-      '/page/tsconfig.json',
-      '/page/..%2fserver.ts',
-      '/reports/..%2fmodel.bin',
-      '/v2/models/x',
-      '/v2/models/volume/versions/0',
-      '/v2/x',
-    ].map((path) => get(path, 404)),
-    columns({ vol_moving_avg: one }),
-    columns({ vol_moving_avg: one, adj_close_rolling_med: ['1'] }),
-    columns({ vol_moving_avg: [true], adj_close_rolling_med: one }),
-    columns({ vol_moving_avg: Float64Array.of(-1), adj_close_rolling_med: one }),
-    columns({ vol_moving_avg: Float64Array.of(Number.NaN), adj_close_rolling_med: one }),
-    json('/predict', `{"instances":[${'1,'.repeat(100_000)}1]}`, 413),
-    json('/predict', ' '.repeat(16 * 2 ** 20 + 1), 413),
-    json('/predict', '['.repeat(100_000)),
-    json('/predict', `{"${'k'.repeat(100_000)}":1,"__proto__":{"instances":[]}}`),
-  ];
-}
+it('refuses a request without Host, which node:http does with a bare 400', async () => {
+  const { port } = await listenDoubling();
+  expect(await sendRaw(port, `GET ${QUESTION} HTTP/1.1\r\n\r\n`)).toMatch(/^HTTP\/1\.1 400 /);
+});
 
-async function sendAll(requests: Bad[]): Promise<void> {
+async function sendAll(url: string, requests: Bad[]): Promise<void> {
   const wrong: string[] = [];
-  for (const [method, path, type, body, status] of requests) {
-    const headers = type ? { 'content-type': type } : {};
-    const content = body.length > 0 ? { body: new Uint8Array(body) } : {};
-    const response = await fetch(url + path, { method, headers, ...content });
-    const text = await response.text();
-    const answer = text.startsWith('{') ? JSON.parse(text) : {};
-    const isShaped = path.startsWith('/v2')
-      ? Object.keys(answer).join() === 'error'
-      : answer.status === status && answer.title && answer.detail;
-    if (response.status !== status || !isShaped || text.length > 5_000)
+  for (const bad of requests) {
+    const [method, path, type, body, due] = bad;
+    const { status, headers, body: answer } = await send(url, bad);
+    const text = answer.toString();
+    const isProtocol = path.startsWith('/v2');
+    const isTyped =
+      headers['content-type'] === (isProtocol ? 'application/json' : 'application/problem+json');
+    const { title, detail, error, status: stated } = text.startsWith('{') ? JSON.parse(text) : {};
+    const isShaped = isProtocol ? typeof error === 'string' : stated === due && title && detail;
+    if (status !== due || !isTyped || !isShaped || text.length > 5_000)
       wrong.push(
-        `${method} ${path.slice(0, 80)} ${type} ${body.subarray(0, 120)}: ${response.status}, not ${status}: ${text.slice(0, 200)}`,
+        `${method} ${path.slice(0, 80)} ${type} ${body.subarray(0, 120)}: ${status}, not ${due}: ${text.slice(0, 200)}`,
       );
   }
   expect(wrong).toEqual([]);
-}
-
-function sendRaw(text: string): Promise<string> {
-  const socket = connect(Number(new URL(url).port), '127.0.0.1');
-  let answer = '';
-  socket.on('data', (data) => (answer += data));
-  socket.end(text, 'latin1');
-  return new Promise((resolve, reject) => socket.on('close', () => resolve(answer)).on('error', reject));
-}
-
-function residentBytes(): number {
-  const status = readFileSync(`/proc/${running.process.pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024;
 }

@@ -1,0 +1,139 @@
+/** Where the time of a request goes: what V8's profiler saw while the server was under load, and each part alone. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { prepare } from '../serving/champion.ts';
+import { Drift } from '../serving/drift.ts';
+import { createMetrics } from '../serving/metrics.ts';
+import { decodeModel, predict } from '../serving/model.ts';
+import { readPlain } from '../serving/query.ts';
+import { Shadow } from '../serving/shadow.ts';
+import { QUESTION } from './load.ts';
+import { startServer } from './servers.ts';
+
+/** Parts of the server by the file that a function is in; what is in none of them is Node's. */
+const PARTS: [part: string, file: RegExp][] = [
+  ['inference', /serving\/(predictor|model)\.ts$/],
+  ['parsing', /serving\/query\.ts$/],
+  ['metrics, drift, shadow', /serving\/(metrics|histogram|drift|shadow|watch)\.ts$/],
+  ['headers, ids, the rest of ours', /serving\/|@hono|prom-client/],
+  ['node:http and streams, JavaScript', /^node:/],
+];
+const NATIVE = 'sockets, parser, kernel (native)';
+const COLLECTION = 'garbage collection';
+
+interface Profile {
+  nodes: { id: number; callFrame: { functionName: string; url: string } }[];
+  samples: number[];
+  timeDeltas: number[];
+}
+
+/** Shares of the busy time of a server by part, from a profile that it wrote when it ended. */
+export function sharesOf(folder: string): Record<string, number> {
+  const [name = ''] = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));
+  const { nodes, samples, timeDeltas }: Profile = JSON.parse(readFileSync(join(folder, name), 'utf8'));
+  const partOf = new Map(nodes.map(({ id, callFrame }) => [id, part(callFrame)]));
+  const times: Record<string, number> = {};
+  for (const [i, id] of samples.entries()) {
+    const key = partOf.get(id);
+    if (key) times[key] = (times[key] ?? 0) + (timeDeltas[i] as number);
+  }
+  const total = Object.values(times).reduce((sum, time) => sum + time, 0);
+  return Object.fromEntries(
+    [...PARTS.map(([part]) => part), NATIVE, COLLECTION].map((key) => [key, (times[key] ?? 0) / total]),
+  );
+}
+
+function part({ functionName, url }: Profile['nodes'][0]['callFrame']): string | undefined {
+  if (functionName === '(idle)' || functionName === '(root)') return undefined;
+  if (functionName === '(garbage collector)') return COLLECTION;
+  return PARTS.find(([, file]) => file.test(url))?.[0] ?? NATIVE;
+}
+
+/** Nanoseconds that each part of an answer takes alone, compiled and warm. */
+export function alone(file: string): Record<string, number> {
+  const current = prepare(readFileSync(file));
+  const service = { current };
+  const shadow = new Shadow();
+  const drift = new Drift(current.model.density);
+  const series = createMetrics({ service, drift, shadow, predictions: 0 }).answers('GET', '/predict', 200);
+  const hidden = current.model.layers.slice(0, -1).reduce((sum, { bias }) => sum + bias.length, 0);
+  return {
+    inference: time((i) => current.predictor.predict(i, 25).point),
+    [`of which ${hidden} times tanh`]: time((i) => {
+      let sum = 0;
+      for (let j = 0; j < hidden; j++) sum += Math.tanh((i % 100) / 50 + j / 64);
+      return sum;
+    }),
+    'the plain way of predict(), for comparison': time((i) => predict(current.model, i, 25).point),
+    'parsing the query': time((i) => readPlain(`${QUESTION}${i % 10}`)?.[1] ?? 0),
+    'counting the duration': time((i) => {
+      const start = performance.now();
+      series.observe((performance.now() - start) / 1_000);
+      return i;
+    }),
+    drift: time((i) => {
+      drift.observe(i, 25);
+      return i;
+    }),
+  };
+}
+
+function time(work: (i: number) => number): number {
+  const [rounds, size] = [7, 50_000];
+  let sum = 0;
+  const runs = Array.from({ length: rounds }, () => {
+    const start = performance.now();
+    for (let i = 0; i < size; i++) sum += work(i);
+    return ((performance.now() - start) * 1e6) / size;
+  });
+  if (Number.isNaN(sum)) throw new Error('a part gave no number');
+  return Math.round(median(runs));
+}
+
+/** Milliseconds to read, verify and prepare a model: the first time in a process, and when all is compiled. */
+export function modelLoad(file: string): { first: number; later: number; golden: number; bytes: number } {
+  const load = () => {
+    const start = performance.now();
+    prepare(readFileSync(file));
+    return performance.now() - start;
+  };
+  const first = load();
+  const later = median(Array.from({ length: 50 }, load));
+  const model = decodeModel(readFileSync(file));
+  const golden = median(
+    Array.from({ length: 50 }, () => {
+      const start = performance.now();
+      for (let i = 0; i < 25; i++) predict(model, i * 1_000, i);
+      return performance.now() - start;
+    }),
+  );
+  return { first, later, golden, bytes: readFileSync(file).length };
+}
+
+/** Milliseconds from the start of a server's process until it is ready to predict; the median of five. */
+export async function startTime(store: string): Promise<number> {
+  const runs: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    const start = performance.now();
+    const { url, stop } = await startServer(process.execPath, ['serving/server.ts'], { STORE: store });
+    if (!(await fetch(`${url}/health/ready`)).ok) throw new Error('the server listens but is not ready');
+    runs.push(performance.now() - start);
+    await stop();
+  }
+  return median(runs);
+}
+
+/** A folder for a profile, gone when the work is done. */
+export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-profile-'));
+  try {
+    return await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+export function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] as number;
+}

@@ -1,0 +1,149 @@
+/** Load on one server at 127.0.0.1, as fast as it answers or at a constant rate, and what the processor spent on it. */
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createConnection, type Socket } from 'node:net';
+
+export const QUESTION = '/predict?vol_moving_avg=12345&adj_close_rolling_med=25';
+export const CONNECTIONS = 32;
+
+/** What a server did in a closed loop: each connection asks again as soon as it was answered. */
+export interface Closed {
+  /** Answers a second. */
+  rate: number;
+  /** CPU seconds a second, of the server with its workers, and of the load generator. */
+  serverCpu: number;
+  generatorCpu: number;
+  /** Microseconds of the server's CPU for each answer. */
+  cpuMicros: number;
+}
+
+/** Runs wrk with one thread. @throws Error where not every answer was a 200 */
+export async function closedLoop(url: string, pid: number, seconds: number): Promise<Closed> {
+  const [server, children] = [cpuOf(pid), childrenCpu()];
+  const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, url + QUESTION];
+  const wrk = spawn('wrk', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  for await (const chunk of wrk.stdout) text += chunk;
+  if (wrk.exitCode === null) await new Promise((resolve) => wrk.once('close', resolve));
+  const faults = /^ *(Socket errors|Non-2xx).*/m.exec(text);
+  if (faults || wrk.exitCode !== 0)
+    throw new Error(`${url}: ${faults?.[0] ?? `wrk ended with ${wrk.exitCode}`}`);
+  const [, answers, span] = /(\d+) requests in ([\d.]+)s/.exec(text) ?? [];
+  if (answers === undefined) throw new Error(`wrk said: ${text}`);
+  const [spent, generator] = [cpuOf(pid) - server, childrenCpu() - children];
+  return {
+    rate: Number(answers) / Number(span),
+    serverCpu: spent / Number(span),
+    generatorCpu: generator / Number(span),
+    cpuMicros: (spent * 1e6) / Number(answers),
+  };
+}
+
+/** Milliseconds from when a request was due until its answer was there, by share of the requests. */
+export interface Open {
+  /** Requests a second that were asked for, and the answers that came a second. */
+  rate: number;
+  reached: number;
+  percentiles: Record<'p50' | 'p90' | 'p99' | 'p99.9' | 'max', number>;
+  /** The 99th percentile of what the load generator itself was late by, in milliseconds; part of the above. */
+  late: number;
+}
+
+/**
+ * Asks at a constant rate, whether earlier requests were answered or not. A request that finds no free connection waits
+ * for one, and what it waits counts: times run from when it was due, so that nothing is omitted while the server stalls.
+ */
+export async function openLoop(url: string, rate: number, seconds: number): Promise<Open> {
+  const { hostname, port } = new URL(url);
+  const total = Math.round(rate * seconds);
+  const request = `GET ${QUESTION} HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`;
+  const [latencies, lateness] = [new Float64Array(total), new Float64Array(total)];
+  const free: Socket[] = [];
+  const asked = new Map<Socket, number>();
+  let [sent, answered, failure] = [0, 0, ''];
+  const sockets = await Promise.all(
+    Array.from({ length: 2 * CONNECTIONS }, () => {
+      const socket = createConnection(Number(port), hostname).setNoDelay(true);
+      let text = '';
+      socket.on('error', (error) => (failure = error.message));
+      socket.on('data', (data) => {
+        text += data.toString('latin1');
+        const end = text.indexOf('\r\n\r\n');
+        if (end < 0) return;
+        const length = Number(/content-length: (\d+)/i.exec(text)?.[1]);
+        if (text.length < end + 4 + length) return;
+        if (!text.startsWith('HTTP/1.1 200 ')) failure = text.slice(0, 80);
+        text = '';
+        latencies[answered++] = performance.now() - (asked.get(socket) as number);
+        free.push(socket);
+      });
+      return new Promise<Socket>((resolve, reject) =>
+        socket.once('connect', () => resolve(socket)).once('error', reject),
+      );
+    }),
+  );
+  free.push(...sockets);
+  const start = performance.now();
+  let looked = start;
+  const deadline = start + seconds * 1_000 + 10_000;
+  while (answered < total && !failure) {
+    const now = performance.now();
+    if (now > deadline) throw new Error(`${url}: ${answered} of ${total} answers after ${seconds + 10} s`);
+    for (
+      let due = start + (sent * 1_000) / rate;
+      sent < total && due <= now;
+      due = start + (sent * 1_000) / rate
+    ) {
+      const socket = free.shift();
+      if (!socket) break;
+      asked.set(socket, due);
+      // What it waited before the last look, it waited for a free connection.
+      lateness[sent++] = performance.now() - Math.max(due, looked);
+      socket.write(request);
+    }
+    looked = now;
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  const took = (performance.now() - start) / 1_000;
+  for (const socket of sockets) socket.destroy();
+  if (failure) throw new Error(`${url}: ${failure}`);
+  latencies.sort();
+  lateness.sort();
+  const at = (values: Float64Array, share: number) =>
+    values[Math.min(total - 1, Math.floor(share * total))] as number;
+  return {
+    rate,
+    reached: total / took,
+    percentiles: {
+      p50: at(latencies, 0.5),
+      p90: at(latencies, 0.9),
+      p99: at(latencies, 0.99),
+      'p99.9': at(latencies, 0.999),
+      max: at(latencies, 1),
+    },
+    late: at(lateness, 0.99),
+  };
+}
+
+/** Seconds of CPU that a process and its children have taken; Linux counts in hundredths. */
+export function cpuOf(pid: number): number {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' ').filter(Boolean),
+  );
+  const [user, system] = statOf(pid);
+  return (user + system) / 100 + children.reduce((sum, child) => sum + cpuOf(Number(child)), 0);
+}
+
+/** Seconds of CPU that children of this process took that have ended. */
+function childrenCpu(): number {
+  const [, , user, system] = statOf('self');
+  return (user + system) / 100;
+}
+
+function statOf(
+  pid: number | string,
+): [user: number, system: number, childUser: number, childSystem: number] {
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return fields.slice(11, 15).map(Number) as [number, number, number, number];
+}

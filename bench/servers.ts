@@ -1,0 +1,48 @@
+/** Servers in processes of their own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+export interface Started {
+  url: string;
+  pid: number;
+  /** Tells it to stop, and waits until it has. */
+  stop(): Promise<void>;
+}
+
+const running = new Set<ChildProcess>();
+
+/** Starts a program that says on standard error where it listens. Its environment holds PATH and what is given. */
+export async function startServer(
+  program: string,
+  args: string[],
+  environment: Record<string, string>,
+): Promise<Started> {
+  const child = spawn(program, args, {
+    env: { PATH: process.env.PATH, PORT: '0', ...environment },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  running.add(child);
+  const ended = once(child, 'close').then(() => void running.delete(child));
+  let log = '';
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      log = (log + text).slice(-10_000);
+      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(log)?.[0];
+      if (found) resolve(found);
+    });
+    ended.then(() => reject(new Error(`${args.join(' ')} ended: ${log}`)));
+  });
+  return {
+    url,
+    pid: child.pid as number,
+    async stop() {
+      child.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+/** Ends whatever startServer started that still runs. */
+export function stopAll(): void {
+  for (const child of running) child.kill('SIGTERM');
+}

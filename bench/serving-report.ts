@@ -1,0 +1,132 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { median } from './breakdown.ts';
+import type { Closed, Open } from './load.ts';
+import { drawBars, drawSteps } from './plots.ts';
+
+/** All that bench/serving.ts measured. */
+export interface Result {
+  host: { cpu: string; cores: number; node: string; loadBefore: number };
+  rounds: number;
+  seconds: number;
+  connections: number;
+  model: string;
+  closed: Record<string, Closed[]>;
+  /** At these shares of our maximum, ours and node:http in turn. */
+  open: { share: number; server: string; runs: Open[] }[];
+  /** Shares of the server's busy time under load, by part. */
+  shares: Record<string, number>;
+  /** Nanoseconds of parts alone. */
+  alone: Record<string, number>;
+  loading: { first: number; later: number; golden: number; bytes: number };
+  /** Milliseconds. */
+  start: number;
+}
+
+const PERCENTILES = ['p50', 'p90', 'p99', 'p99.9', 'max'] as const;
+
+/** The tables of bench/results/serving.md. */
+export function formatServing(result: Result): string {
+  const { host, rounds, seconds, connections, closed, open, shares, alone, loading } = result;
+  const base = ratesOf(closed['node:http'] ?? []);
+  const micros = median((closed['ours, 1 worker'] ?? []).map(({ cpuMicros }) => cpuMicros));
+  return `# Serving
+
+${host.cores} cores, ${host.cpu}, Node ${host.node}; load average before ${host.loadBefore.toFixed(1)}. Model: ${result.model}. node:http answers the same bytes, headers included.
+
+## Maximum rate
+Closed loop: wrk, 1 thread, ${connections} connections, on the same host; ${rounds} rounds of ${seconds} s in turn, medians (least and most). CPU in cores.
+
+| server | requests/s | least to most | of node:http | server CPU | wrk CPU | server CPU µs a request |
+|---|--:|--:|--:|--:|--:|--:|
+${Object.entries(closed)
+  .map(([name, runs]) => {
+    const rates = ratesOf(runs);
+    const ratio = median(rates.map((rate, round) => rate / (base[round] as number)));
+    const of = (key: keyof Closed) => median(runs.map((run) => run[key]));
+    return `| ${name} | ${whole(median(rates))} | ${whole(Math.min(...rates))} to ${whole(Math.max(...rates))} | ${ratio.toFixed(2)} | ${of('serverCpu').toFixed(2)} | ${of('generatorCpu').toFixed(2)} | ${of('cpuMicros').toFixed(1)} |`;
+  })
+  .join('\n')}
+
+*of node:http* is the median over the rounds of the ratio within a round.
+
+## Latency at a constant rate
+Open loop: requests are due at equal distances whether earlier ones were answered or not, and times run from when they were due
+(no coordinated omission). Shares are of our maximum with 1 worker; node:http gets the same rates in turn with it, to tell what is the
+machine's. Medians of ${rounds} runs of ${seconds} s. *generator late* is the 99th percentile of the load generator's own delay, part of the times.
+
+| of maximum | server | asked/s | reached/s | ${PERCENTILES.map((name) => `${name} ms`).join(' | ')} | generator late ms |
+|--:|---|--:|--:|${PERCENTILES.map(() => '--:|').join('')}--:|
+${open
+  .map(({ share, server, runs }) => {
+    const { rate, reached, percentiles, late } = together(runs);
+    return `| ${share * 100} % | ${server} | ${whole(rate)} | ${whole(reached)} | ${PERCENTILES.map((name) => percentiles[name].toFixed(2)).join(' | ')} | ${late.toFixed(2)} |`;
+  })
+  .join('\n')}
+
+## Where the time of a request goes, under load
+V8's sampling profiler in the server during a closed loop; µs are these shares of the ${micros.toFixed(1)} µs of CPU a request above.
+
+| part | share | µs |
+|---|--:|--:|
+${Object.entries(shares)
+  .map(([part, share]) => `| ${part} | ${(share * 100).toFixed(1)} % | ${(share * micros).toFixed(2)} |`)
+  .join('\n')}
+
+| alone, warm | ns |
+|---|--:|
+${Object.entries(alone)
+  .map(([part, ns]) => `| ${part} | ${whole(ns)} |`)
+  .join('\n')}
+
+| model and process | ms |
+|---|--:|
+| model load: read, checksum, shapes, golden vectors (${whole(loading.bytes)} bytes), first in a process | ${loading.first.toFixed(2)} |
+| the same once compiled | ${loading.later.toFixed(2)} |
+| of which 25 golden vectors | ${loading.golden.toFixed(3)} |
+| from the start of the process until it is ready to predict | ${result.start.toFixed(0)} |
+
+![Requests a second by server](serving-rate.svg)
+
+![Latency by percentile](serving-latency.svg)
+`;
+}
+
+/** The two plots beside the tables. */
+export function writePlots(folder: string, { closed, open }: Result): void {
+  const bars = Object.entries(closed).map(([name, runs]): [string, number] => [name, median(ratesOf(runs))]);
+  writeFileSync(join(folder, 'serving-rate.svg'), drawBars('Requests a second, closed loop', bars));
+  const lines = open.map(({ share, server, runs }) => {
+    const { percentiles } = together(runs);
+    return { name: `${server} at ${share * 100} %`, values: PERCENTILES.map((name) => percentiles[name]) };
+  });
+  writeFileSync(
+    join(folder, 'serving-latency.svg'),
+    drawSteps('Latency in ms at shares of our maximum rate', [...PERCENTILES], lines),
+  );
+}
+
+/** The medians of some runs. */
+function together(runs: Open[]): Open {
+  const of = (read: (run: Open) => number) => median(runs.map(read));
+  return {
+    rate: of(({ rate }) => rate),
+    reached: of(({ reached }) => reached),
+    percentiles: {
+      p50: of(({ percentiles }) => percentiles.p50),
+      p90: of(({ percentiles }) => percentiles.p90),
+      p99: of(({ percentiles }) => percentiles.p99),
+      'p99.9': of(({ percentiles }) => percentiles['p99.9']),
+      max: of(({ percentiles }) => percentiles.max),
+    },
+    late: of(({ late }) => late),
+  };
+}
+
+function ratesOf(runs: Closed[]): number[] {
+  return runs.map(({ rate }) => rate);
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}

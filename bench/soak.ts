@@ -1,0 +1,211 @@
+/**
+ * The server for ten minutes at a constant moderate rate, with every kind of request, while champions are swapped: no
+ * request may fail and its memory must be flat. MINUTES and RATE change it.
+ */
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { tableFromArrays, tableFromIPC, tableToIPC } from 'apache-arrow';
+import { encodeModel } from '../serving/model.ts';
+import { constantModel } from '../test/tiny-model.ts';
+import { drawLines } from './plots.ts';
+import { startServer } from './servers.ts';
+
+const MINUTES = Number(process.env.MINUTES || 10);
+const RATE = Number(process.env.RATE || 2_000);
+const SWAP_SECONDS = 3;
+const SAMPLE_SECONDS = 2;
+/** MiB a minute in the last half: 9 bytes for each request at 2,000 a second. */
+const MOST_GROWTH = 1;
+const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
+const ARROW = 'application/vnd.apache.arrow.stream';
+const ROWS = 100;
+
+// One model triples 1 + vol_moving_avg, one doubles it, so every answer can be checked by the version that it names.
+const RATIOS: Record<string, number> = { '2020-01-02': 2, '2020-01-03': 3 };
+const models = Object.entries(RATIOS).map(([asOf, ratio]) =>
+  encodeModel(constantModel([Math.log(ratio), 0, 0], asOf)),
+);
+
+interface Kind {
+  name: string;
+  /** Of a hundred requests. */
+  share: number;
+  method: string;
+  path: string;
+  type?: string;
+  body?: Uint8Array;
+  /** The first prediction for vol_moving_avg=999 that an answer gives. */
+  read(body: Buffer): number;
+}
+
+const QUESTION = '/predict?vol_moving_avg=999&adj_close_rolling_med=25';
+const row = { vol_moving_avg: 999, adj_close_rolling_med: 25 };
+const table = tableFromArrays({
+  vol_moving_avg: new Float64Array(ROWS).fill(999),
+  adj_close_rolling_med: new Float64Array(ROWS).fill(25),
+});
+const KINDS: Kind[] = [
+  { name: 'GET', share: 70, method: 'GET', path: QUESTION, read: (body) => Number(body) },
+  {
+    ...{ name: 'GET detail=1', share: 15, method: 'GET', path: `${QUESTION}&detail=1` },
+    read: (body) => JSON.parse(String(body)).prediction,
+  },
+  {
+    ...{ name: `JSON, ${ROWS} rows`, share: 10, method: 'POST', path: '/predict', type: 'application/json' },
+    body: Buffer.from(JSON.stringify({ instances: Array(ROWS).fill(row) })),
+    read: (body) => JSON.parse(String(body)).predictions[ROWS - 1].prediction,
+  },
+  {
+    ...{ name: `Arrow, ${ROWS} rows`, share: 5, method: 'POST', path: '/predict', type: ARROW },
+    body: tableToIPC(table, 'stream'),
+    read: (body) =>
+      Number(
+        tableFromIPC(body)
+          .getChild('prediction')
+          ?.get(ROWS - 1),
+      ),
+  },
+];
+const PATTERN = KINDS.flatMap((kind) => Array<Kind>(kind.share).fill(kind));
+
+const store = mkdtempSync(join(tmpdir(), 'soak-'));
+promote(models[0] as Buffer);
+const server = await startServer(process.execPath, ['serving/server.ts'], { STORE: store, POLL_MS: '500' });
+try {
+  const { samples, counts, swaps, faults } = await soak(server.url);
+  const growth = slope(samples.slice(samples.length >> 1));
+  const result = {
+    ...{
+      minutes: MINUTES,
+      rate: RATE,
+      counts,
+      swaps,
+      faults: faults.length,
+      growth,
+      mostGrowth: MOST_GROWTH,
+    },
+    samples: samples.map(([seconds, mib]) => [Math.round(seconds), Math.round(mib)]),
+  };
+  const text = report(result);
+  writeFileSync(join(RESULTS, 'soak.json'), `${JSON.stringify(result)}\n`);
+  writeFileSync(join(RESULTS, 'soak.md'), text);
+  writeFileSync(
+    join(RESULTS, 'soak.svg'),
+    drawLines('Memory of the server (MiB) by minute', [
+      { name: 'RSS', points: samples.map(([seconds, mib]) => [seconds / 60, mib]) },
+    ]),
+  );
+  process.stdout.write(text);
+  if (faults.length > 0 || growth > MOST_GROWTH) {
+    process.stderr.write(
+      `soak: ${faults.length} failed requests, ${faults[0] ?? ''}; ${growth.toFixed(2)} MiB a minute\n`,
+    );
+    process.exitCode = 1;
+  }
+} finally {
+  await server.stop();
+  rmSync(store, { recursive: true });
+}
+
+async function soak(url: string) {
+  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  const counts: Record<string, number> = {};
+  const faults: string[] = [];
+  const samples: [seconds: number, mib: number][] = [];
+  const total = MINUTES * 60 * RATE;
+  const start = performance.now();
+  let [sent, done, swaps, sampled] = [0, 0, 0, 0];
+  while (done < total) {
+    const seconds = (performance.now() - start) / 1_000;
+    for (; sent < total && sent < seconds * RATE; sent++) {
+      const kind = PATTERN[(sent * 37) % PATTERN.length] as Kind;
+      counts[kind.name] = (counts[kind.name] ?? 0) + 1;
+      ask(url, agent, kind)
+        .catch((error: Error) => faults.push(`${kind.name}: ${error.message}`))
+        .finally(() => done++);
+    }
+    if (seconds > (swaps + 1) * SWAP_SECONDS && sent < total) {
+      const bytes = models[++swaps % 2] as Buffer;
+      promote(swaps % 10 === 9 ? bytes.subarray(0, -1) : bytes);
+    }
+    if (seconds > sampled * SAMPLE_SECONDS) {
+      samples.push([seconds, residentMib()]);
+      sampled++;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  agent.destroy();
+  return { samples, counts, swaps, faults };
+}
+
+/** Asks, and rejects where the answer is not what the model that it names predicts. */
+function ask(url: string, agent: Agent, { method, path, type, body, read }: Kind): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const headers = { ...(type && { 'content-type': type }), ...(body && { 'content-length': body.length }) };
+    const sent = request(url + path, { agent, method, headers }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk) => chunks.push(chunk)).on('error', reject);
+      response.on('end', () => {
+        const answer = Buffer.concat(chunks);
+        const due = 1_000 * (RATIOS[String(response.headers['x-model-version'])] ?? Number.NaN) - 1;
+        if (response.statusCode === 200 && read(answer) === due) resolve();
+        else reject(new Error(`${response.statusCode} ${answer.subarray(0, 200)}, not ${due}`));
+      });
+    });
+    sent.on('error', reject).end(body);
+  });
+}
+
+function promote(bytes: Buffer): void {
+  writeFileSync(join(store, 'next'), bytes);
+  renameSync(join(store, 'next'), join(store, 'model.bin'));
+}
+
+function residentMib(): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1]) / 1_024;
+}
+
+/** The slope of the line of least squares through the samples, in MiB a minute. */
+function slope(samples: [seconds: number, mib: number][]): number {
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [x, y] = [mean(samples.map(([seconds]) => seconds)), mean(samples.map(([, mib]) => mib))];
+  const [above, below] = [
+    mean(samples.map(([seconds, mib]) => (seconds - x) * (mib - y))),
+    mean(samples.map(([seconds]) => (seconds - x) ** 2)),
+  ];
+  return (60 * above) / below;
+}
+
+function report(result: {
+  minutes: number;
+  rate: number;
+  counts: Record<string, number>;
+  swaps: number;
+  faults: number;
+  growth: number;
+  samples: number[][];
+}): string {
+  const { minutes, rate, counts, swaps, faults, growth, samples } = result;
+  const half = samples.slice(samples.length >> 1).map(([, mib]) => mib as number);
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  return `# Soak
+
+${minutes} minutes at ${rate} requests a second, ${swaps} champions promoted meanwhile, a tenth of them corrupt; every answer was checked by the
+model version that it names.
+
+| requests | sent |
+|---|--:|
+${Object.entries(counts)
+  .map(([name, count]) => `| ${name} | ${count} |`)
+  .join('\n')}
+| all | ${all} |
+| failed or wrong | ${faults} |
+
+Memory (RSS) in the last half: ${Math.min(...half)} to ${Math.max(...half)} MiB, ${growth.toFixed(2)} MiB a minute by the line of least squares; ${MOST_GROWTH} is allowed.
+
+![Memory by minute](soak.svg)
+`;
+}

@@ -1,0 +1,174 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { Agent, get } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { encodeModel } from '../../serving/model.ts';
+import { type Running, start, until } from '../command.ts';
+import { makeFolder } from '../fixtures.ts';
+import { constantModel } from '../tiny-model.ts';
+
+const QUESTION = '/predict?vol_moving_avg=999&adj_close_rolling_med=1';
+/** What makes a process believe that it is not on Linux. */
+const ELSEWHERE = [
+  '--import',
+  "data:text/javascript,Object.defineProperty(process,'platform',{value:'darwin'})",
+];
+let store: string;
+
+beforeEach(() => {
+  store = makeFolder();
+  writeFileSync(join(store, 'model.bin'), encodeModel(constantModel([Math.LN2, 0, 0])));
+});
+
+it.each([
+  ['each listen by themselves', [], 2],
+  ['are handed connections, where they cannot', ELSEWHERE, 1],
+])('answers from both workers, which %s', async (_, flags, listeners) => {
+  const { url } = await listen(flags);
+  const answers = await Promise.all(Array.from({ length: 40 }, () => ask(url, new Agent())));
+  expect(new Set(answers.map(({ text }) => text))).toEqual(new Set(['1999']));
+  // Ids begin with what each process drew by lot.
+  expect(new Set(answers.map(({ process }) => process)).size).toBe(2);
+  expect(countListeners(url)).toBe(listeners);
+});
+
+it('merges the metrics of both', async () => {
+  const { url } = await listen();
+  await Promise.all(Array.from({ length: 40 }, () => ask(url, new Agent())));
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  expect(metrics).toMatch(/^model_infer_request_success_total 40$/m);
+  expect(metrics).toMatch(/^http_server_request_duration_seconds_count\{.*http_route="\/predict".*\} 40$/m);
+});
+
+it('replaces a worker that is killed, while the other answers every request', async () => {
+  const { url, running } = await listen();
+  const agents = Array.from({ length: 16 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+  onTestFinished(() => {
+    for (const agent of agents) agent.destroy();
+  });
+  const first = await Promise.all(agents.map((agent) => ask(url, agent)));
+  const [killed, kept] = workersOf(running);
+  process.kill(Number(killed), 'SIGKILL');
+  await until(() => !workersOf(running).includes(killed as string), 'the worker to be gone');
+
+  const { process: survivor } = await ask(url, new Agent());
+  const kin = agents.filter((_, i) => first[i]?.process === survivor);
+  const again = await Promise.all(kin.map((agent) => ask(url, agent)));
+  expect(again).toEqual(kin.map(() => ({ text: '1999', process: survivor })));
+
+  const wrong: string[] = [];
+  let fresh = 0;
+  const isWhole = () => workersOf(running).length === 2;
+  for (
+    const deadline = Date.now() + 20_000;
+    Date.now() < deadline && !(isWhole() && countListeners(url) === 2);
+  ) {
+    const { text } = await ask(url, new Agent()).catch((error) => ({ text: String(error) }));
+    if (text !== '1999') wrong.push(text);
+    fresh++;
+  }
+  expect(wrong).toEqual([]);
+  expect(fresh).toBeGreaterThan(10);
+  expect(workersOf(running)).toContain(kept);
+  expect(countListeners(url)).toBe(2);
+  process.stderr.write(
+    `a worker was replaced while ${kin.length + fresh} requests were answered, 0 failed\n`,
+  );
+});
+
+it('drains both on SIGTERM', async () => {
+  const { running } = await listen();
+  running.process.kill('SIGTERM');
+  expect((await running.ended).code).toBe(143);
+});
+
+it('leaves no worker behind when it is killed itself', async () => {
+  const { running, url } = await listen();
+  running.process.kill('SIGKILL');
+  await until(() => countListeners(url) === 0, 'the workers to end');
+});
+
+it('does not share a port that something else listens at', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await until(() => other.listening, 'a port');
+  const { port } = other.address() as AddressInfo;
+  try {
+    const { code, stderr } = await serve(port).ended;
+    expect(code).toBe(2);
+    expect(stderr).toContain(`port ${port} is in use`);
+  } finally {
+    other.close();
+  }
+});
+
+it.each(['1', '2'])('does not let a second server with %s workers share its port', async (workers) => {
+  const { url } = await listen();
+  const port = Number(new URL(url).port);
+  const { code, stderr } = await serve(port, { WORKERS: workers }).ended;
+  expect(code).toBe(2);
+  expect(stderr).toContain(`port ${port} is in use`);
+  expect(countListeners(url)).toBe(2);
+});
+
+it('lets one of two servers have the port that start at once', async () => {
+  const free = createServer().listen(0, '127.0.0.1');
+  await until(() => free.listening, 'a port');
+  const { port } = free.address() as AddressInfo;
+  await new Promise((resolve) => free.close(resolve));
+  const both = [serve(port), serve(port)];
+  const loser = await Promise.race(both.map(({ ended }) => ended));
+  expect(loser).toMatchObject({ code: 2, message: expect.stringContaining(`port ${port} is in use`) });
+  await until(() => countListeners(`http://127.0.0.1:${port}`) === 2, 'two workers to listen');
+  expect(both.filter(({ process }) => process.exitCode === null)).toHaveLength(1);
+});
+
+it('names an address that this machine does not have', async () => {
+  const { code, stderr } = await serve(0, { HOST: '192.0.2.1' }).ended;
+  expect(code).toBe(2);
+  expect(stderr).toContain('HOST=192.0.2.1');
+});
+
+function serve(port: number, environment: Record<string, string> = {}, flags: string[] = []): Running {
+  const running = start(process.execPath, [...flags, 'serving/server.ts'], {
+    ...{ STORE: store, PORT: String(port), WORKERS: '2' },
+    ...environment,
+  });
+  onTestFinished(() => void running.process.kill('SIGTERM'));
+  return running;
+}
+
+async function listen(flags: string[] = []): Promise<{ running: Running; url: string }> {
+  const running = serve(0, {}, flags);
+  let stderr = '';
+  running.process.stderr?.on('data', (data) => (stderr += data));
+  const urls = await until(() => {
+    const found = stderr.match(/listening on http:\/\/127\.0\.0\.1:\d+/g);
+    return found?.length === 2 && found.map((line) => line.slice('listening on '.length));
+  }, 'both workers to listen');
+  expect(urls[1]).toBe(urls[0]);
+  return { running, url: urls[0] as string };
+}
+
+function ask(url: string, agent: Agent): Promise<{ text: string; process: string }> {
+  return new Promise((resolve, reject) => {
+    get(url + QUESTION, { agent }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (data) => (text += data));
+      response.on('end', () =>
+        resolve({ text, process: String(response.headers['x-request-id']).split('-', 1)[0] as string }),
+      );
+    }).on('error', reject);
+  });
+}
+
+function workersOf({ process: { pid } }: Running): string[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
+}
+
+/** How many sockets listen at the port of a url: state 0A in the kernel's table. */
+function countListeners(url: string): number {
+  const port = Number(new URL(url).port).toString(16).toUpperCase().padStart(4, '0');
+  const table = readFileSync('/proc/net/tcp', 'utf8');
+  return table.match(new RegExp(`^ *\\d+: [0-9A-F]{8}:${port} [0-9A-F]{8}:0000 0A `, 'gm'))?.length ?? 0;
+}
