@@ -124,7 +124,8 @@ def make_zip(folder: Path) -> Path:
 
 
 def run(name: str, task: str, source: Path) -> dict[str, float]:
-    """One run from nothing: what an earlier run wrote or remembered is removed first."""
+    """One run from nothing: what an earlier run wrote or remembered is removed, or on the disk, first."""
+    os.sync()
     if name != "ours":
         given = source if task == "ingest" else glob("prices")
         return measure([sys.executable, ROOT / "bench/peers.py", name, task, given, output(name, task)])

@@ -23,7 +23,9 @@ def write_comparison(figures: dict, results: Path) -> None:
     for task in ("ingest", "features"):
         ours = figures[task]["ours"]
         count = len(ours["runs"])
-        lines.append(f"\n## {task}: {ours['rows']:,} rows, {count} runs each\n")
+        lines.append(
+            f"\n## {task}: {ours['rows']:,} rows, {'one run' if count == 1 else f'{count} runs'} each\n"
+        )
         lines.append("| | wall s | ours / theirs, run by run | CPU s | peak MiB | output MB |")
         lines.append("|---|---:|---:|---:|---:|---:|")
         for name, figure in figures[task].items():
