@@ -13,8 +13,6 @@ const FALL_WEIGHT = 10;
 /** As many epochs as give this many steps, within bounds. */
 const STEPS = 1_600;
 const EPOCHS = { min: 2, max: 8 };
-/** So many epochs in a row that do not lower the calibration rows' loss are the last. */
-const PATIENCE = 2;
 /** Adam's learning rate at the start; it falls to nothing along a half cosine. */
 const LEARNING_RATE = 0.01;
 /** Batches grow with the rows between these bounds, so that few rows still give enough steps. */
@@ -22,7 +20,7 @@ const BATCH = { min: 256, max: 32_768, share: 1 / 200 };
 
 export interface FitOptions {
   training: Rows;
-  /** Whose loss says which epoch's weights are kept; without rows, the last one's are. */
+  /** Its losses are logged and choose nothing. */
   validation: Rows;
   seed: number;
   /**
@@ -36,7 +34,7 @@ export interface FitOptions {
   onStep: (loss: number) => void;
 }
 
-/** How many epochs and steps fitNetwork() takes, unless it ends early. */
+/** How many epochs and steps fitNetwork() will take. */
 export function planSteps(rows: number): { epochs: number; steps: number } {
   const stepsAnEpoch = Math.ceil(rows / batchSize(rows));
   const epochs = Math.min(EPOCHS.max, Math.max(EPOCHS.min, Math.ceil(STEPS / stepsAnEpoch)));
@@ -44,9 +42,8 @@ export function planSteps(rows: number): { epochs: number; steps: number } {
 }
 
 /**
- * Trains the network with Adam on the pinball loss and the point's loss, in an order that the seed decides, and gives the
- * weights after the epoch with the least validation loss. Each step's training loss and each epoch's validation loss goes to the
- * disk at once.
+ * Trains the network with Adam on the pinball loss and the point's loss, in an order that the seed decides, and gives its
+ * weights. Each step's training loss and each epoch's validation loss goes to the disk at once.
  * @throws InputError when a loss is no finite number
  */
 export async function fitNetwork(
@@ -60,7 +57,6 @@ export async function fitNetwork(
   const order = Int32Array.from({ length: training.count }, (_, row) => row);
   const random = createRandom(seed);
   const toBatch = batcher(training, medianFrom, tf);
-  let best: { epoch: number; loss: number; weights: Dense[] } | undefined;
   let step = 0;
   for (let epoch = 1; epoch <= epochs; epoch++) {
     await shuffle(order, random);
@@ -92,14 +88,15 @@ export async function fitNetwork(
       // A turn of the event loop, in which a signal is heard.
       await setImmediate();
     }
-    if (validation.count > 0) {
-      const loss = await measureLoss(network, validation.values, toBatch, tf);
-      losses.write({ step, epoch, split: 'validation', loss });
-      if (!best || loss < best.loss) best = { epoch, loss, weights: network.weights() };
-      else if (epoch - best.epoch >= PATIENCE) break;
-    }
+    if (validation.count > 0)
+      losses.write({
+        step,
+        epoch,
+        split: 'validation',
+        loss: await measureLoss(network, validation.values, toBatch, tf),
+      });
   }
-  const weights = best?.weights ?? network.weights();
+  const weights = network.weights();
   network.dispose();
   optimizer.dispose();
   return weights;
