@@ -76,7 +76,15 @@ function fileTable(files: LocalFile[]): string {
     ({ path, symbol, securityName }) =>
       `(${[path, symbol].map(quotedString).join()}, ${securityName === null ? 'NULL' : quotedString(securityName)})`,
   );
-  return `SELECT path, symbol, CAST(security_name AS VARCHAR) AS security_name FROM (VALUES ${rows.join()}) AS files(path, symbol, security_name)`;
+  const symbol = `CAST(symbol AS ${enumOf(files.map(({ symbol }) => symbol))})`;
+  const name = `CAST(security_name AS ${enumOf(files.flatMap(({ securityName }) => securityName ?? []))})`;
+  return `SELECT path, ${symbol} AS symbol, ${name} AS security_name FROM (VALUES ${rows.join()}) AS files(path, symbol, security_name)`;
+}
+
+/** A type of just these texts. Parquet has them as text all the same, and DuckDB need not hash them row by row to write them. */
+function enumOf(texts: string[]): string {
+  const different = [...new Set(texts)];
+  return different.length > 0 ? `ENUM(${different.map(quotedString).join()})` : 'VARCHAR';
 }
 
 function csvReader(files: LocalFile[]): string {
