@@ -12,21 +12,31 @@ NUMBERS = COLUMNS[3:]
 
 
 def polars_ingest(source: str, output: str) -> None:
+    rows = polars_prices(source, csv_files(source)).sort("Symbol", "Date")
+    rows.sink_parquet(output, compression="zstd")
+
+
+def polars_unsorted_ingest(source: str, output: str) -> None:
+    """Reads the files by symbol and trusts that each is in the order of its dates."""
+    files = sorted(csv_files(source), key=lambda path: path.stem)
+    polars_prices(source, files).sink_parquet(output, compression="zstd")
+
+
+def polars_prices(source: str, files: list[Path]):
     import polars as pl
 
     names = pl.scan_csv(f"{source}/symbols_valid_meta.csv", infer_schema=False).select(
         pl.col("NASDAQ Symbol").alias("Symbol"), "Security Name"
     )
     schema = {"Date": pl.String} | dict.fromkeys(NUMBERS, pl.Float64)
-    rows = pl.concat(
-        pl.scan_csv(f"{source}/{kind}/*.csv", schema=schema, include_file_paths="path")
-        for kind in ("stocks", "etfs")
-    )
-    rows = rows.with_columns(
+    rows = pl.scan_csv(files, schema=schema, include_file_paths="path").with_columns(
         Symbol=pl.col("path").str.extract(r"([^/]+)\.csv$"), Volume=pl.col("Volume").cast(pl.Int64)
     )
-    rows = rows.join(names, on="Symbol", how="left").sort("Symbol", "Date").select(COLUMNS)
-    rows.sink_parquet(output, compression="zstd")
+    return rows.join(names, on="Symbol", how="left", maintain_order="left").select(COLUMNS)
+
+
+def csv_files(source: str) -> list[Path]:
+    return [path for kind in ("stocks", "etfs") for path in Path(source, kind).glob("*.csv")]
 
 
 def polars_features(prices: str, output: str) -> None:

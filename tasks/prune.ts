@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { type Champion, readInService } from './champion.ts';
 import type { Context } from './context.ts';
 import { InputError } from './errors.ts';
+import { findSnapshot } from './raw.ts';
 import type { Outcome } from './result.ts';
 import { readShards } from './shards.ts';
 import type { Store } from './store.ts';
@@ -50,7 +51,9 @@ async function keysByAge(
     ages.push({
       key,
       time: (await stat(store.locate(`${dataset}/${key}`))).mtimeMs,
-      isWhole: dataset === 'raw' || (await readShards(dataset, key, store)) !== undefined,
+      isWhole:
+        (await (dataset === 'raw' ? findSnapshot(key, store) : readShards(dataset, key, store))) !==
+        undefined,
     });
   return ages.sort((a, b) => b.time - a.time);
 }
@@ -64,9 +67,9 @@ async function keysOfChampion(store: Store): Promise<Set<string>> {
   const model = (await readInService(store))?.model;
   const features =
     model?.provenance.features_key ?? (await store.readJson<Champion>('champion.json'))?.features_key;
-  if (!model && !features)
+  if (!features)
     throw new InputError(
-      `${store.locate('model.bin')}: cannot be read, so nobody can tell what to keep for it; run promote first`,
+      `${store.locate('model.bin')}: does not say what it came from, so nobody can tell what to keep for it; run promote first`,
     );
   const originOf = async (name: string) => (await store.readJson<{ key: string }>(name))?.key;
   const prices = await originOf(`features/${features}/prices.json`);

@@ -90,6 +90,12 @@ export async function publishShards<Plan extends ShardPlan>(
   return { key, folder: store.locate(folder), status, records, checks };
 }
 
+/** What latest.json says of a dataset. */
+interface Latest {
+  key: string;
+  rows?: number;
+}
+
 /** Checks a dataset of which every shard is there, writes the report of its checks beside it, and names it the latest. */
 async function publishWhole(
   dataset: string,
@@ -101,10 +107,9 @@ async function publishWhole(
     throw new InputError(`${whole.uri}: there is not one row; look at what it was made from`);
   const records = whole.shards.map(({ record }) => record);
   const latest = `${dataset}/latest.json`;
-  const named = await store.readJson<{ key: string; before?: string }>(latest);
+  const named = await store.readJson<Latest & { before?: Latest }>(latest);
   const isNamed = named?.key === whole.key;
-  const keyBefore = isNamed ? named.before : named?.key;
-  const before = keyBefore ? await readShards(dataset, keyBefore, store) : undefined;
+  const before = isNamed ? named.before : named;
   const checks = [
     ...review(records),
     countOf('rows_are_no_fewer_than_before', 'warn', Math.max((before?.rows ?? 0) - whole.rows, 0)),
@@ -113,7 +118,10 @@ async function publishWhole(
   await publishReport(`${dataset}/${whole.key}/checks.md`, formatReport(dataset, whole, all), store);
   refuseBroken(checks, `${dataset}/${whole.key}`, 'it does not become the latest');
   if (!isNamed)
-    await store.publishText(latest, `${JSON.stringify({ key: whole.key, before: named?.key })}\n`);
+    await store.publishText(
+      latest,
+      `${JSON.stringify({ key: whole.key, rows: whole.rows, before: named && { key: named.key, rows: named.rows } })}\n`,
+    );
   return checks;
 }
 

@@ -20,7 +20,7 @@ export interface Check {
   /** What a check that is broken does: `fail`, the default, keeps the data from being published; `warn` is reported. */
   severity?: 'fail' | 'warn';
   passed: boolean;
-  /** How many rows, symbols, files or months break it. */
+  /** How many rows, symbols, columns, months or last days break it. */
   value: number;
   /** The first of the symbols, months or days that break it, where that is known. */
   examples?: string[];

@@ -18,7 +18,7 @@ export const commonOptions = {
   store: { ...text('Folder that holds all that the tasks make', path('store')), default: 'data/store' },
   result: text('File that gets the result as JSON, written last', path('result')),
   threads: {
-    ...text('Threads of DuckDB; for more than 4, set UV_THREADPOOL_SIZE, too', integer('threads', 1, 256)),
+    ...text('Threads of DuckDB; for 4 and more, set UV_THREADPOOL_SIZE, too', integer('threads', 1, 256)),
     default: String(availableParallelism()),
   },
   'memory-limit': {

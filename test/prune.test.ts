@@ -52,6 +52,8 @@ describe('prune', () => {
     const downloads = ['a', 'b', 'c'].map((digit) => digit.repeat(16));
     for (const [index, key] of downloads.entries()) {
       await mkdir(join(store, 'raw', key), { recursive: true });
+      await writeFile(join(store, 'raw', key, 'archive.zip'), 'PK');
+      await writeFile(join(store, 'raw', key, 'snapshot.json'), JSON.stringify({ key, bytes: 2 }));
       await utimes(join(store, 'raw', key), index, index + 1);
     }
     await writeFile(
@@ -74,6 +76,29 @@ describe('prune', () => {
     expect(isThere(store, 'prices', prices)).toEqual([true, false, true]);
   });
 
+  test('removes nothing where the model in service does not say what it came from', async () => {
+    const { store, prices } = await makeStore();
+    await writeFile(join(store, 'model.bin'), encodeModel({ ...constantModel([0, 0, 0]), provenance: {} }));
+    const { code, message } = await runCli(['prune', '--store', store, '--keep', '1']);
+    expect(message).toContain('nobody can tell what to keep for it');
+    expect(code).toBe(2);
+    expect(isThere(store, 'prices', prices)).toEqual([true, true, true]);
+  });
+
+  test('does not count a download without its zip as one to keep', async () => {
+    const { store } = await makeStore();
+    const [older, broken] = ['a'.repeat(16), 'b'.repeat(16)] as const;
+    for (const [index, key] of [older, broken].entries()) {
+      await mkdir(join(store, 'raw', key), { recursive: true });
+      if (key === older) await writeFile(join(store, 'raw', key, 'archive.zip'), 'PK');
+      if (key === older)
+        await writeFile(join(store, 'raw', key, 'snapshot.json'), JSON.stringify({ key, bytes: 2 }));
+      await utimes(join(store, 'raw', key), index, index + 1);
+    }
+    await runTask(['prune', '--store', store, '--keep', '1']);
+    expect(isThere(store, 'raw', [older, broken])).toEqual([true, false]);
+  });
+
   test('keeps the latest, be it the oldest', async () => {
     const { store, prices } = await makeStore();
     await (await Store.open(store)).publishText('prices/latest.json', JSON.stringify({ key: prices[0] }));
@@ -90,7 +115,9 @@ describe('prune', () => {
       await mkdir(join(store, 'prices', key), { recursive: true });
     await damage(join(store, 'model.bin'));
     const { code, message } = await runCli(['prune', '--store', store, '--keep', '1']);
-    expect(message).toContain(`${store}/model.bin: cannot be read, so nobody can tell what to keep for it`);
+    expect(message).toContain(
+      `${store}/model.bin: does not say what it came from, so nobody can tell what to keep for it`,
+    );
     expect(code).toBe(2);
     expect(isThere(store, 'prices', ['0'.repeat(16), '1'.repeat(16)])).toEqual([true, true]);
   });

@@ -1,28 +1,47 @@
--- What a shard of features holds, counted in one pass over the file as it was written.
---   features  the shard
-WITH symbols AS (
+-- What a shard of features holds, counted over the file as it was written.
+--   features         the shard, in the order of Symbol, Date
+--   variable window  how many rows a window spans
+-- A window is full where the row window - 1 before is of the same symbol and none of its values is NULL. Symbols without a NULL are
+-- judged by the rows' order alone, which needs no window; the few with one are counted anew.
+WITH followed AS (
+  SELECT
+    *,
+    lag(Symbol) OVER () IS DISTINCT FROM Symbol AS is_first,
+    lag(Symbol, getvariable('window') - 1) OVER () IS NOT DISTINCT FROM Symbol AS is_full
+  FROM features
+),
+gapped AS (
+  SELECT Symbol FROM features WHERE Volume IS NULL
+  UNION
+  SELECT Symbol FROM features WHERE "Adj Close" IS NULL
+),
+windows AS (
+  SELECT is_full AS has_volumes, is_full AS has_closes, vol_moving_avg, adj_close_rolling_med
+  FROM followed
+  WHERE Symbol NOT IN (FROM gapped)
+  UNION ALL
+  SELECT
+    count(Volume) OVER w = getvariable('window'),
+    count("Adj Close") OVER w = getvariable('window'),
+    vol_moving_avg,
+    adj_close_rolling_med
+  FROM features
+  WHERE Symbol IN (FROM gapped)
+  WINDOW w AS (PARTITION BY Symbol ORDER BY Date ROWS BETWEEN getvariable('window') - 1 PRECEDING AND CURRENT ROW)
+),
+values_of_windows AS (
   SELECT
     count(*) AS rows,
-    count(vol_moving_avg) AS averages,
-    count(adj_close_rolling_med) AS medians,
-    count(*) - count(Volume) AS without_volume,
-    count(*) - count("Adj Close") AS without_close,
     count(*) FILTER (vol_moving_avg IS NOT NULL AND adj_close_rolling_med IS NOT NULL) AS full_windows,
+    count(*) FILTER (
+      (NOT has_volumes AND vol_moving_avg IS NOT NULL) OR (NOT has_closes AND adj_close_rolling_med IS NOT NULL)
+    ) AS too_many,
+    count(*) FILTER (
+      (has_volumes AND vol_moving_avg IS NULL) OR (has_closes AND adj_close_rolling_med IS NULL)
+    ) AS too_few,
     count(*) FILTER (vol_moving_avg < 0) AS negative,
     count(*) FILTER (NOT isfinite(vol_moving_avg) OR NOT isfinite(adj_close_rolling_med)) AS not_finite
-  FROM features
-  GROUP BY Symbol
+  FROM windows
 )
-SELECT
-  CAST(coalesce(sum(rows), 0) AS BIGINT) AS rows,
-  count(*) AS symbols,
-  CAST(coalesce(sum(full_windows), 0) AS BIGINT) AS full_windows,
-  count(*) FILTER (greatest(averages, medians) > greatest(rows - getvariable('window') + 1, 0)) AS too_many,
-  -- A row without a value has no part in full windows: it may leave out as many as a window spans.
-  count(*) FILTER (
-    averages < rows - getvariable('window') + 1 - without_volume * getvariable('window')
-    OR medians < rows - getvariable('window') + 1 - without_close * getvariable('window')
-  ) AS too_few,
-  CAST(coalesce(sum(negative), 0) AS BIGINT) AS negative,
-  CAST(coalesce(sum(not_finite), 0) AS BIGINT) AS not_finite
-FROM symbols
+SELECT *, (SELECT count(*) FROM followed WHERE is_first) AS symbols
+FROM values_of_windows

@@ -1,6 +1,6 @@
 -- What a shard of prices holds, counted over the file as it was written.
 --   prices  the shard, in the order of the file
--- Scans that look for what is rare pass over the row groups that the file's own statistics rule it out for.
+-- Scans for prices below 0 or above a billion and for NULLs pass over the row groups whose statistics rule them out.
 WITH followed AS (
   SELECT Symbol, Date, lag(Symbol) OVER () AS symbol_before, lag(Date) OVER () AS date_before
   FROM prices
@@ -61,7 +61,7 @@ SELECT
   extremes.*,
   inverted.*,
   empty_rows.*,
-  (SELECT coalesce(sum(rows), 0) FROM days WHERE Date IS NULL OR CAST(TRY_CAST(Date AS DATE) AS VARCHAR) IS DISTINCT FROM Date) AS without_date,
+  (SELECT coalesce(sum(rows), 0) FROM days WHERE Date IS NULL OR CAST(TRY_CAST(Date AS DATE) AS VARCHAR) IS DISTINCT FROM Date OR NOT regexp_full_match(Date, '\d{4}-\d{2}-\d{2}')) AS without_date,
   (SELECT list({'month': month, 'rows': CAST(rows AS DOUBLE)} ORDER BY month) FROM months) AS months,
   (SELECT max(Date) FROM days) AS last_date,
   (SELECT count(*) FROM prices WHERE Volume = 0) AS zero_volumes

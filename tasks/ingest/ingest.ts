@@ -18,7 +18,10 @@ import { METADATA, openSource, type Source } from './source.ts';
 const FORMAT_VERSION = 4;
 
 const LEAST_SHARDS = 16;
-/** Of CSV, in one shard: what a stage has in memory is some shards, however large the set is. */
+/**
+ * Of CSV, at most in a shard: what a stage has in memory is some shards, however large the set is. Their number is a power of
+ * two, so that a growing set rarely gets other shards.
+ */
 const SHARD_BYTES = 50e6;
 
 const LINEAGE = {
@@ -32,7 +35,7 @@ export interface IngestOptions {
   source: string;
   /** The key of the snapshot that the source is, where it was downloaded. */
   snapshot?: string | undefined;
-  /** How many Parquet files the prices are spread over; 16 or, of a larger set, so many that none gets larger. */
+  /** How many Parquet files the prices are spread over; 16 or, of a larger set, the power of two with which none gets larger. */
   shards?: number | undefined;
   /** Set bad rows aside instead of stopping at them. */
   quarantine: boolean;
@@ -57,7 +60,7 @@ export async function ingest(
       (file): NamedFile => ({ ...file, securityName: names.get(file.symbol) ?? null }),
     );
     const bytes = files.reduce((total, file) => total + file.bytes, 0);
-    const shards = asked ?? Math.max(LEAST_SHARDS, Math.ceil(bytes / SHARD_BYTES));
+    const shards = asked ?? Math.max(LEAST_SHARDS, 2 ** Math.ceil(Math.log2(bytes / SHARD_BYTES)));
     const filesOfShard = Map.groupBy(files, ({ symbol }) => shardOf(symbol, shards));
     const plans = Array.from({ length: shards }, (_, index): ShardPlan & { files: NamedFile[] } => {
       const mine = filesOfShard.get(index) ?? [];

@@ -3,7 +3,7 @@ import { contentKey } from '../key.ts';
 import type { Store } from '../store.ts';
 import type { FileFacts } from './bad-rows.ts';
 
-/** A file that changed this shortly before it was read could change again without its times telling. */
+/** A file that changed this shortly before the folder was looked at could change again without its times telling. */
 const SETTLED_MS = 2_000;
 
 /** Goes up whenever what is kept of a file, or how it is found, changes: what was kept before is then not looked at. */
@@ -17,6 +17,7 @@ export class KnownFiles {
   readonly #name: string;
   readonly #known: Record<string, Entry>;
   readonly #current: Record<string, Entry> = {};
+  readonly #opened = Date.now();
   #isChanged = false;
 
   private constructor(store: Store, name: string, known: Record<string, Entry>) {
@@ -41,7 +42,7 @@ export class KnownFiles {
   /** Takes note of a file's facts, to be saved if its times can be trusted. */
   keep(name: string, status: BigIntStats, facts: FileFacts): void {
     this.#isChanged ||= this.find(name, status) === undefined;
-    if (Date.now() - Number(status.ctimeMs) > SETTLED_MS)
+    if (this.#opened - Number(status.ctimeMs) > SETTLED_MS)
       this.#current[name] = [fingerprintOf(status), facts];
   }
 

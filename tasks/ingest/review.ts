@@ -24,7 +24,8 @@ export function reviewPrices(
     countOf(
       'every_file_is_accounted_for',
       'fail',
-      Math.abs(files.length - of('files')) + Math.abs(of('files_with_rows') - of('symbols')),
+      Math.abs(files.length - of('files')) +
+        records.reduce((sum, { metrics }) => sum + symbolsLost(metrics), 0),
     ),
     countOf('every_row_is_accounted_for', 'fail', Math.abs(of('rows_in') - rows - of('rows_quarantined'))),
     noneOf(
@@ -52,13 +53,27 @@ export function reviewPrices(
   ];
 }
 
+/** How many files with rows came out under no symbol of their own. */
+function symbolsLost({ files_with_rows = 0, symbols = 0 }: ShardRecord['metrics']): number {
+  return Math.abs(files_with_rows - symbols);
+}
+
 /** Months between the first and the last that are not among them; each is written YYYY-MM. */
 function findMissingMonths(months: string[]): string[] {
-  const known = months.toSorted();
+  const known = new Set(months.map(numberOf));
   const missing: string[] = [];
-  for (let month = known[0] ?? ''; month < (known.at(-1) ?? ''); month = monthAfter(month))
-    if (!known.includes(month)) missing.push(month);
+  for (let number = Math.min(...known); number < Math.max(...known); number++)
+    if (!known.has(number))
+      missing.push(
+        `${String(Math.floor(number / 12)).padStart(4, '0')}-${String((number % 12) + 1).padStart(2, '0')}`,
+      );
   return missing;
+}
+
+/** Months counted through. */
+function numberOf(month: string): number {
+  const [year = 0, number = 0] = month.split('-').map(Number);
+  return 12 * year + number - 1;
 }
 
 /** Months with less than half the rows that the months before and after have on average. The first and the last may be cut off. */
@@ -69,11 +84,4 @@ function findGaps(rows: Record<string, number>): string[] {
       const [before, after] = [rows[months[index - 1] ?? ''], rows[months[index + 1] ?? '']];
       return before !== undefined && after !== undefined && 4 * (rows[month] as number) < before + after;
     });
-}
-
-function monthAfter(month: string): string {
-  const [year = 0, number = 0] = month.split('-').map(Number);
-  return number === 12
-    ? `${String(year + 1).padStart(4, '0')}-01`
-    : `${month.slice(0, 5)}${String(number + 1).padStart(2, '0')}`;
 }

@@ -218,7 +218,7 @@ describe('checks.sql', () => {
     await database.createView('prices', `SELECT * FROM range(${prices})`);
     await database.createView(
       'features',
-      `SELECT Symbol, average::DOUBLE AS vol_moving_avg, median::DOUBLE AS adj_close_rolling_med, Volume, "Adj Close"
+      `SELECT Symbol, row_number() OVER () AS Date, average::DOUBLE AS vol_moving_avg, median::DOUBLE AS adj_close_rolling_med, Volume, "Adj Close"
        FROM (VALUES ${features.join()}) AS features(Symbol, average, median, Volume, "Adj Close")`,
     );
     await database.createView('counts', await readFile(new URL('counts.sql', FOLDER), 'utf8'));
@@ -257,7 +257,26 @@ describe('checks.sql', () => {
     expect(await runChecks(2, 3, rows)).toEqual({ ...SOUND, no_value_before_a_full_window: 1 });
   });
 
-  test('finds symbols that lack values of full windows', async () => {
+  test('finds values in the wrong places, though there are as many as there should be', async () => {
+    const rows = [row('A', '1', '1'), row('A', '1', '1'), row('A', 'NULL', 'NULL'), row('A', '1', '1')];
+    expect(await runChecks(2, 4, rows)).toEqual({
+      ...SOUND,
+      no_value_before_a_full_window: 1,
+      value_after_a_full_window: 1,
+    });
+  });
+
+  test('finds a value of a window with a null among them', async () => {
+    const rows = [
+      row('A', 'NULL', 'NULL'),
+      `('A', NULL, 1, NULL, 1)`,
+      row('A', '1', '1'),
+      row('A', '1', '1'),
+    ];
+    expect(await runChecks(2, 4, rows)).toEqual({ ...SOUND, no_value_before_a_full_window: 1 });
+  });
+
+  test('finds rows that lack values of full windows', async () => {
     const rows = ['A', 'B', 'C'].flatMap((symbol) => [row(symbol, 'NULL', 'NULL'), row(symbol, '1', '1')]);
     rows[1] = row('A', 'NULL', '1');
     rows[3] = row('B', '1', 'NULL');

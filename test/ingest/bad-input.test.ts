@@ -59,6 +59,17 @@ describe('a bad row ends the run with its file, line, field and the way out', ()
     ['the same date twice', csv(SOUND, SOUND), 'line 3: Date 2020-01-01 was already on line 2'],
     ['an open quote', csv('2020-01-02,1,1,1,1,1,"1', SOUND), 'line 2: '],
     ['a line end inside quotes', csv('2020-01-02,1,1,1,1,1,"1\n"', SOUND), 'line 2: '],
+    ['a day without end', csv('infinity,1,1,1,1,1,1'), 'line 2: Date "infinity" is not a date'],
+    [
+      'a year of five digits',
+      csv(SOUND, '12020-01-01,1,1,1,1,1,1'),
+      'line 3: Date "12020-01-01" is not a date',
+    ],
+    [
+      'a year before Christ',
+      csv('0001-01-01 (BC),1,1,1,1,1,1'),
+      'line 2: Date "0001-01-01 (BC)" is not a date',
+    ],
     ['a line of spaces', csv(SOUND, '   '), 'line 3: there are 1 fields instead of 7'],
     ['a null byte', csv('2020-01-02,1\0,1,1,1,1,1'), 'line 2: Open "1\0" is not a number'],
     ['a second header', csv(SOUND, HEADER), 'line 3: Date "Date" is not a date'],
