@@ -102,7 +102,7 @@ def again(source: Path) -> dict:
 def change_one(source: Path) -> dict:
     """Ingest where one file has a row more, and how many shards that made anew."""
     file = min((source / "stocks").glob("*.csv"))
-    content, made = file.read_bytes(), (source / "made.json").read_text()
+    content, description = file.read_bytes(), (source / "made.json").read_text()
     # Without it a set that was left altered would be made anew.
     (source / "made.json").unlink()
     file.write_bytes(content + b"2030-01-01,1,1,1,1,1,1\n")
@@ -114,7 +114,7 @@ def change_one(source: Path) -> dict:
         return {**figures, "shards": len(shards), "made": len(made)}
     finally:
         file.write_bytes(content)
-        (source / "made.json").write_text(made)
+        (source / "made.json").write_text(description)
 
 
 def make_zip(folder: Path) -> Path:

@@ -49,7 +49,10 @@ export function date(name: string): (text: string) => string {
 /** Reads the address of a web server. */
 export function url(name: string): (text: string) => string {
   return (text) => {
-    if (/^https?:$/.test(URL.parse(text)?.protocol ?? '')) return text;
+    const { protocol = '', username, password } = URL.parse(text) ?? {};
+    if (/^https?:$/.test(protocol) && !username && !password) return text;
+    if (username || password)
+      throw new InputError(`--${name}: give the address without a name and a password in it`);
     throw new InputError(`--${name} ${text}: give an address such as https://www.kaggle.com`);
   };
 }

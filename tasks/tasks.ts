@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { ArgumentsCamelCase, InferredOptionTypes, Options } from 'yargs';
 import type { Context } from './context.ts';
+import { InputError } from './errors.ts';
 import { commit, dataset, date, decimal, integer, key, memory, month, path, slice, url } from './options.ts';
 import { archiveName, latestSnapshot } from './raw.ts';
 import type { Outcome } from './result.ts';
@@ -70,6 +71,8 @@ export const tasks: Record<string, Task> = {
       'kaggle-key': { type: 'string', describe: 'Better given as KAGGLE_KEY, which nobody sees' },
     },
     async ({ dataset, kaggleUrl, kaggleUsername, kaggleKey }, context) => {
+      if (!kaggleUsername !== !kaggleKey)
+        throw new InputError('set both of KAGGLE_USERNAME and KAGGLE_KEY, or neither');
       const credentials =
         kaggleUsername && kaggleKey ? { username: kaggleUsername, key: kaggleKey } : undefined;
       return (await import('./download/download.ts')).download(

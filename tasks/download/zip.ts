@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
@@ -19,9 +20,19 @@ export class DamagedZip extends Error {}
  * @throws DamagedZip, or InputError where the zip is what it should be, but must not be used
  */
 export async function verifyZip(path: string): Promise<number> {
+  if (await isWebPage(path))
+    throw new InputError(
+      `${path}: is a web page instead of a zip; fetch the zip with a browser and give it to ingest --source`,
+    );
   const zip = await yauzl.openPromise(path, { autoClose: false }).catch(damaged);
   try {
-    const entries = await Array.fromAsync(zip.eachEntry()).catch(damaged);
+    const entries = await Array.fromAsync(zip.eachEntry()).catch((cause) => {
+      if (/^(invalid relative path|absolute path|invalid characters in fileName)/.test(cause.message))
+        throw new InputError(`${path}: holds a file whose name leads out of its folder; do not use it`, {
+          cause,
+        });
+      return damaged(cause);
+    });
     const total = entries.reduce((bytes, { uncompressedSize }) => bytes + uncompressedSize, 0);
     if (total > MOST_BYTES)
       throw new InputError(`${path}: would unpack to ${total} bytes; more than ${MOST_BYTES} are not taken`);
@@ -45,6 +56,16 @@ export async function verifyZip(path: string): Promise<number> {
     return files;
   } finally {
     zip.close();
+  }
+}
+
+async function isWebPage(path: string): Promise<boolean> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(64), 0, 64, 0);
+    return /^\s*<(!doctype|html)/i.test(buffer.toString('latin1', 0, bytesRead));
+  } finally {
+    await file.close();
   }
 }
 

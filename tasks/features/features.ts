@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { countNulls, countOf, runChecks } from '../checks.ts';
 import type { Context } from '../context.ts';
 import { type Database, parquet, QueryError, readSql } from '../duckdb.ts';
@@ -80,9 +80,12 @@ async function makeShard(
     await database.copyToParquet(await readSql(import.meta.url, 'features.sql'), path);
   } catch (cause) {
     if (!(cause instanceof QueryError) || !DAMAGED.test(cause.message)) throw cause;
-    throw new InputError(`${prices}: is damaged; remove it and run ingest again`, { cause });
+    throw new InputError(
+      `${prices}: is damaged; remove the folder ${dirname(dirname(prices))}, of which other keys may share the file, and run ingest again`,
+      { cause },
+    );
   }
-  await database.createView('features', `SELECT * FROM ${parquet(path)}`);
+  await database.createView('features', `SELECT *, file_row_number AS place FROM ${parquet(path)}`);
   await database.run(
     `CREATE OR REPLACE TEMP TABLE counts AS ${await readSql(import.meta.url, 'counts.sql')}`,
   );

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Context } from '../context.ts';
 import { QueryError, quotedString } from '../duckdb.ts';
 import { InputError } from '../errors.ts';
@@ -52,7 +52,8 @@ export async function ingest(
   context: Context,
 ): Promise<Outcome> {
   const known = await KnownFiles.open(resolve(path), context.store);
-  const source = await openSource(path, known, context.database.threads);
+  const remedy = snapshot ? `remove the folder ${dirname(resolve(path))} and run download again` : undefined;
+  const source = await openSource(path, known, context.database.threads, remedy);
   await known.save();
   try {
     const names = await readSecurityNames(source, context);
@@ -83,7 +84,12 @@ export async function ingest(
       slice,
       context,
       (plan, scratch, database) => makeShard(plan, source, quarantine, scratch, database),
-      (records) => reviewPrices(records, files, names, new Date().toISOString().slice(0, 10)),
+      (records) =>
+        reviewPrices(
+          records,
+          { files, passedOver: source.passedOver, names },
+          new Date().toISOString().slice(0, 10),
+        ),
     );
     if (snapshot) await publishOrigin(`prices/${published.key}/raw.json`, snapshot, context.store);
     const outcome = await describeShards('prices', published, context);

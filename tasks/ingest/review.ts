@@ -6,11 +6,18 @@ import type { NamedFile } from './prices.ts';
 /** Of a column's values, before a warning. The real set lacks 683 rows in 28 million. */
 const MOST_NULLS = 0.01;
 
+/** What the prices were made from. */
+interface Sources {
+  files: NamedFile[];
+  /** CSV files that lie where none of the set does. */
+  passedOver: string[];
+  names: Map<string, string>;
+}
+
 /** What must hold for all shards of prices together, before the whole is published. `today` is YYYY-MM-DD. */
 export function reviewPrices(
   records: ShardRecord[],
-  files: NamedFile[],
-  names: Map<string, string>,
+  { files, passedOver, names }: Sources,
   today: string,
 ): Check[] {
   const rows = records.reduce((total, record) => total + record.rows, 0);
@@ -28,6 +35,9 @@ export function reviewPrices(
         records.reduce((sum, { metrics }) => sum + symbolsLost(metrics), 0),
     ),
     countOf('every_row_is_accounted_for', 'fail', Math.abs(of('rows_in') - rows - of('rows_quarantined'))),
+    noneOf('csv_file_lies_where_it_is_read', 'warn', passedOver),
+    countOf('file_has_rows', 'warn', Math.max(of('files') - of('files_with_rows'), 0)),
+    countOf('row_is_not_set_aside', 'warn', of('rows_quarantined')),
     noneOf(
       'symbol_has_a_name',
       'warn',

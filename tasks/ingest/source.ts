@@ -31,6 +31,8 @@ export interface Source {
   uri: string;
   /** In alphabetical order of their names; a symbol occurs once. */
   files: SourceFile[];
+  /** CSV files that lie where none of the set does, and are not read. */
+  passedOver: string[];
   /** Which symbols have which names. */
   metadata: SourceFile;
   /** The bytes of a file, checked against its size and CRC-32. */
@@ -40,8 +42,16 @@ export interface Source {
   close(): void;
 }
 
-/** @throws InputError where there is nothing, or nothing of the Kaggle shape */
-export async function openSource(path: string, known?: KnownFiles, threads = 1): Promise<Source> {
+/**
+ * @param remedy what to do about a damaged zip
+ * @throws InputError where there is nothing, or nothing of the Kaggle shape
+ */
+export async function openSource(
+  path: string,
+  known?: KnownFiles,
+  threads = 1,
+  remedy = 'fetch the zip again',
+): Promise<Source> {
   const uri = resolve(path);
   const status = await stat(uri).catch((cause) => {
     throw new InputError(
@@ -49,7 +59,7 @@ export async function openSource(path: string, known?: KnownFiles, threads = 1):
       { cause },
     );
   });
-  return status.isDirectory() ? openFolder(uri, known, threads) : openZip(uri);
+  return status.isDirectory() ? openFolder(uri, known, threads) : openZip(uri, remedy);
 }
 
 /** The symbol that a file of the set is about. Copies made on Windows have `_PRN.csv`, since that system reserves `PRN`. */
@@ -64,13 +74,17 @@ export function isEtf(name: string): boolean {
 }
 
 async function openFolder(uri: string, known: KnownFiles | undefined, threads: number): Promise<Source> {
+  const passedOver: string[] = [];
   const listed: { name: string; path: string; status: BigIntStats; facts: FileFacts | undefined }[] = [];
   for (const entry of await readdir(uri, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     const name = relative(uri, path).replaceAll('\\', '/');
-    if (!isOfTheSet(name) || entry.isDirectory()) continue;
+    if (entry.isDirectory()) continue;
+    if (isPassedOver(name)) passedOver.push(name);
+    if (!isOfTheSet(name)) continue;
     const status = statSync(path, { bigint: true, throwIfNoEntry: false });
     if (!status) throw new InputError(`${path}: leads nowhere; remove this link`);
+    if (!status.isFile()) throw new InputError(`${path}: is no file; remove it, or give another --source`);
     listed.push({ name, path, status, facts: known?.find(name, status) });
   }
   const unknown = listed.filter(({ facts }) => !facts);
@@ -87,7 +101,8 @@ async function openFolder(uri: string, known: KnownFiles | undefined, threads: n
   });
   return {
     ...arrange(uri, found),
-    read: async (file) => verify(uri, file, await readFile(join(uri, file.name))),
+    passedOver,
+    read: async (file) => verify(uri, file, await readFile(join(uri, file.name)), ''),
     assertUnchanged({ inPlace }) {
       if (inPlace && fingerprintOf(statSync(inPlace.path, { bigint: true })) !== inPlace.fingerprint)
         throw changedError(inPlace.path);
@@ -96,14 +111,16 @@ async function openFolder(uri: string, known: KnownFiles | undefined, threads: n
   };
 }
 
-async function openZip(uri: string): Promise<Source> {
+async function openZip(uri: string, remedy: string): Promise<Source> {
   const damaged = (cause: unknown): never => {
-    throw new InputError(`${uri}: is no zip, or one that was cut short; fetch it again`, { cause });
+    throw new InputError(`${uri}: is no zip, or one that was cut short; ${remedy}`, { cause });
   };
   const zip = await yauzl.openPromise(uri, { autoClose: false }).catch(damaged);
   try {
     const entries = new Map<string, Entry>();
+    const passedOver: string[] = [];
     for (const entry of await Array.fromAsync(zip.eachEntry()).catch(damaged)) {
+      if (isPassedOver(entry.fileName)) passedOver.push(entry.fileName);
       if (!isOfTheSet(entry.fileName)) continue;
       if (entries.has(entry.fileName))
         throw new InputError(`${uri}: holds ${entry.fileName} twice; remove one of them`);
@@ -121,15 +138,16 @@ async function openZip(uri: string): Promise<Source> {
     }));
     return {
       ...arrange(uri, found),
+      passedOver,
       async read(file) {
         const entry = entries.get(file.name) as Entry;
         const content = await unpack(zip, entry).catch((cause) => {
           throw new InputError(
-            `${uri}: ${file.name} cannot be unpacked; fetch the zip again, or pack it with deflate`,
+            `${uri}: ${file.name} cannot be unpacked; ${remedy}, or pack it with deflate`,
             { cause },
           );
         });
-        return verify(uri, file, content);
+        return verify(uri, file, content, remedy);
       },
       assertUnchanged() {},
       close: () => zip.close(),
@@ -149,8 +167,17 @@ async function unpack(zip: ZipFile, entry: Entry): Promise<Buffer> {
 }
 
 function isOfTheSet(name: string): boolean {
-  if (/(^|\/)(__MACOSX\/|\._)/.test(name)) return false;
+  if (isHidden(name)) return false;
   return /(^|\/)(stocks|etfs)\/[^/]+\.csv$/i.test(name) || isMetadata(name);
+}
+
+function isPassedOver(name: string): boolean {
+  return /\.csv(\.\w+)?$/i.test(name) && !isOfTheSet(name) && !isHidden(name);
+}
+
+/** What macOS adds to a zip. */
+function isHidden(name: string): boolean {
+  return /(^|\/)(__MACOSX\/|\._)/.test(name);
 }
 
 function isMetadata(name: string): boolean {
@@ -180,10 +207,10 @@ function arrange(uri: string, found: SourceFile[]): Pick<Source, 'uri' | 'files'
   return { uri, files, metadata };
 }
 
-function verify(uri: string, file: SourceFile, content: Buffer): Buffer {
+function verify(uri: string, file: SourceFile, content: Buffer, remedy: string): Buffer {
   if (content.length === file.bytes && crc32(content) === file.crc32) return content;
   if (file.inPlace) throw changedError(file.inPlace.path);
-  throw new InputError(`${uri}: ${file.name} is damaged (its checksum differs); fetch the zip again`);
+  throw new InputError(`${uri}: ${file.name} is damaged (its checksum differs); ${remedy}`);
 }
 
 function changedError(path: string): Error {

@@ -262,6 +262,9 @@ describe('the result', () => {
       { name: 'price_is_below_a_billion', severity: 'warn', passed: true, value: 0 },
       { name: 'every_file_is_accounted_for', severity: 'fail', passed: true, value: 0 },
       { name: 'every_row_is_accounted_for', severity: 'fail', passed: true, value: 0 },
+      { name: 'csv_file_lies_where_it_is_read', severity: 'warn', passed: true, value: 0 },
+      { name: 'file_has_rows', severity: 'warn', passed: true, value: 0 },
+      { name: 'row_is_not_set_aside', severity: 'warn', passed: true, value: 0 },
       { name: 'symbol_has_a_name', severity: 'warn', passed: false, value: 1, examples: ['A'] },
       { name: 'named_symbol_has_a_file', severity: 'warn', passed: true, value: 0 },
       {

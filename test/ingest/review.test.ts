@@ -3,6 +3,7 @@ import { reviewPrices } from '../../tasks/ingest/review.ts';
 import type { ShardRecord } from '../../tasks/shards.ts';
 
 const FILE = { name: 'stocks/A.csv', symbol: 'A', bytes: 1, crc32: 1, securityName: 'Agilent' };
+const SOURCES = { files: [FILE], passedOver: [] as string[] };
 const RECORD: ShardRecord = {
   key: 'key',
   shards: 1,
@@ -19,7 +20,7 @@ const RECORD: ShardRecord = {
 /** What each broken check counts, of one shard as it is but for these changes. */
 function broken(changes: Partial<ShardRecord>, metrics = {}, today = '2020-02-03'): Record<string, number> {
   const record = { ...RECORD, ...changes, metrics: { ...RECORD.metrics, ...metrics } };
-  const checks = reviewPrices([record], [FILE], new Map([['A', 'Agilent']]), today);
+  const checks = reviewPrices([record], { ...SOURCES, names: new Map([['A', 'Agilent']]) }, today);
   return Object.fromEntries(checks.filter(({ passed }) => !passed).map(({ name, value }) => [name, value]));
 }
 
@@ -28,6 +29,8 @@ test.each([
   ['a file that no shard took', { files: 0 }, { every_file_is_accounted_for: 1 }],
   ['a file whose rows are under no symbol of their own', { symbols: 0 }, { every_file_is_accounted_for: 1 }],
   ['a row that neither came out nor was set aside', { rows_in: 3 }, { every_row_is_accounted_for: 1 }],
+  ['rows that were set aside', { rows_in: 5, rows_quarantined: 3 }, { row_is_not_set_aside: 3 }],
+  ['a file of which no row is left', { files_with_rows: 0, symbols: 0 }, { file_has_rows: 1 }],
 ])('%s', (_what, metrics, expected) => {
   expect(broken({}, metrics)).toEqual(expected);
 });
@@ -61,7 +64,7 @@ test('columns of which more than one value in a hundred is NULL', () => {
 
 test('what breaks a check is named, the first five by the alphabet', () => {
   const names = new Map(['F', 'E', 'D', 'C', 'B', 'A', 'G'].map((symbol) => [symbol, symbol]));
-  const checks = reviewPrices([RECORD], [FILE], names, '2020-02-03');
+  const checks = reviewPrices([RECORD], { ...SOURCES, names }, '2020-02-03');
   expect(checks.find(({ name }) => name === 'named_symbol_has_a_file')).toMatchObject({
     value: 6,
     examples: ['B', 'C', 'D', 'E', 'F'],

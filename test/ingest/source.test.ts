@@ -99,7 +99,7 @@ test('openSource refuses a file that is no zip', async () => {
   const path = join(makeFolder(), 'prices.csv');
   await writeFile(path, csvOfVolumes(1));
   await expect(openSource(path)).rejects.toThrow(
-    `${path}: is no zip, or one that was cut short; fetch it again`,
+    `${path}: is no zip, or one that was cut short; fetch the zip again`,
   );
 });
 
