@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { createGuard } from './guard.ts';
+import { createGuard, hasSoundHost } from './guard.ts';
 import type { Metrics } from './metrics.ts';
+import { isProtocol } from './problem.ts';
 import { readPlain } from './query.ts';
 import type { Service } from './service.ts';
 import type { Settings } from './settings.ts';
@@ -51,7 +52,7 @@ export function createListener({ service, settings, metrics, app, log }: Around)
     const id = typeof given === 'string' && REQUEST_ID.test(given) ? given : prefix + serial++;
     const { current } = service;
     const row = isOpen && current && request.method === 'GET' ? readPlain(url) : null;
-    if (row && current && (isBare || !('content-length' in request.headers))) {
+    if (row && current && hasSoundHost(request.rawHeaders) && (isBare || !('content-length' in request.headers))) {
       const prediction = current.predictor.predict(row[0], row[1]);
       service.observe?.(row[0], row[1], prediction);
       const body = String(Math.round(prediction.point));
@@ -75,8 +76,11 @@ export function createListener({ service, settings, metrics, app, log }: Around)
     const refusal = check(request);
     if (refusal) {
       const { headers, ...rest } = refusal;
-      response.writeHead(rest.status, { ...headers, 'Content-Type': 'application/problem+json' });
-      response.end(JSON.stringify({ type: 'about:blank', ...rest }));
+      const [type, body] = isProtocol(path)
+        ? ['application/json', { error: rest.detail }]
+        : ['application/problem+json', { type: 'about:blank', ...rest }];
+      response.writeHead(rest.status, { ...headers, 'Content-Type': type });
+      response.end(JSON.stringify(body));
     } else if (
       corsOrigin &&
       request.method === 'OPTIONS' &&

@@ -8,6 +8,7 @@ import { encodeModel } from '../../serving/model.ts';
 import { type Running, start, until } from '../command.ts';
 import { makeFolder } from '../fixtures.ts';
 import { addModel, constantModel } from '../tiny-model.ts';
+import { sendRaw } from './listening.ts';
 
 const QUESTION = '/predict?vol_moving_avg=999&adj_close_rolling_med=1';
 let store: string;
@@ -58,6 +59,53 @@ describe('limits', () => {
     const [answer] = await once(request({ port: new URL(url).port, path }).end(), 'response');
     answer.resume();
     expect(answer.statusCode).toBe(401);
+  });
+
+  it.each([
+    ['GET /', '\xfc.\xfc/metrics?xxx'],
+    ['GET /health/live', '\xfc.\xfc/metrics?'],
+    ['GET /', 'a/metrics?'],
+    ['GET /', 'a#'],
+    ['GET /', 'a@b'],
+    ['GET /', '[::1'],
+    ['GET /', ''],
+    ['GET http://a/metrics', 'a'],
+    ['GET http://a/', 'a'],
+  ])('answers 400 to %s of the Host %j', async (target, host) => {
+    for (const environment of [{ TOKEN: 'secret' }, {}]) {
+      const { url } = await listen(environment);
+      const answer = await sendRaw(
+        Number(new URL(url).port),
+        `${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+      );
+      expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    }
+  });
+
+  it.each(['localhost', 'a.b-c.example:8080', '127.0.0.1:3000', '[::1]', '[2001:DB8::1]:65535'])(
+    'answers both ways where Host is %s, and neither where it ends in ü',
+    async (host) => {
+      const { url } = await listen();
+      for (const path of [QUESTION, `${QUESTION}&other=1`])
+        for (const [end, status] of [
+          ['', 200],
+          ['\xfc', 400],
+        ])
+          expect(
+            await sendRaw(
+              Number(new URL(url).port),
+              `GET ${path} HTTP/1.1\r\nHost: ${host}${end}\r\nConnection: close\r\n\r\n`,
+            ),
+          ).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    },
+  );
+
+  it('refuses below /v2 as that protocol has it', async () => {
+    const { url } = await listen({ TOKEN: 'secret' });
+    const answer = await fetch(`${url}/v2/models/volume`);
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get('content-type')).toBe('application/json');
+    expect(await answer.json()).toEqual({ error: expect.stringContaining('Bearer') });
   });
 
   it('turns away what comes faster than the rate', async () => {
