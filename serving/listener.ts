@@ -26,6 +26,9 @@ export interface Around {
   log(fields: Record<string, string | number>): void;
 }
 
+/** What nginx logs, too, where the client left before there was an answer. */
+const CLIENT_LEFT = 499;
+
 /** What goes around every route: request ids, limits, headers, metrics and the access log; and the short way. */
 export function createListener({ service, settings, metrics, app, log }: Around): RequestListener {
   const check = createGuard(settings);
@@ -97,14 +100,16 @@ export function createListener({ service, settings, metrics, app, log }: Around)
 
   function finish(
     { method = '' }: IncomingMessage,
-    { statusCode }: ServerResponse,
+    { headersSent, statusCode }: ServerResponse,
     path: string,
     id: string,
     start: number,
   ): void {
     const seconds = (performance.now() - start) / 1_000;
-    metrics.answers(method, path, statusCode).observe(seconds);
-    if (accessLog > 0) report(method, path, statusCode, seconds, id);
+    // Without an answer a status other than the default is that of what was sent in its stead.
+    const status = headersSent || statusCode !== 200 ? statusCode : CLIENT_LEFT;
+    metrics.answers(method, path, status).observe(seconds);
+    if (accessLog > 0) report(method, path, status, seconds, id);
   }
 
   function report(method: string, path: string, status: number, seconds: number, id: string): void {

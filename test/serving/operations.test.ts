@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { renameSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { encodeModel } from '../../serving/model.ts';
@@ -191,6 +191,31 @@ it.each([
   const answer = await fetch(url + path, { method: 'OPTIONS' });
   expect(answer.status).toBe(405);
   expect(answer.headers.get('allow')).toBe(allow);
+});
+
+it.each([
+  ['leaves', (socket: Socket) => socket.resetAndDestroy(), 499],
+  ['says no more', (socket: Socket) => socket.end(), 400],
+])('counts once a client that %s in the middle of a body', async (_, end, status) => {
+  const { url } = await listen();
+  const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {});
+  socket.resume();
+  socket.write(
+    'POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"insta',
+  );
+  // Another request that is answered after it, so that the server has begun with it.
+  await fetch(url + QUESTION);
+  end(socket);
+  const counted = async () => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    const lines = text.match(/^http_server_request_duration_seconds_count.*$/gm) ?? [];
+    return lines
+      .filter((line) => !line.includes('_method="GET"'))
+      .map((line) => line.replace(/^.*_method="(\w+)".*_route="([^"]*)".*_code="(\d+)".* (\d+)$/, '$1 $2 $3 $4'));
+  };
+  await expect.poll(counted).toEqual([`POST /predict ${status} 1`]);
+  await fetch(url + QUESTION);
+  expect(await counted()).toEqual([`POST /predict ${status} 1`]);
 });
 
 it('answers pipelined requests in their order', async () => {
