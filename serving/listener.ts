@@ -23,6 +23,8 @@ export interface Around {
   metrics: Metrics;
   /** Everything but the short way. */
   app: RequestListener;
+  /** Holds the answers that are being made, but for those of the short way, which are made at once. */
+  underWay: Set<ServerResponse>;
   log(fields: Record<string, string | number>): void;
 }
 
@@ -30,7 +32,7 @@ export interface Around {
 const CLIENT_LEFT = 499;
 
 /** What goes around every route: request ids, limits, headers, metrics and the access log; and the short way. */
-export function createListener({ service, settings, metrics, app, log }: Around): RequestListener {
+export function createListener({ service, settings, metrics, app, underWay, log }: Around): RequestListener {
   const check = createGuard(settings);
   const { accessLog, corsOrigin, token, rateLimit } = settings;
   const isOpen = !token && rateLimit === 0;
@@ -74,7 +76,11 @@ export function createListener({ service, settings, metrics, app, log }: Around)
       response.setHeader(common[i] as string, common[i + 1] as string);
     if (current) response.setHeader('X-Model-Version', current.version);
     const path = url.split(/[?#]/, 1)[0] as string;
-    response.once('close', () => finish(request, response, path, id, start));
+    underWay.add(response);
+    response.once('close', () => {
+      underWay.delete(response);
+      finish(request, response, path, id, start);
+    });
 
     const refusal = check(request);
     if (refusal) {
