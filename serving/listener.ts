@@ -57,7 +57,12 @@ export function createListener({ service, settings, metrics, app, underWay, log 
     const id = typeof given === 'string' && REQUEST_ID.test(given) ? given : prefix + serial++;
     const { current } = service;
     const row = isOpen && current && request.method === 'GET' ? readPlain(url) : null;
-    if (row && current && hasSoundHost(request.rawHeaders) && (isBare || !('content-length' in request.headers))) {
+    if (
+      row &&
+      current &&
+      hasSoundHost(request.rawHeaders) &&
+      (isBare || !('content-length' in request.headers))
+    ) {
       const prediction = current.predictor.predict(row[0], row[1]);
       service.observe?.(row[0], row[1], prediction);
       const body = String(Math.round(prediction.point));

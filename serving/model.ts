@@ -323,7 +323,10 @@ function areScales(value: unknown): boolean {
   return (
     Array.isArray(value) &&
     value.length === 2 &&
-    value.every(({ min, max, mean, deviation }) => areNumbers([min, max, mean, deviation]) && min <= max && deviation > 0)
+    value.every(
+      ({ min, max, mean, deviation }) =>
+        areNumbers([min, max, mean, deviation]) && min <= max && deviation > 0,
+    )
   );
 }
 
@@ -350,7 +353,10 @@ function areGolden(value: unknown): boolean {
 }
 
 function areEdges(value: unknown): boolean {
-  return areNumbers(value) && (value as number[]).every((x, index, all) => index === 0 || x >= (all[index - 1] as number));
+  return (
+    areNumbers(value) &&
+    (value as number[]).every((x, index, all) => index === 0 || x >= (all[index - 1] as number))
+  );
 }
 
 function readDensity(edges: string | undefined, header: Header, body: Buffer): Density {

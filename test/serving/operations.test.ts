@@ -211,7 +211,9 @@ it.each([
     const lines = text.match(/^http_server_request_duration_seconds_count.*$/gm) ?? [];
     return lines
       .filter((line) => !line.includes('_method="GET"'))
-      .map((line) => line.replace(/^.*_method="(\w+)".*_route="([^"]*)".*_code="(\d+)".* (\d+)$/, '$1 $2 $3 $4'));
+      .map((line) =>
+        line.replace(/^.*_method="(\w+)".*_route="([^"]*)".*_code="(\d+)".* (\d+)$/, '$1 $2 $3 $4'),
+      );
   };
   await expect.poll(counted).toEqual([`POST /predict ${status} 1`]);
   await fetch(url + QUESTION);

@@ -190,9 +190,7 @@ async function open(url: string): Promise<{ socket: Socket; text(): string; clos
   return { socket, text: () => text, closed };
 }
 
-async function listen(
-  flags: string[] = [],
-): Promise<{ running: Running; url: string; log(): string }> {
+async function listen(flags: string[] = []): Promise<{ running: Running; url: string; log(): string }> {
   const running = serve(0, {}, flags);
   let stderr = '';
   running.process.stderr?.on('data', (data) => (stderr += data));
