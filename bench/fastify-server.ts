@@ -2,12 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fastify from 'fastify';
+import { httpOptions } from '../serving/http-options.ts';
 import { decodeModel } from '../serving/model.ts';
 import { createPredictor } from '../serving/predictor.ts';
+import { readSettings } from '../serving/settings.ts';
 
 const predict = createPredictor(decodeModel(readFileSync(join(process.env.STORE ?? '', 'model.bin'))));
 const inputs = { vol_moving_avg: { type: 'number', minimum: 0 }, adj_close_rolling_med: { type: 'number' } };
-const app = fastify({ requestIdHeader: 'x-request-id' });
+const http = httpOptions(readSettings({}));
+// Fastify sets these two itself, after node:http was given its options.
+const { keepAliveTimeout = 0, requestTimeout = 0 } = http;
+const app = fastify({ requestIdHeader: 'x-request-id', http, keepAliveTimeout, requestTimeout });
 app.addHook('onSend', async (request, reply) => {
   reply.headers({
     'x-model-version': process.env.VERSION ?? '',

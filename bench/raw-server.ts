@@ -1,6 +1,8 @@
 /** node:http answering the bytes that the server answers, and nothing else: what no framework can beat. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { httpOptions } from '../serving/http-options.ts';
+import { readSettings } from '../serving/settings.ts';
 
 const BODY = process.env.BODY ?? '';
 const HEADERS = [
@@ -9,7 +11,7 @@ const HEADERS = [
   ...['X-Content-Type-Options', 'nosniff', 'X-Frame-Options', 'DENY', 'Referrer-Policy', 'no-referrer'],
 ];
 
-const server = createServer({ keepAliveTimeout: 65_000 }, (_request, response) => {
+const server = createServer(httpOptions(readSettings({})), (_request, response) => {
   response.writeHead(200, HEADERS);
   response.end(BODY);
 });

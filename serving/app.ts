@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import type { ModelSource } from './champion.ts';
-import { problem, RequestError } from './problem.ts';
+import { isProtocol, problem, RequestError } from './problem.ts';
 import { mountBatch } from './routes/batch.ts';
 import { mountDocs } from './routes/docs.ts';
 import { mountPage } from './routes/page.ts';
@@ -29,7 +29,8 @@ export function createApp(
   app.use(async (context, next) => {
     const version = service.current?.version;
     await next();
-    if (version) context.header('X-Model-Version', version);
+    // A route that scored has named the model that it used: another may have come while the body did.
+    if (version && !context.res.headers.has('X-Model-Version')) context.header('X-Model-Version', version);
   });
 
   mountPredict(app, service);
@@ -88,7 +89,7 @@ function refuseMethods(app: Hono): void {
 
 /** Open Inference Protocol paths have that protocol's errors, all others problem+json. */
 function fail(path: string, error: RequestError): Response {
-  return path === '/v2' || path.startsWith('/v2/')
+  return isProtocol(path)
     ? Response.json({ error: error.message }, { status: error.status })
     : problem(error);
 }

@@ -26,6 +26,8 @@ export async function readJson<T extends z.ZodType>(
     if (error instanceof RequestError) throw error;
     throw bodyError('', 'must be JSON in UTF-8');
   }
+  // A list would be walked element by element, which takes seconds and gigabytes.
+  if (typeof value !== 'object' || Array.isArray(value)) throw bodyError('', 'must be an object');
   refuseLong(value, 0);
   const result = shape.safeParse(value);
   if (result.success) return result.data;

@@ -16,10 +16,14 @@ export function answerBroken(server: Server, metrics: Metrics): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const [status, title, detail] = KNOWN[error.code ?? ''] ?? UNREADABLE;
     // As node:http has it: an answer that has begun is cut off, not followed by another.
-    const { _httpMessage: begun } = socket as { _httpMessage?: { headersSent: boolean } };
+    const { _httpMessage: begun } = socket as { _httpMessage?: ServerResponse };
     if (!socket.writable || error.code === 'ECONNRESET' || begun?.headersSent) socket.destroy();
-    else close(socket, status, title, detail);
-    metrics.answers('_OTHER', 'other', status).observe(0);
+    else {
+      close(socket, status, title, detail);
+      // A request that has come to a route is counted there.
+      if (begun) begun.statusCode = status;
+      else metrics.answers('_OTHER', 'other', status).observe(0);
+    }
   });
   server.on('connect', (_request: IncomingMessage, socket: Socket) => {
     // Nobody else listens to the errors of a socket that left node:http.

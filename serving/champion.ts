@@ -58,7 +58,7 @@ export function folderSource(store: string): ModelSource {
       return (names ?? []).filter((name) => DATE.test(name)).sort();
     },
     trained: (asOf) => readFile(join(store, 'models', asOf, 'model.bin')),
-    // A model file may give anything as its date.
+    // The date becomes a part of a path.
     modelReport: async (asOf, name) => (DATE.test(asOf) ? textOf('models', asOf, name) : undefined),
     storeReport: textOf,
   };

@@ -11,6 +11,9 @@ const ADDRESSES = 10_000;
  */
 const OPEN = /^\/(health\/(live|ready)|page\/[\w-]+\.(css|js|svg))?(\?|$)/;
 
+/** A name or an IPv4 address, or an IPv6 address in brackets; a port after it or not. */
+const HOST = /^([a-z\d][\w.-]*|\[[\da-f:.]+\])(:\d{1,5})?$/i;
+
 /** Why a request is turned away before anyone looks at what it asks. */
 export interface Refusal {
   status: number;
@@ -19,7 +22,7 @@ export interface Refusal {
   headers: Record<string, string>;
 }
 
-/** Checks token, rate and announced length of requests. */
+/** Checks target, Host, token, rate and announced length of requests. */
 export function createGuard(
   { token, rateLimit, bodyLimit }: Settings,
   now: () => number = performance.now.bind(performance),
@@ -28,6 +31,8 @@ export function createGuard(
   const buckets = new Map<string, { left: number; at: number }>();
 
   return (request) => {
+    if (!request.url?.startsWith('/') || !hasSoundHost(request.rawHeaders))
+      return refuse(400, 'Bad Request', 'give a path that begins with /, and a Host that is one', {});
     if (rateLimit > 0 && !take(request.socket.remoteAddress ?? ''))
       return refuse(
         429,
@@ -64,6 +69,19 @@ export function createGuard(
     bucket.left--;
     return true;
   }
+}
+
+/**
+ * Whether Host is one, or is not given at all. Routes are found in `http://<Host><url>`, so that a Host with a / or ? in it, or with
+ * what becomes one, would lead to another path than the one that is judged here.
+ */
+export function hasSoundHost(rawHeaders: string[]): boolean {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host' && !HOST.test(rawHeaders[i + 1] as string))
+      return false;
+  }
+  return true;
 }
 
 function refuse(status: number, title: string, detail: string, headers: Record<string, string>): Refusal {

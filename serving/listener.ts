@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { createGuard } from './guard.ts';
+import { createGuard, hasSoundHost } from './guard.ts';
 import type { Metrics } from './metrics.ts';
+import { isProtocol } from './problem.ts';
 import { readPlain } from './query.ts';
 import type { Service } from './service.ts';
 import type { Settings } from './settings.ts';
@@ -22,11 +23,16 @@ export interface Around {
   metrics: Metrics;
   /** Everything but the short way. */
   app: RequestListener;
+  /** Holds the answers that are being made, but for those of the short way, which are made at once. */
+  underWay: Set<ServerResponse>;
   log(fields: Record<string, string | number>): void;
 }
 
+/** What nginx logs, too, where the client left before there was an answer. */
+const CLIENT_LEFT = 499;
+
 /** What goes around every route: request ids, limits, headers, metrics and the access log; and the short way. */
-export function createListener({ service, settings, metrics, app, log }: Around): RequestListener {
+export function createListener({ service, settings, metrics, app, underWay, log }: Around): RequestListener {
   const check = createGuard(settings);
   const { accessLog, corsOrigin, token, rateLimit } = settings;
   const isOpen = !token && rateLimit === 0;
@@ -51,7 +57,12 @@ export function createListener({ service, settings, metrics, app, log }: Around)
     const id = typeof given === 'string' && REQUEST_ID.test(given) ? given : prefix + serial++;
     const { current } = service;
     const row = isOpen && current && request.method === 'GET' ? readPlain(url) : null;
-    if (row && current && (isBare || !('content-length' in request.headers))) {
+    if (
+      row &&
+      current &&
+      hasSoundHost(request.rawHeaders) &&
+      (isBare || !('content-length' in request.headers))
+    ) {
       const prediction = current.predictor.predict(row[0], row[1]);
       service.observe?.(row[0], row[1], prediction);
       const body = String(Math.round(prediction.point));
@@ -70,13 +81,20 @@ export function createListener({ service, settings, metrics, app, log }: Around)
       response.setHeader(common[i] as string, common[i + 1] as string);
     if (current) response.setHeader('X-Model-Version', current.version);
     const path = url.split(/[?#]/, 1)[0] as string;
-    response.once('close', () => finish(request, response, path, id, start));
+    underWay.add(response);
+    response.once('close', () => {
+      underWay.delete(response);
+      finish(request, response, path, id, start);
+    });
 
     const refusal = check(request);
     if (refusal) {
       const { headers, ...rest } = refusal;
-      response.writeHead(rest.status, { ...headers, 'Content-Type': 'application/problem+json' });
-      response.end(JSON.stringify({ type: 'about:blank', ...rest }));
+      const [type, body] = isProtocol(path)
+        ? ['application/json', { error: rest.detail }]
+        : ['application/problem+json', { type: 'about:blank', ...rest }];
+      response.writeHead(rest.status, { ...headers, 'Content-Type': type });
+      response.end(JSON.stringify(body));
     } else if (
       corsOrigin &&
       request.method === 'OPTIONS' &&
@@ -93,14 +111,16 @@ export function createListener({ service, settings, metrics, app, log }: Around)
 
   function finish(
     { method = '' }: IncomingMessage,
-    { statusCode }: ServerResponse,
+    { headersSent, statusCode }: ServerResponse,
     path: string,
     id: string,
     start: number,
   ): void {
     const seconds = (performance.now() - start) / 1_000;
-    metrics.answers(method, path, statusCode).observe(seconds);
-    if (accessLog > 0) report(method, path, statusCode, seconds, id);
+    // Without an answer a status other than the default is that of what was sent in its stead.
+    const status = headersSent || statusCode !== 200 ? statusCode : CLIENT_LEFT;
+    metrics.answers(method, path, status).observe(seconds);
+    if (accessLog > 0) report(method, path, status, seconds, id);
   }
 
   function report(method: string, path: string, status: number, seconds: number, id: string): void {

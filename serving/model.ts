@@ -15,6 +15,8 @@ const FORMAT = 'stock-market-pipeline/3';
 /** The format before: one offset for each end, wherever vol_moving_avg is. It is still read, so that a champion stays in service. */
 const FORMAT_2 = 'stock-market-pipeline/2';
 
+const DATE = /^\d{4}-\d\d-\d\d$/;
+
 /** A cell of the density with a smaller share of the training rows than this counts as unknown. */
 const LEAST_SHARE = 1e-5;
 
@@ -248,6 +250,7 @@ export function decodeModel(bytes: Buffer): Model {
     throw new ModelError(`has the format ${format}; this program reads ${FORMAT} and ${FORMAT_2}`);
   const body = bytes.subarray(headerEnd);
   if (checksum(header, metadata, body) !== expected) throw new ModelError('is damaged: its checksum differs');
+  if (!DATE.test(asOf)) throw new ModelError('has an as-of date that is not YYYY-MM-DD');
 
   const layers: Dense[] = [];
   let width = 2;
@@ -320,7 +323,10 @@ function areScales(value: unknown): boolean {
   return (
     Array.isArray(value) &&
     value.length === 2 &&
-    value.every(({ min, max, mean, deviation }) => areNumbers([min, max, mean, deviation]) && deviation > 0)
+    value.every(
+      ({ min, max, mean, deviation }) =>
+        areNumbers([min, max, mean, deviation]) && min <= max && deviation > 0,
+    )
   );
 }
 
@@ -346,11 +352,18 @@ function areGolden(value: unknown): boolean {
   return Array.isArray(value) && value.length > 0 && value.every((vector) => areNumbers(vector, 6));
 }
 
+function areEdges(value: unknown): boolean {
+  return (
+    areNumbers(value) &&
+    (value as number[]).every((x, index, all) => index === 0 || x >= (all[index - 1] as number))
+  );
+}
+
 function readDensity(edges: string | undefined, header: Header, body: Buffer): Density {
   const [averageEdges, medianEdges] = parse<[number[], number[]]>(
     edges,
     'edges for its density',
-    (value) => Array.isArray(value) && value.length === 2 && value.every((list) => areNumbers(list)),
+    (value) => Array.isArray(value) && value.length === 2 && value.every(areEdges),
   );
   const shares = readTensor('density', header, body);
   if (shares.length !== (averageEdges.length + 1) * (medianEdges.length + 1))

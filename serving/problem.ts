@@ -39,6 +39,11 @@ export function bodyError(pointer: string, detail: string): RequestError {
   return new RequestError(400, `${pointer || 'the body'} ${detail}`, [{ pointer, detail }]);
 }
 
+/** Whether what fails at this path is told as the Open Inference Protocol has it, `{"error"}`, rather than as problem+json. */
+export function isProtocol(path: string): boolean {
+  return path === '/v2' || path.startsWith('/v2/');
+}
+
 /** An error as RFC 9457 has it; `errors` names the fields. */
 export function problem(
   { status, message, faults }: RequestError,

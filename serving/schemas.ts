@@ -74,7 +74,10 @@ export const InferRequest = z
     id: z.string().optional(),
     parameters: Parameters.optional(),
     inputs: z.array(Tensor).length(2),
-    outputs: z.array(z.object({ name: z.string(), parameters: Parameters.optional() })).optional(),
+    outputs: z
+      .array(z.object({ name: z.string(), parameters: Parameters.optional() }))
+      .max(4)
+      .optional(),
   })
   .meta({ id: 'InferRequest' });
 

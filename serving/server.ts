@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
@@ -7,6 +7,8 @@ import { AggregatorRegistry } from 'prom-client';
 import { createApp } from './app.ts';
 import { answerBroken, answerUnreadable } from './broken.ts';
 import { folderSource } from './champion.ts';
+import { drain } from './drain.ts';
+import { httpOptions } from './http-options.ts';
 import { createListener } from './listener.ts';
 import { createMetrics, type Watched } from './metrics.ts';
 import { holdPort, isShareable } from './port.ts';
@@ -23,7 +25,7 @@ else await answer();
 async function lead(): Promise<void> {
   const { workers, drainMs, host, port } = settings;
   const held = isShareable ? await holdPort(host, port).catch(refuseAddress) : { host, port };
-  runWorkers(workers, { HOST: held.host, PORT: String(held.port) }, drainMs, process.exit);
+  runWorkers(workers, { HOST: held.host, PORT: String(held.port) }, drainMs, log, process.exit);
 }
 
 async function answer(): Promise<void> {
@@ -47,22 +49,13 @@ async function answer(): Promise<void> {
   const scrape = cluster.isWorker ? createScrape() : () => metrics.register.metrics();
   const report = (error: Error) => log('error', String(error.stack));
   const app = createApp(service, report, settings.bodyLimit, scrape, source);
+  const underWay = new Set<ServerResponse>();
   const listener = createListener({
     ...{ service, settings, metrics, app: getRequestListener(app.fetch, { errorHandler: answerUnreadable }) },
+    underWay,
     log: (fields) => process.stdout.write(`${JSON.stringify(fields)}\n`),
   });
-  const server = createServer(
-    {
-      maxHeaderSize: settings.headerLimit,
-      headersTimeout: Math.min(settings.headersTimeoutMs, settings.requestTimeoutMs),
-      requestTimeout: settings.requestTimeoutMs,
-      keepAliveTimeout: settings.idleTimeoutMs,
-      connectionsCheckingInterval: 1_000,
-      // A request without a body needs no stream for one.
-      optimizeEmptyRequests: true,
-    },
-    listener,
-  );
+  const server = createServer(httpOptions(settings), listener);
   answerBroken(server, metrics);
   server.on('error', refuseAddress);
   server.listen({ port, host, reusePort: cluster.isWorker && isShareable }, () => {
@@ -74,10 +67,7 @@ async function answer(): Promise<void> {
     ['SIGTERM', 143],
     ['SIGINT', 130],
   ] as const) {
-    process.once(signal, () => {
-      server.close(() => process.exit(code));
-      setTimeout(() => process.exit(code), drainMs);
-    });
+    process.once(signal, () => drain(server, underWay, drainMs, () => process.exit(code)));
   }
   for (;;) {
     await sleep(pollMs);

@@ -10,7 +10,9 @@ export function createWatch(
 ): () => Promise<void> {
   const load = createLoader(source);
   const { service } = watched;
+  /** The date of the challenger that was loaded, and what was last wrong with one. */
   let challenger: string | undefined;
+  let complaint = '';
 
   service.observe = (average, median, prediction) => {
     watched.predictions++;
@@ -34,7 +36,7 @@ export function createWatch(
       const kept = service.current && `; the model as of ${service.current.version} stays in service`;
       log('error', service.fault + (kept ?? '; run the task promote again'));
     }
-    await challenge().catch((error) => log('error', `the challenger ${challenger}: ${error.message}`));
+    await challenge().catch(complain);
   };
 
   async function challenge(): Promise<void> {
@@ -42,8 +44,21 @@ export function createWatch(
     const date = shadow === 'newest' ? (await source.dates()).at(-1) : shadow;
     const wanted = date === service.current.version ? undefined : date;
     if (wanted === challenger) return;
-    challenger = wanted;
+    challenger = undefined;
     watched.shadow.challenger = undefined;
-    if (wanted) watched.shadow.challenger = prepare(await source.trained(wanted));
+    if (!wanted) return;
+    try {
+      watched.shadow.challenger = prepare(await source.trained(wanted));
+    } catch (error) {
+      throw new Error(`${wanted}: ${(error as Error).message}`, { cause: error });
+    }
+    challenger = wanted;
+    complaint = '';
+  }
+
+  /** It is tried again at every look, but told of once. */
+  function complain({ message }: Error): void {
+    if (message !== complaint) log('error', `the challenger ${message}`);
+    complaint = message;
   }
 }

@@ -14,10 +14,15 @@ export function mountBatch(app: Hono, service: Service, bodyLimit: number): void
     const type = mediaTypeOf(request);
     if (type === ARROW_STREAM) {
       const { scoreStream } = await import('../arrow.ts');
-      const body = await scoreStream(readChunks(request.body, bodyLimit), service, currentOf(service));
+      const current = currentOf(service);
+      const body = await scoreStream(readChunks(request.body, bodyLimit), service, current);
       // Said to be chunked the answer begins at once; otherwise node-server reads ahead and makes a 500 of a late error.
       return new Response(body, {
-        headers: { 'content-type': ARROW_STREAM, 'transfer-encoding': 'chunked' },
+        headers: {
+          'content-type': ARROW_STREAM,
+          'transfer-encoding': 'chunked',
+          'x-model-version': current.version,
+        },
       });
     }
     if (type !== 'application/json')
@@ -27,6 +32,7 @@ export function mountBatch(app: Hono, service: Service, bodyLimit: number): void
     const predictions = instances.map((row) =>
       scoreRow(service, current, row.vol_moving_avg, row.adj_close_rolling_med),
     );
+    context.header('X-Model-Version', current.version);
     return context.json({ predictions, model_version: current.version });
   });
 }

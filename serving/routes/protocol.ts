@@ -55,7 +55,9 @@ async function infer(context: Context, service: Service, bodyLimit: number): Pro
   const negative = averages.findIndex((average) => average < 0);
   if (negative >= 0) throw bodyError('/inputs', `row ${negative}: vol_moving_avg must not be negative`);
   const names = outputs?.length ? outputs.map(({ name }, index) => outputName(name, index)) : OUTPUTS;
+  if (new Set(names).size < names.length) throw bodyError('/outputs', 'ask for one more than once');
   const rows = averages.map((average, row) => scoreRow(service, current, average, medians[row] as number));
+  context.header('X-Model-Version', current.version);
   return context.json({
     model_name: MODEL_NAME,
     model_version: current.version,

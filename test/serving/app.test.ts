@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createApp } from '../../serving/app.ts';
-import { inService } from '../../serving/service.ts';
+import { inService, type Service } from '../../serving/service.ts';
 import { constantModel } from '../tiny-model.ts';
 
 // A log ratio of ln 2 doubles 1 + vol_moving_avg: 12345 gives 2 * 12346 - 1 = 24691.
@@ -116,6 +116,38 @@ it('PUT /predict is no way to ask', async () => {
   expect(response.status).toBe(405);
   expect(response.headers.get('allow')).toBe('GET, HEAD, POST');
 });
+
+it.each([
+  ['/predict', '{"instances":[{"vol_moving_avg":999,', '"adj_close_rolling_med":1}]}'],
+  [
+    '/v2/models/volume/infer',
+    '{"inputs":[{"name":"vol_moving_avg","shape":[1],"datatype":"FP64","data":[999]},',
+    '{"name":"adj_close_rolling_med","shape":[1],"datatype":"FP64","data":[1]}]}',
+  ],
+])(
+  'POST %s names the model that scored, though another came while the body did',
+  async (path, first, second) => {
+    const halves = [first, second];
+    const service: Service = { current: inService(constantModel([Math.LN2, 0, 0], '2020-04-02')) };
+    const swapping = createApp(service, (error) => {
+      throw error;
+    });
+    const body = new ReadableStream({
+      pull(controller) {
+        const half = halves.shift();
+        if (half === undefined) return controller.close();
+        if (halves.length === 0)
+          service.current = inService(constantModel([Math.log(3), 0, 0], '2020-05-02'));
+        controller.enqueue(Buffer.from(half));
+      },
+    });
+    const headers = { 'content-type': 'application/json' };
+    const response = await swapping.request(path, { method: 'POST', headers, body, duplex: 'half' });
+    // 3 (1 + 999) - 1
+    expect(await response.text()).toContain('2999');
+    expect(response.headers.get('x-model-version')).toBe('2020-05-02');
+  },
+);
 
 it('says that it is alive', async () => {
   expect((await app.request('/health/live')).status).toBe(200);

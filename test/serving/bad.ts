@@ -118,6 +118,8 @@ export function badRequests(): Bad[] {
     tensors({}, { name: 'other' }),
     tensors({}, {}, { outputs: [{ name: 'p11' }] }),
     tensors({}, {}, { outputs: {} }),
+    tensors({}, {}, { outputs: [{ name: 'p50' }, { name: 'p10' }, { name: 'p50' }] }),
+    tensors({}, {}, { outputs: Array(1_000).fill({ name: 'p50' }) }),
     tensors({}, {}, { id: 1 }),
     tensors({}, {}, { parameters: [] }),
     json(infer, JSON.stringify({ inputs: [{ ...sound, name: NAMES[0] }] })),
@@ -199,6 +201,10 @@ export function badRequests(): Bad[] {
     json('/predict', `{"instances":[${'1,'.repeat(100_000)}1]}`, 413),
     json('/predict', ' '.repeat(16 * 2 ** 20 + 1), 413),
     json('/predict', '['.repeat(100_000)),
+    ...['/predict', infer].flatMap((path) => [
+      json(path, `[[${'0,'.repeat(100_000)}0]]`),
+      json(path, `[${'0,'.repeat(1_000_000)}0]`),
+    ]),
     json('/predict', `{"${'k'.repeat(100_000)}":1,"__proto__":{"instances":[]}}`),
   ];
 }

@@ -299,6 +299,18 @@ describe('model.bin', () => {
     ],
     ['a ragged kernel', modelOf([{ kernel: new Float32Array(5), bias: new Float32Array(3) }])],
     ['a deviation of zero', scaledBy({ deviation: 0 })],
+    ['a least input above the largest', scaledBy({ min: 1, max: 0.5 })],
+    [
+      'edges that descend',
+      {
+        ...constantModel([0, 0, 0]),
+        density: { averageEdges: [2, 1], medianEdges: [], shares: new Float32Array(3) },
+      },
+    ],
+    ...['', '2020-01-04\n', '2020-1-4', '../elsewhere'].map((asOf): [string, Model] => [
+      `the date ${JSON.stringify(asOf)}`,
+      constantModel([0, 0, 0], asOf),
+    ]),
     ['a mean that is no number', scaledBy({ mean: Number.NaN })],
     [
       'one scale',

@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { renameSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { encodeModel } from '../../serving/model.ts';
 import { type Running, start, until } from '../command.ts';
 import { makeFolder } from '../fixtures.ts';
 import { addModel, constantModel } from '../tiny-model.ts';
+import { sendRaw } from './listening.ts';
 
 const QUESTION = '/predict?vol_moving_avg=999&adj_close_rolling_med=1';
 let store: string;
@@ -58,6 +59,53 @@ describe('limits', () => {
     const [answer] = await once(request({ port: new URL(url).port, path }).end(), 'response');
     answer.resume();
     expect(answer.statusCode).toBe(401);
+  });
+
+  it.each([
+    ['GET /', '\xfc.\xfc/metrics?xxx'],
+    ['GET /health/live', '\xfc.\xfc/metrics?'],
+    ['GET /', 'a/metrics?'],
+    ['GET /', 'a#'],
+    ['GET /', 'a@b'],
+    ['GET /', '[::1'],
+    ['GET /', ''],
+    ['GET http://a/metrics', 'a'],
+    ['GET http://a/', 'a'],
+  ])('answers 400 to %s of the Host %j', async (target, host) => {
+    for (const environment of [{ TOKEN: 'secret' }, {}]) {
+      const { url } = await listen(environment);
+      const answer = await sendRaw(
+        Number(new URL(url).port),
+        `${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+      );
+      expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    }
+  });
+
+  it.each(['localhost', 'a.b-c.example:8080', '127.0.0.1:3000', '[::1]', '[2001:DB8::1]:65535'])(
+    'answers both ways where Host is %s, and neither where it ends in ü',
+    async (host) => {
+      const { url } = await listen();
+      for (const path of [QUESTION, `${QUESTION}&other=1`])
+        for (const [end, status] of [
+          ['', 200],
+          ['\xfc', 400],
+        ])
+          expect(
+            await sendRaw(
+              Number(new URL(url).port),
+              `GET ${path} HTTP/1.1\r\nHost: ${host}${end}\r\nConnection: close\r\n\r\n`,
+            ),
+          ).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    },
+  );
+
+  it('refuses below /v2 as that protocol has it', async () => {
+    const { url } = await listen({ TOKEN: 'secret' });
+    const answer = await fetch(`${url}/v2/models/volume`);
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get('content-type')).toBe('application/json');
+    expect(await answer.json()).toEqual({ error: expect.stringContaining('Bearer') });
   });
 
   it('turns away what comes faster than the rate', async () => {
@@ -143,6 +191,33 @@ it.each([
   const answer = await fetch(url + path, { method: 'OPTIONS' });
   expect(answer.status).toBe(405);
   expect(answer.headers.get('allow')).toBe(allow);
+});
+
+it.each([
+  ['leaves', (socket: Socket) => socket.resetAndDestroy(), 499],
+  ['says no more', (socket: Socket) => socket.end(), 400],
+])('counts once a client that %s in the middle of a body', async (_, end, status) => {
+  const { url } = await listen();
+  const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {});
+  socket.resume();
+  socket.write(
+    'POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"insta',
+  );
+  // Another request that is answered after it, so that the server has begun with it.
+  await fetch(url + QUESTION);
+  end(socket);
+  const counted = async () => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    const lines = text.match(/^http_server_request_duration_seconds_count.*$/gm) ?? [];
+    return lines
+      .filter((line) => !line.includes('_method="GET"'))
+      .map((line) =>
+        line.replace(/^.*_method="(\w+)".*_route="([^"]*)".*_code="(\d+)".* (\d+)$/, '$1 $2 $3 $4'),
+      );
+  };
+  await expect.poll(counted).toEqual([`POST /predict ${status} 1`]);
+  await fetch(url + QUESTION);
+  expect(await counted()).toEqual([`POST /predict ${status} 1`]);
 });
 
 it('answers pipelined requests in their order', async () => {

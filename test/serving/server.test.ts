@@ -1,6 +1,7 @@
+import { once } from 'node:events';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { encodeModel } from '../../serving/model.ts';
@@ -97,6 +98,29 @@ it.each([
   running.process.kill(signal);
   expect((await running.ended).code).toBe(code);
   expect(performance.now() - told).toBeLessThan(3_000);
+});
+
+it('answers on SIGTERM what has begun, and closes the connection with it', async () => {
+  const { running, url } = await listen();
+  const body = '{"instances":[{"vol_moving_avg":999,"adj_close_rolling_med":1}]}';
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  let answer = '';
+  socket.on('data', (data) => (answer += data));
+  const closed = once(socket, 'close');
+  socket.write(
+    `POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 20)}`,
+  );
+  await fetch(`${url}/health/live`);
+  running.process.kill('SIGTERM');
+  await expect
+    .poll(() => once(connect(Number(new URL(url).port), '127.0.0.1'), 'connect').catch(({ code }) => code))
+    .toBe('ECONNREFUSED');
+  socket.write(body.slice(20));
+  await closed;
+  expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  expect(answer).toMatch(/^connection: close/im);
+  expect(answer).toContain('"prediction":1999');
+  expect((await running.ended).code).toBe(143);
 });
 
 function serve(environment: Record<string, string> = {}): Running {

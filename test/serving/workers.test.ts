@@ -1,6 +1,7 @@
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { encodeModel } from '../../serving/model.ts';
@@ -77,9 +78,48 @@ it('replaces a worker that is killed, while the other answers every request', as
   );
 });
 
-it('drains both on SIGTERM', async () => {
-  const { running } = await listen();
+it('says that a worker died, and waits longer before the next when that dies, too', async () => {
+  const { url, running, log } = await listen();
+  const [first, kept] = workersOf(running);
+  process.kill(Number(first), 'SIGKILL');
+  const second = await until(
+    () => workersOf(running).find((pid) => pid !== first && pid !== kept),
+    'another worker',
+  );
+  await until(() => log().match(/listening on/g)?.length === 3, 'it to listen');
+  process.kill(Number(second), 'SIGKILL');
+  await until(() => log().includes('400 ms'), 'the second to be told of');
+  const told = [...log().matchAll(/worker (\d+) ended with (\w+) after .*? another starts in (\d+) ms/g)];
+  expect(told.map(([, ...what]) => what)).toEqual([
+    [first, 'SIGKILL', '200'],
+    [second, 'SIGKILL', '400'],
+  ]);
+  await until(() => countListeners(url) === 2, 'another to listen');
+});
+
+it('drains both on SIGTERM: what has begun is answered, and so is what comes on connections that are open', async () => {
+  const { running, url } = await listen();
+  const body = '{"instances":[{"vol_moving_avg":999,"adj_close_rolling_med":1}]}';
+  const head = `POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+  const clients = await Promise.all(Array.from({ length: 16 }, () => open(url)));
+  for (const { socket } of clients) socket.write(`GET ${QUESTION} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  await until(() => clients.every(({ text }) => text().endsWith('1999')), 'answers');
+  for (const { text } of clients) expect(text()).toMatch(/^connection: keep-alive/im);
+  const [begun, idle] = [clients.slice(0, 8), clients.slice(8)];
+  for (const { socket } of begun) socket.write(head + body.slice(0, 20));
+  // Answered after the halves of the same connections' server were read.
+  await Promise.all(Array.from({ length: 20 }, () => ask(url, new Agent())));
   running.process.kill('SIGTERM');
+  await until(() => countListeners(url) === 0, 'the workers to stop listening');
+  for (const { socket } of begun) socket.write(body.slice(20));
+  for (const { socket } of idle) socket.write(`GET ${QUESTION} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  for (const { text, closed } of clients) {
+    await closed;
+    const last = text().slice(text().lastIndexOf('HTTP/1.1'));
+    expect(last).toMatch(/^HTTP\/1\.1 200 /);
+    expect(last).toMatch(/^connection: close/im);
+    expect(last).toMatch(/1999$|"prediction":1999/);
+  }
   expect((await running.ended).code).toBe(143);
 });
 
@@ -138,7 +178,19 @@ function serve(port: number, environment: Record<string, string> = {}, flags: st
   return running;
 }
 
-async function listen(flags: string[] = []): Promise<{ running: Running; url: string }> {
+/** A connection, and what came on it. */
+async function open(url: string): Promise<{ socket: Socket; text(): string; closed: Promise<void> }> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  let text = '';
+  socket.on('data', (data) => (text += data));
+  const closed = new Promise<void>((resolve, reject) =>
+    socket.on('close', () => resolve()).on('error', reject),
+  );
+  await once(socket, 'connect');
+  return { socket, text: () => text, closed };
+}
+
+async function listen(flags: string[] = []): Promise<{ running: Running; url: string; log(): string }> {
   const running = serve(0, {}, flags);
   let stderr = '';
   running.process.stderr?.on('data', (data) => (stderr += data));
@@ -147,7 +199,7 @@ async function listen(flags: string[] = []): Promise<{ running: Running; url: st
     return found?.length === 2 && found.map((line) => line.slice('listening on '.length));
   }, 'both workers to listen');
   expect(urls[1]).toBe(urls[0]);
-  return { running, url: urls[0] as string };
+  return { running, url: urls[0] as string, log: () => stderr };
 }
 
 function ask(url: string, agent: Agent): Promise<{ text: string; process: string }> {

@@ -1,0 +1,15 @@
+import type { ServerOptions } from 'node:http';
+import type { Settings } from './settings.ts';
+
+/** How node:http is set up; what the server is compared with is set up alike. */
+export function httpOptions(settings: Settings): ServerOptions {
+  return {
+    maxHeaderSize: settings.headerLimit,
+    headersTimeout: Math.min(settings.headersTimeoutMs, settings.requestTimeoutMs),
+    requestTimeout: settings.requestTimeoutMs,
+    keepAliveTimeout: settings.idleTimeoutMs,
+    connectionsCheckingInterval: 1_000,
+    // A request without a body needs no stream for one.
+    optimizeEmptyRequests: true,
+  };
+}
