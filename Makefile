@@ -37,7 +37,7 @@ pipeline: export STORE := $(STORE)
 pipeline: $(ADDON) ## the whole data path on the bundled sample [STORE= SOURCE= AS_OF=]
 	@node tasks/cli.ts pipeline
 
-run-task: $(if $(TASK),$(ADDON)) ## one task, TASK=download|ingest|features|train|promote|prune|walk-forward [STORE= ARGS="..."]
+run-task: $(if $(TASK),$(ADDON)) ## one task, TASK=download|ingest|features|train|promote|rollback|models|prune|walk-forward [STORE= ARGS="..."]
 	@test -n "$(TASK)" || { echo 'run-task: which task? For example: make run-task TASK=features' >&2; exit 2; }
 	@node tasks/cli.ts $(TASK) --store "$(STORE)" $(ARGS)
 

@@ -1,4 +1,4 @@
-import { readInService } from './champion.ts';
+import { type Change, readHistory, readInService, rolledBackAt, successionOf } from './champion.ts';
 import type { Context } from './context.ts';
 import { modelDates, modelFolders, readModel } from './models.ts';
 import type { Outcome } from './result.ts';
@@ -15,17 +15,18 @@ interface Scores {
 const HEAD = ['as of', 'rows', 'MAE', 'of vol_moving_avg', 'RMSLE', 'coverage', 'SHA-256', 'state'];
 
 /**
- * Prints the models of the store with their own scores, which are of different days, and which of them is in service.
- * @throws InputError when there are none
+ * Prints the models of the store with their own scores, which are of different days, which of them is in service, and which
+ * were rolled back.
+ * @throws InputError when there are none, or the history of champions is damaged
  */
 export async function listModels({ store }: Context): Promise<Outcome> {
   await modelDates(store);
   const champion = await readInService(store);
+  const history = await readHistory(store);
   const table: NonNullable<Outcome['table']> = [];
   for (const { name, asOf, isReplaced } of await modelFolders(store)) {
     const file = await readModel(name, store).catch(() => undefined);
     const scores = await store.readJson<Scores>(`models/${name}/metrics.json`).catch(() => undefined);
-    const isChampion = file !== undefined && file.sha256 === champion?.sha256;
     const mae = scores?.model?.mae;
     const theirs = scores?.vol_moving_avg?.mae;
     table.push({
@@ -37,9 +38,10 @@ export async function listModels({ store }: Context): Promise<Outcome> {
       rmsle: scores?.model?.rmsle ?? null,
       coverage: typeof scores?.coverage === 'number' ? scores.coverage : null,
       sha256: file?.sha256 ?? null,
-      state: !file ? 'damaged' : isChampion ? 'champion' : isReplaced ? 'replaced' : '',
+      state: stateOf(file?.sha256, isReplaced, champion?.sha256, history),
     });
   }
+  const before = successionOf(history).at(-2);
   const fixed = (value: unknown, digits: number) => (typeof value === 'number' ? value.toFixed(digits) : '');
   const count = (value: unknown) => (typeof value === 'number' ? formatCount(value) : '');
   const lines = table.map(({ as_of, rows, mae, mae_ratio, rmsle, coverage, sha256, state }) => [
@@ -59,7 +61,24 @@ export async function listModels({ store }: Context): Promise<Outcome> {
     outputs: [],
     columnLineage: {},
     checks: [],
-    metrics: { models: table.length, champion_as_of: champion?.model.asOf ?? '' },
+    metrics: {
+      models: table.length,
+      champion_as_of: champion?.model.asOf ?? '',
+      rollback_to_as_of: before?.as_of ?? '',
+    },
     table,
   };
+}
+
+/** A damaged model has no SHA-256. */
+function stateOf(
+  sha256: string | undefined,
+  isReplaced: boolean,
+  champion: string | undefined,
+  history: Change[],
+): string {
+  if (!sha256) return 'damaged';
+  if (sha256 === champion) return 'champion';
+  if (rolledBackAt(sha256, history)) return 'rolled back';
+  return isReplaced ? 'replaced' : '';
 }

@@ -44,11 +44,11 @@ export async function readModel(name: string, store: Store): Promise<ModelFile> 
     return file;
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    const what =
-      code === 'ENOENT'
-        ? `there is no such model; run train --as-of ${name} first`
-        : `${message}; remove its folder and train it again`;
-    throw new InputError(`${path}: ${what}`, { cause });
+    if (code === 'ENOENT')
+      throw new InputError(
+        `${path}: there is no such model; run train --as-of ${name} first (models lists what there is)`,
+      );
+    throw new InputError(`${path}: ${message}; remove its folder and train it again`, { cause });
   }
 }
 

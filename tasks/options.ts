@@ -65,6 +65,14 @@ export function path(name: string): (text: string) => string {
   };
 }
 
+/** Reads some words. */
+export function reason(name: string): (text: string) => string {
+  return (text) => {
+    if (text.trim() !== '') return text;
+    throw new InputError(`--${name} is empty; give a few words in quotes, or leave it out`);
+  };
+}
+
 /** Reads the key of a dataset, as results and folders have it. */
 export function key(name: string): (text: string) => string {
   return (text) => {

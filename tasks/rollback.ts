@@ -14,10 +14,12 @@ export async function rollback(
   { store, log }: Context,
 ): Promise<Outcome> {
   const { result } = await withChampion(store, async ({ history, install }) => {
-    const [before, current] = successionOf(history).slice(-2);
-    if (!before || !current)
+    const [current, before] = successionOf(history).slice(-2).reverse();
+    if (!current)
+      throw new InputError(`${store.locate('model.bin')}: no model is in service; run promote first`);
+    if (!before)
       throw new InputError(
-        `${store.locate('champion-history.jsonl')}: no model was in service before this one; choose one by promote --as-of YYYY-MM-DD --force`,
+        `${store.locate('champion-history.jsonl')}: no model was in service before the one as of ${current.as_of}; choose another by promote --as-of YYYY-MM-DD --force`,
       );
     const file = await findModel(before, store);
     await install(file, 'rollback', 'rollback', why ?? '');

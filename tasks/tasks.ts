@@ -3,7 +3,20 @@ import { fileURLToPath } from 'node:url';
 import type { ArgumentsCamelCase, InferredOptionTypes, Options } from 'yargs';
 import type { Context } from './context.ts';
 import { InputError } from './errors.ts';
-import { commit, dataset, date, decimal, integer, key, memory, month, path, slice, url } from './options.ts';
+import {
+  commit,
+  dataset,
+  date,
+  decimal,
+  integer,
+  key,
+  memory,
+  month,
+  path,
+  reason,
+  slice,
+  url,
+} from './options.ts';
 import { archiveName, latestSnapshot } from './raw.ts';
 import type { Outcome } from './result.ts';
 
@@ -174,7 +187,7 @@ export const tasks: Record<string, Task> = {
       },
       'max-rmsle-ratio': {
         ...text('RMSLE at most this many times the champion’s', decimal('max-rmsle-ratio', 0, 1000)),
-        default: '1.05',
+        default: '1.02',
       },
       'min-coverage': {
         ...text('Share of volumes between p10 and p90, at least', decimal('min-coverage', 0, 1)),
@@ -193,7 +206,7 @@ export const tasks: Record<string, Task> = {
   ),
   rollback: task(
     'the champion before -> model.bin and champion.json: undoes the last change',
-    { why: { type: 'string', describe: 'A reason, for champion-history.jsonl' } },
+    { why: text('A reason, for champion-history.jsonl', reason('why')) },
     async (args, context) => (await import('./rollback.ts')).rollback(args, context),
   ),
   models: task('Lists the models, their scores, and which is in service', {}, async (_args, context) =>

@@ -1,6 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { InputError } from '../tasks/errors.ts';
-import { commit, date, fromEnvironment, integer, key, memory, path, slice, url } from '../tasks/options.ts';
+import {
+  commit,
+  date,
+  fromEnvironment,
+  integer,
+  key,
+  memory,
+  path,
+  reason,
+  slice,
+  url,
+} from '../tasks/options.ts';
 
 test.each([
   ['integer', integer('shards', 1), '16', 16],
@@ -36,6 +47,7 @@ test.each([
   [commit('git-commit'), 'main', '--git-commit main: give a commit of git'],
   [url('kaggle-url'), 'nonsense', '--kaggle-url nonsense: give an address such as https://'],
   [url('kaggle-url'), 'file:///etc', '--kaggle-url file:///etc: give an address such as https://'],
+  [reason('why'), ' ', '--why is empty; give a few words'],
   [path('store'), '', '--store is empty; give a path, or leave it out'],
 ])('%o refuses %j: %s', (read, text, message) => {
   expect(() => read(text)).toThrow(message);
