@@ -224,11 +224,27 @@ describe('a download', () => {
         return copy;
       },
     ],
-    ['leads out of its folder', (zip) => replaceName(zip, 'stocks/A.csv', '../../../x.c')],
   ])('publishes nothing where the zip %s', async (_what, damage) => {
     const kaggle = await startKaggle(damage(await makeArchive()));
     const store = await makeFolder();
     await expect(downloadInto(store, { url: kaggle.url })).rejects.toThrow(/the zip is damaged/);
+    expect(await hashStore(store)).toEqual({});
+  });
+
+  test.each<[string, (zip: Buffer) => Buffer, string]>([
+    [
+      'leads out of its folder',
+      (zip) => replaceName(zip, 'stocks/A.csv', '../../../x.c'),
+      'holds a file whose name leads out of its folder; do not use it',
+    ],
+    ['is a web page', () => Buffer.from('<!DOCTYPE html><title>Sign in</title>'), 'is a web page instead of a zip'],
+  ])('asks once and publishes nothing where the zip %s', async (_what, damage, message) => {
+    const kaggle = await startKaggle(damage(await makeArchive()));
+    const store = await makeFolder();
+    const downloading = downloadInto(store, { url: kaggle.url });
+    await expect(downloading).rejects.toThrow(message);
+    await expect(downloading).rejects.toThrow(InputError);
+    expect(kaggle.storage.length).toBe(1);
     expect(await hashStore(store)).toEqual({});
   });
 
