@@ -93,8 +93,9 @@ export function createListener({ service, settings, metrics, app, underWay, log 
       const [type, body] = isProtocol(path)
         ? ['application/json', { error: rest.detail }]
         : ['application/problem+json', { type: 'about:blank', ...rest }];
-      response.writeHead(rest.status, { ...headers, 'Content-Type': type });
-      response.end(JSON.stringify(body));
+      const text = Buffer.from(JSON.stringify(body));
+      response.writeHead(rest.status, { ...headers, 'Content-Type': type, 'Content-Length': text.length });
+      response.end(text);
     } else if (
       corsOrigin &&
       request.method === 'OPTIONS' &&
