@@ -237,7 +237,11 @@ describe('a download', () => {
       (zip) => replaceName(zip, 'stocks/A.csv', '../../../x.c'),
       'holds a file whose name leads out of its folder; do not use it',
     ],
-    ['is a web page', () => Buffer.from('<!DOCTYPE html><title>Sign in</title>'), 'is a web page instead of a zip'],
+    [
+      'is a web page',
+      () => Buffer.from('<!DOCTYPE html><title>Sign in</title>'),
+      'is a web page instead of a zip',
+    ],
   ])('asks once and publishes nothing where the zip %s', async (_what, damage, message) => {
     const kaggle = await startKaggle(damage(await makeArchive()));
     const store = await makeFolder();
