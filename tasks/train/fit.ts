@@ -57,6 +57,7 @@ export async function fitNetwork(
   const order = Int32Array.from({ length: training.count }, (_, row) => row);
   const random = createRandom(seed);
   const toBatch = batcher(training, medianFrom, tf);
+  const toValidationBatch = batcher({ ...training, meanWeight: validation.meanWeight }, medianFrom, tf);
   let step = 0;
   for (let epoch = 1; epoch <= epochs; epoch++) {
     await shuffle(order, random);
@@ -93,7 +94,7 @@ export async function fitNetwork(
         step,
         epoch,
         split: 'validation',
-        loss: await measureLoss(network, validation.values, toBatch, tf),
+        loss: await measureLoss(network, validation.values, toValidationBatch, tf),
       });
   }
   const weights = network.weights();
