@@ -12,6 +12,10 @@ const ADDRESSES = 10_000;
  */
 const OPEN = /^\/(health\/(live|ready)|page\/[\w-]+\.(css|js|svg))?(\?|$)/;
 
+/** What is answered however often it is asked for: probes, metrics and what is the same for all. Whole paths here, too. */
+const UNLIMITED =
+  /^\/((v2\/)?health\/(live|ready)|metrics|openapi\.json|docs(\/[\w-]+\.(css|js))?|page\/[\w-]+\.(css|js|svg))?(\?|$)/;
+
 /** A name or an IPv4 address, or an IPv6 address in brackets; a port after it or not. */
 const HOST = /^([a-z\d][\w.-]*|\[[\da-f:.]+\])(:\d{1,5})?$/i;
 
@@ -27,7 +31,7 @@ export function createGuard(
     const { url = '', socket, method, headers, rawHeaders } = request;
     if (!url.startsWith('/') || !hasSoundHost(rawHeaders))
       return new RequestError(400, 'give a path that begins with /, and a Host that is one');
-    if (rateLimit > 0 && !take(socket.remoteAddress ?? ''))
+    if (rateLimit > 0 && !UNLIMITED.test(url) && !take(socket.remoteAddress ?? ''))
       return refuse(429, `more than ${rateLimit} requests a second came from this address`, {
         'retry-after': '1',
       });
