@@ -1,6 +1,7 @@
+import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import type { ModelSource } from './champion.ts';
-import { isProtocol, problem, RequestError } from './problem.ts';
+import { RequestError, tell } from './problem.ts';
 import { mountBatch } from './routes/batch.ts';
 import { mountDocs } from './routes/docs.ts';
 import { mountPage } from './routes/page.ts';
@@ -13,14 +14,14 @@ const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 /**
  * The HTTP interface of the model in service. It listens nowhere by itself.
- * @param report is told of an error that is not the client's
+ * @param report is told of an error that is not the client's, and of the id of its request
  * @param bodyLimit bytes that a body may have, whether its length was announced or not
  * @param scrape gives the text of /metrics, of all processes
  * @param source where the page's reports of the model lie
  */
 export function createApp(
   service: Service,
-  report: (error: Error) => void,
+  report: (error: Error, requestId?: string) => void,
   bodyLimit = Number.POSITIVE_INFINITY,
   scrape: () => Promise<string> = async () => '',
   source?: ModelSource,
@@ -60,7 +61,8 @@ export function createApp(
   );
   app.onError((error, context) => {
     if (error instanceof RequestError) return fail(context.req.path, error);
-    report(error);
+    const { outgoing } = context.env as Partial<HttpBindings>;
+    report(error, outgoing?.getHeader('X-Request-Id') as string | undefined);
     return fail(context.req.path, new RequestError(500, 'the server failed, and has logged why'));
   });
   return app;
@@ -76,20 +78,13 @@ function refuseMethods(app: Hono): void {
     const methods = routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
     const allow = [...new Set(methods)].join(', ');
     app.all(path, (context) => {
-      const error = new RequestError(
-        405,
-        `${context.req.method.slice(0, 40)} is no way to ask; use ${allow}`,
-      );
-      const response = fail(context.req.path, error);
-      response.headers.set('Allow', allow);
-      return response;
+      const detail = `${context.req.method.slice(0, 40)} is no way to ask; use ${allow}`;
+      return fail(context.req.path, new RequestError(405, detail, [], { allow }));
     });
   }
 }
 
-/** Open Inference Protocol paths have that protocol's errors, all others problem+json. */
 function fail(path: string, error: RequestError): Response {
-  return isProtocol(path)
-    ? Response.json({ error: error.message }, { status: error.status })
-    : problem(error);
+  const { body, ...rest } = tell(error, path);
+  return new Response(body, rest);
 }

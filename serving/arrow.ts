@@ -16,12 +16,14 @@ const NUMERIC = /^(Float(32|64)|U?[Ii]nt(8|16|32|64))$/;
 
 /**
  * Scores an Arrow IPC stream as it comes in. A row with a null input gives a row of nulls. What is wrong up to the
- * first rows is a RequestError; what is wrong later errors the stream that is returned.
+ * first rows is a RequestError.
+ * @param cut is told of what is wrong later, when the answer has begun: it must end it, or throw to error the stream
  */
 export async function scoreStream(
   input: AsyncIterable<Uint8Array>,
   service: Service,
   current: InService,
+  cut: (error: unknown) => void,
 ): Promise<ReadableStream<Uint8Array>> {
   const chunks = score(input, service, current);
   const first = await chunks.next();
@@ -29,10 +31,14 @@ export async function scoreStream(
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { value, done } = isFirst ? first : await chunks.next();
-        isFirst = false;
-        if (done) controller.close();
-        else controller.enqueue(value);
+        try {
+          const { value, done } = isFirst ? first : await chunks.next();
+          isFirst = false;
+          if (done) controller.close();
+          else controller.enqueue(value);
+        } catch (error) {
+          cut(error);
+        }
       },
       async cancel() {
         await chunks.return(undefined);

@@ -8,8 +8,19 @@ export const MAX_JSON_BYTES = 16 * 2 ** 20;
 /** So many faults are named at most. */
 const MAX_FAULTS = 20;
 
-/** The media type of a request without its parameters, in lower case. */
+/**
+ * The media type of a request without its parameters, in lower case.
+ * @throws RequestError 415 where the body is compressed
+ */
 export function mediaTypeOf(request: Request): string {
+  const coding = request.headers.get('content-encoding') ?? 'identity';
+  if (coding.toLowerCase() !== 'identity')
+    throw new RequestError(
+      415,
+      `the body has Content-Encoding ${coding.slice(0, 40)}; send it without one`,
+      [],
+      { 'accept-encoding': 'identity' },
+    );
   return (request.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { RequestError } from './problem.ts';
 import type { Settings } from './settings.ts';
 
 /** Addresses whose rate is known at once; beyond, the oldest is forgotten. */
@@ -11,48 +12,36 @@ const ADDRESSES = 10_000;
  */
 const OPEN = /^\/(health\/(live|ready)|page\/[\w-]+\.(css|js|svg))?(\?|$)/;
 
+/** What is answered however often it is asked for: probes, metrics and what is the same for all. Whole paths here, too. */
+const UNLIMITED =
+  /^\/((v2\/)?health\/(live|ready)|metrics|openapi\.json|docs(\/[\w-]+\.(css|js))?|page\/[\w-]+\.(css|js|svg))?(\?|$)/;
+
 /** A name or an IPv4 address, or an IPv6 address in brackets; a port after it or not. */
 const HOST = /^([a-z\d][\w.-]*|\[[\da-f:.]+\])(:\d{1,5})?$/i;
-
-/** Why a request is turned away before anyone looks at what it asks. */
-export interface Refusal {
-  status: number;
-  title: string;
-  detail: string;
-  headers: Record<string, string>;
-}
 
 /** Checks target, Host, token, rate and announced length of requests. */
 export function createGuard(
   { token, rateLimit, bodyLimit }: Settings,
   now: () => number = performance.now.bind(performance),
-): (request: IncomingMessage) => Refusal | undefined {
+): (request: IncomingMessage) => RequestError | undefined {
   const expected = digest(token);
   const buckets = new Map<string, { left: number; at: number }>();
 
   return (request) => {
-    if (!request.url?.startsWith('/') || !hasSoundHost(request.rawHeaders))
-      return refuse(400, 'Bad Request', 'give a path that begins with /, and a Host that is one', {});
-    if (rateLimit > 0 && !take(request.socket.remoteAddress ?? ''))
-      return refuse(
-        429,
-        'Too Many Requests',
-        `more than ${rateLimit} requests a second came from this address`,
-        {
-          'retry-after': '1',
-        },
-      );
-    if (token && !OPEN.test(request.url ?? '') && request.method !== 'OPTIONS') {
-      const given = /^bearer +(.*)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
-      if (!timingSafeEqual(digest(given), expected))
-        return refuse(401, 'Unauthorized', 'send the token as Authorization: Bearer …', {
-          'www-authenticate': 'Bearer',
-        });
-    }
-    if (Number(request.headers['content-length'] ?? 0) > bodyLimit)
-      return refuse(413, 'Content Too Large', `the body is over ${bodyLimit} bytes; send it in parts`, {
-        connection: 'close',
+    const { url = '', socket, method, headers, rawHeaders } = request;
+    if (!url.startsWith('/') || !hasSoundHost(rawHeaders))
+      return new RequestError(400, 'give a path that begins with /, and a Host that is one');
+    if (rateLimit > 0 && !UNLIMITED.test(url) && !take(socket.remoteAddress ?? ''))
+      return refuse(429, `more than ${rateLimit} requests a second came from this address`, {
+        'retry-after': '1',
       });
+    if (token && !OPEN.test(url) && method !== 'OPTIONS') {
+      const given = /^bearer +(.*)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+      if (!timingSafeEqual(digest(given), expected))
+        return refuse(401, 'send the token as Authorization: Bearer …', { 'www-authenticate': 'Bearer' });
+    }
+    if (Number(headers['content-length'] ?? 0) > bodyLimit)
+      return refuse(413, `the body is over ${bodyLimit} bytes; send it in parts`, { connection: 'close' });
     return undefined;
   };
 
@@ -84,8 +73,8 @@ export function hasSoundHost(rawHeaders: string[]): boolean {
   return true;
 }
 
-function refuse(status: number, title: string, detail: string, headers: Record<string, string>): Refusal {
-  return { status, title, detail, headers };
+function refuse(status: number, detail: string, headers: Record<string, string>): RequestError {
+  return new RequestError(status, detail, [], headers);
 }
 
 // Digests have one length, so that the comparison takes one time.

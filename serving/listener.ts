@@ -1,21 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { AccessLog } from './access-log.ts';
 import { createGuard, hasSoundHost } from './guard.ts';
+import { commonHeaders, createIds } from './headers.ts';
 import type { Metrics } from './metrics.ts';
-import { isProtocol } from './problem.ts';
+import { tell } from './problem.ts';
 import { readPlain } from './query.ts';
 import type { Service } from './service.ts';
 import type { Settings } from './settings.ts';
-
-const REQUEST_ID = /^[\w.:-]{1,128}$/;
-const SECURITY = [
-  'X-Content-Type-Options',
-  'nosniff',
-  'X-Frame-Options',
-  'DENY',
-  'Referrer-Policy',
-  'no-referrer',
-];
 
 export interface Around {
   service: Service;
@@ -25,22 +16,29 @@ export interface Around {
   app: RequestListener;
   /** Holds the answers that are being made, but for those of the short way, which are made at once. */
   underWay: Set<ServerResponse>;
-  log(fields: Record<string, string | number>): void;
+  report: AccessLog;
+  /** Is told of an answer that had begun and did not come to its end. */
+  cutOff(response: ServerResponse, path: string, id: string): void;
 }
 
 /** What nginx logs, too, where the client left before there was an answer. */
 const CLIENT_LEFT = 499;
 
 /** What goes around every route: request ids, limits, headers, metrics and the access log; and the short way. */
-export function createListener({ service, settings, metrics, app, underWay, log }: Around): RequestListener {
+export function createListener({
+  service,
+  settings,
+  metrics,
+  app,
+  underWay,
+  report,
+  cutOff,
+}: Around): RequestListener {
   const check = createGuard(settings);
   const { accessLog, corsOrigin, token, rateLimit } = settings;
   const isOpen = !token && rateLimit === 0;
-  const common = corsOrigin
-    ? [...SECURITY, 'Access-Control-Allow-Origin', corsOrigin, 'Vary', 'Origin']
-    : SECURITY;
-  const prefix = `${randomBytes(6).toString('hex')}-`;
-  let serial = 0;
+  const common = commonHeaders(corsOrigin);
+  const idFor = createIds();
   const plain = metrics.answers('GET', '/predict', 200);
   // Filled in anew for each answer; Node has written them out before the next request is looked at.
   const [LENGTH, VERSION, ID] = [3, 5, 7];
@@ -53,8 +51,7 @@ export function createListener({ service, settings, metrics, app, underWay, log 
     const start = performance.now();
     const { url = '/' } = request;
     const isBare = hasNoneOfOurs(request.rawHeaders);
-    const given = isBare ? undefined : request.headers['x-request-id'];
-    const id = typeof given === 'string' && REQUEST_ID.test(given) ? given : prefix + serial++;
+    const id = idFor(isBare ? undefined : request.headers['x-request-id']);
     const { current } = service;
     const row = isOpen && current && request.method === 'GET' ? readPlain(url) : null;
     if (
@@ -89,13 +86,9 @@ export function createListener({ service, settings, metrics, app, underWay, log 
 
     const refusal = check(request);
     if (refusal) {
-      const { headers, ...rest } = refusal;
-      const [type, body] = isProtocol(path)
-        ? ['application/json', { error: rest.detail }]
-        : ['application/problem+json', { type: 'about:blank', ...rest }];
-      const text = Buffer.from(JSON.stringify(body));
-      response.writeHead(rest.status, { ...headers, 'Content-Type': type, 'Content-Length': text.length });
-      response.end(text);
+      const { status, headers, body } = tell(refusal, path);
+      response.writeHead(status, headers);
+      response.end(body);
     } else if (
       corsOrigin &&
       request.method === 'OPTIONS' &&
@@ -112,20 +105,18 @@ export function createListener({ service, settings, metrics, app, underWay, log 
 
   function finish(
     { method = '' }: IncomingMessage,
-    { headersSent, statusCode }: ServerResponse,
+    response: ServerResponse,
     path: string,
     id: string,
     start: number,
   ): void {
     const seconds = (performance.now() - start) / 1_000;
     // Without an answer a status other than the default is that of what was sent in its stead.
+    const { headersSent, statusCode } = response;
     const status = headersSent || statusCode !== 200 ? statusCode : CLIENT_LEFT;
     metrics.answers(method, path, status).observe(seconds);
+    if (headersSent && !response.writableFinished) cutOff(response, path, id);
     if (accessLog > 0) report(method, path, status, seconds, id);
-  }
-
-  function report(method: string, path: string, status: number, seconds: number, id: string): void {
-    if (Math.random() < accessLog) log({ method, path: path.slice(0, 200), status, seconds, request_id: id });
   }
 }
 

@@ -1,3 +1,5 @@
+import { STATUS_CODES } from 'node:http';
+
 /** What is wrong with one field: a query parameter by name, a place in a body by JSON pointer (RFC 6901). */
 export interface Fault {
   parameter?: string;
@@ -5,33 +7,19 @@ export interface Fault {
   detail: string;
 }
 
-const TITLES: Record<number, string> = {
-  400: 'Bad Request',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  406: 'Not Acceptable',
-  413: 'Content Too Large',
-  415: 'Unsupported Media Type',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
-};
-
 /** A request that cannot be answered, and why. */
 export class RequestError extends Error {
   readonly status: number;
   readonly faults: Fault[];
+  /** What the answer has beside its type and length. */
+  readonly headers: Record<string, string>;
 
-  constructor(status: number, detail: string, faults: Fault[] = []) {
+  constructor(status: number, detail: string, faults: Fault[] = [], headers: Record<string, string> = {}) {
     super(detail);
     this.status = status;
     this.faults = faults;
+    this.headers = headers;
   }
-}
-
-/** A request with one wrong query parameter. */
-export function parameterError(parameter: string, reason: string): RequestError {
-  const detail = `${parameter} ${reason}`;
-  return new RequestError(400, detail, [{ parameter, detail }]);
 }
 
 /** A request with one wrong place in its body. */
@@ -39,26 +27,34 @@ export function bodyError(pointer: string, detail: string): RequestError {
   return new RequestError(400, `${pointer || 'the body'} ${detail}`, [{ pointer, detail }]);
 }
 
-/** Whether what fails at this path is told as the Open Inference Protocol has it, `{"error"}`, rather than as problem+json. */
-export function isProtocol(path: string): boolean {
-  return path === '/v2' || path.startsWith('/v2/');
+/** An answer before anything is sent of it. */
+export interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
 }
 
-/** An error as RFC 9457 has it; `errors` names the fields. */
-export function problem(
-  { status, message, faults }: RequestError,
-  headers: Record<string, string> = {},
-): Response {
+/**
+ * The answer that tells of an error: problem+json (RFC 9457), whose `errors` name the fields; at the paths of the Open Inference
+ * Protocol that protocol's `{"error"}`.
+ * @param path what was asked for; any other than the protocol's where it cannot be read
+ */
+export function tell({ status, message, faults, headers }: RequestError, path = '/'): Answer {
   const [first] = faults;
-  return Response.json(
-    {
-      type: 'about:blank',
-      title: TITLES[status] ?? 'Error',
-      status,
-      detail: message,
-      ...(first?.parameter && { parameter: first.parameter }),
-      ...(first && { errors: faults }),
-    },
-    { status, headers: { ...headers, 'content-type': 'application/problem+json' } },
-  );
+  const [type, content] = /^\/v2([/?]|$)/.test(path)
+    ? ['application/json', { error: message }]
+    : [
+        'application/problem+json',
+        {
+          type: 'about:blank',
+          title: STATUS_CODES[status],
+          status,
+          detail: message,
+          ...(first?.parameter && { parameter: first.parameter }),
+          ...(first && { errors: faults }),
+        },
+      ];
+  const body = JSON.stringify(content);
+  const length = String(Buffer.byteLength(body));
+  return { status, headers: { ...headers, 'content-type': type, 'content-length': length }, body };
 }

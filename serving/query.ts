@@ -1,4 +1,4 @@
-import { parameterError } from './problem.ts';
+import { type Fault, RequestError } from './problem.ts';
 
 /** What the assignment's clients send: a decimal number, with an exponent or without. */
 const DECIMAL = /^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
@@ -24,36 +24,45 @@ export interface Query {
 /**
  * Reads the query of GET /predict. Names that it does not know are passed over.
  * @param search what follows the question mark, still percent-encoded
- * @throws RequestError that names the parameter
+ * @throws RequestError that names each wrong parameter
  */
 export function parseQuery(search: string): Query {
   const query = new URLSearchParams(search);
-  const volumeAverage = readNumber(query, 'vol_moving_avg');
-  if (volumeAverage < 0) throw parameterError('vol_moving_avg', 'must not be negative');
-  return {
-    volumeAverage,
-    priceMedian: readNumber(query, 'adj_close_rolling_med'),
-    detail: readFlag(query, 'detail'),
-  };
+  const volumeAverage = readNumber(query, 'vol_moving_avg', 0);
+  const priceMedian = readNumber(query, 'adj_close_rolling_med');
+  const detail = readFlag(query, 'detail');
+  if (typeof volumeAverage === 'string' || typeof priceMedian === 'string' || typeof detail === 'string')
+    throw refuse({ vol_moving_avg: volumeAverage, adj_close_rolling_med: priceMedian, detail });
+  return { volumeAverage, priceMedian, detail };
 }
 
-function readNumber(query: URLSearchParams, name: string): number {
+/** The number, or what is wrong with it. */
+function readNumber(
+  query: URLSearchParams,
+  name: string,
+  minimum = Number.NEGATIVE_INFINITY,
+): number | string {
   const [text, second] = query.getAll(name);
-  if (text === undefined) throw parameterError(name, `is missing; give it as ${name}=25.5`);
-  if (second !== undefined) throw parameterError(name, 'is given more than once; give it once');
-  if (text === '') throw parameterError(name, `is empty; give it as ${name}=25.5`);
+  if (text === undefined) return `is missing; give it as ${name}=25.5`;
+  if (second !== undefined) return 'is given more than once; give it once';
+  if (text === '') return `is empty; give it as ${name}=25.5`;
   const number = DECIMAL.test(text) ? Number(text) : Number.NaN;
   if (!Number.isFinite(number))
-    throw parameterError(
-      name,
-      `must be a finite decimal number such as 25.5, not ${JSON.stringify(text.slice(0, 40).toWellFormed())}`,
-    );
-  return number;
+    return `must be a finite decimal number such as 25.5, not ${JSON.stringify(text.slice(0, 40).toWellFormed())}`;
+  return number < minimum ? 'must not be negative' : number;
 }
 
-function readFlag(query: URLSearchParams, name: string): boolean {
+/** The flag, or what is wrong with it. */
+function readFlag(query: URLSearchParams, name: string): boolean | string {
   const [text = '0', second] = query.getAll(name);
-  if (second !== undefined) throw parameterError(name, 'is given more than once; give it once');
-  if (text !== '0' && text !== '1') throw parameterError(name, 'must be 1 or 0');
-  return text === '1';
+  if (second !== undefined) return 'is given more than once; give it once';
+  return text === '0' || text === '1' ? text === '1' : 'must be 1 or 0';
+}
+
+/** The texts among these are what is wrong with the parameters of those names. */
+function refuse(read: Record<string, unknown>): RequestError {
+  const faults = Object.entries(read)
+    .filter(([, value]) => typeof value === 'string')
+    .map(([parameter, reason]): Fault => ({ parameter, detail: `${parameter} ${reason}` }));
+  return new RequestError(400, faults.map(({ detail }) => detail).join('; '), faults);
 }

@@ -98,3 +98,39 @@ export const InferResponse = z
   .meta({ id: 'InferResponse' });
 
 export const ProtocolError = z.object({ error: z.string() }).meta({ id: 'ProtocolError' });
+
+export const ServerMetadata = z
+  .object({ name: z.string(), version: z.string(), extensions: z.array(z.string()) })
+  .meta({ id: 'ServerMetadata' });
+
+const TensorMetadata = z.object({ name: z.string(), datatype: z.string(), shape: z.array(z.int()) });
+
+export const ModelMetadata = z
+  .object({
+    name: z.string(),
+    versions: z.array(z.string()),
+    platform: z.string(),
+    inputs: z.array(TensorMetadata),
+    outputs: z.array(TensorMetadata),
+  })
+  .meta({ id: 'ModelMetadata' });
+
+export const ModelReady = z.object({ name: z.string(), ready: z.boolean() }).meta({ id: 'ModelReady' });
+
+export const ServerLive = z.object({ live: z.boolean() }).meta({ id: 'ServerLive' });
+
+export const ServerReady = z.object({ ready: z.boolean() }).meta({ id: 'ServerReady' });
+
+export const Live = z.object({ status: z.literal('live') }).meta({ id: 'Live' });
+
+export const Ready = z
+  .object({
+    status: z.literal('ready'),
+    model: z.string(),
+    refused: z.string().optional().describe('Why another model did not take its place'),
+  })
+  .meta({ id: 'Ready' });
+
+export const NotReady = z
+  .object({ status: z.literal('not ready'), reason: z.string() })
+  .meta({ id: 'NotReady' });

@@ -4,9 +4,11 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { AggregatorRegistry } from 'prom-client';
+import { createAccessLog } from './access-log.ts';
 import { createApp } from './app.ts';
 import { answerBroken, answerUnreadable } from './broken.ts';
 import { folderSource } from './champion.ts';
+import { createCutOffs } from './cut-off.ts';
 import { drain } from './drain.ts';
 import { httpOptions } from './http-options.ts';
 import { createListener } from './listener.ts';
@@ -47,16 +49,21 @@ async function answer(): Promise<void> {
     );
 
   const scrape = cluster.isWorker ? createScrape() : () => metrics.register.metrics();
-  const report = (error: Error) => log('error', String(error.stack));
-  const app = createApp(service, report, settings.bodyLimit, scrape, source);
+  const app = createApp(
+    service,
+    ({ stack }, request_id) => log('error', String(stack), request_id === undefined ? {} : { request_id }),
+    settings.bodyLimit,
+    scrape,
+    source,
+  );
   const underWay = new Set<ServerResponse>();
+  const report = createAccessLog(settings.accessLog, (line) => process.stdout.write(line));
   const listener = createListener({
     ...{ service, settings, metrics, app: getRequestListener(app.fetch, { errorHandler: answerUnreadable }) },
-    underWay,
-    log: (fields) => process.stdout.write(`${JSON.stringify(fields)}\n`),
+    ...{ underWay, report, cutOff: createCutOffs(metrics.register, log) },
   });
   const server = createServer(httpOptions(settings), listener);
-  answerBroken(server, metrics);
+  answerBroken(server, { service, corsOrigin: settings.corsOrigin, metrics, report });
   server.on('error', refuseAddress);
   server.listen({ port, host, reusePort: cluster.isWorker && isShareable }, () => {
     const address = server.address() as { port: number };
@@ -97,6 +104,6 @@ function fail(message: string): never {
   process.exit(2);
 }
 
-function log(level: 'info' | 'error', message: string, fields: Record<string, string> = {}): void {
+function log(level: 'info' | 'warn' | 'error', message: string, fields: Record<string, string> = {}): void {
   process.stderr.write(`${process.stderr.isTTY ? message : JSON.stringify({ level, message, ...fields })}\n`);
 }

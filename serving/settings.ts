@@ -22,7 +22,7 @@ export function readSettings(environment: Record<string, string | undefined>, ar
     return value;
   };
   return {
-    store: text('STORE', 'data/store'),
+    store: checkStore(text('STORE', 'data/store')),
     port: number('PORT', 3000, 0, 65_535),
     host: text('HOST', '127.0.0.1'),
     /** Processes that answer; 0 takes one a core. */
@@ -46,10 +46,33 @@ export function readSettings(environment: Record<string, string | undefined>, ar
     /** How long a connection may idle between requests. */
     idleTimeoutMs: number('IDLE_TIMEOUT_MS', 65_000, 100, 3_600_000),
     /** The origin that browsers may ask from, or *; none if empty. */
-    corsOrigin: text('CORS_ORIGIN', ''),
+    corsOrigin: checkOrigin(text('CORS_ORIGIN', '')),
     /** What callers must send as a bearer token; none if empty. /health/ stays open. */
-    token: text('TOKEN', ''),
+    token: checkToken(text('TOKEN', '')),
   };
+}
+
+function checkStore(store: string): string {
+  if (/^[a-z\d]+:\/\//i.test(store))
+    throw new SettingError(`STORE=${store}: only a local folder can be a store for now`);
+  return store;
+}
+
+/** Browsers send an origin in one spelling, and compare what they get with it letter by letter. */
+function checkOrigin(origin: string): string {
+  const isOrigin = origin === '' || origin === '*' || URL.parse(origin)?.origin === origin;
+  if (!isOrigin)
+    throw new SettingError(
+      `CORS_ORIGIN=${origin}: give * or one origin as browsers send it, such as https://a.example`,
+    );
+  return origin;
+}
+
+/** What it is stays untold, also where it is wrong. */
+function checkToken(token: string): string {
+  if (!/^[!-~]*$/.test(token))
+    throw new SettingError('TOKEN: give visible ASCII characters without blanks; a header carries no others');
+  return token;
 }
 
 function readWorkers(args: string[]): number | undefined {

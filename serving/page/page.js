@@ -23,6 +23,7 @@ let standing = '';
 /** @type {Promise<void> | undefined} */
 let looking;
 
+say('Asking which model is in service …');
 startForm(markOnSurface);
 startLive();
 startTokenForm();

@@ -1,3 +1,4 @@
+import type { HttpBindings } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { mediaTypeOf, readChunks, readJson } from '../body.ts';
 import { RequestError } from '../problem.ts';
@@ -15,7 +16,12 @@ export function mountBatch(app: Hono, service: Service, bodyLimit: number): void
     if (type === ARROW_STREAM) {
       const { scoreStream } = await import('../arrow.ts');
       const current = currentOf(service);
-      const body = await scoreStream(readChunks(request.body, bodyLimit), service, current);
+      const { outgoing } = context.env as Partial<HttpBindings>;
+      const body = await scoreStream(readChunks(request.body, bodyLimit), service, current, (error) => {
+        if (!outgoing) throw error;
+        // It then tells the listener why; an error of the stream node-server would print.
+        outgoing.destroy(error as Error);
+      });
       // Said to be chunked the answer begins at once; otherwise node-server reads ahead and makes a 500 of a late error.
       return new Response(body, {
         headers: {

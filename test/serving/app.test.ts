@@ -83,6 +83,27 @@ describe('GET /predict', () => {
     await expectProblem('/predict?vol_moving_avg=-0.001&adj_close_rolling_med=25', 'vol_moving_avg');
   });
 
+  it('names every wrong parameter, each with its reason', async () => {
+    const response = await app.request('/predict?vol_moving_avg=-1&adj_close_rolling_med=&detail=yes');
+    expect(response.status).toBe(400);
+    const errors = [
+      { parameter: 'vol_moving_avg', detail: 'vol_moving_avg must not be negative' },
+      {
+        parameter: 'adj_close_rolling_med',
+        detail: 'adj_close_rolling_med is empty; give it as adj_close_rolling_med=25.5',
+      },
+      { parameter: 'detail', detail: 'detail must be 1 or 0' },
+    ];
+    expect(await response.json()).toEqual({
+      type: 'about:blank',
+      title: 'Bad Request',
+      status: 400,
+      detail: errors.map(({ detail }) => detail).join('; '),
+      parameter: 'vol_moving_avg',
+      errors,
+    });
+  });
+
   async function expectProblem(path: string, parameter: string): Promise<void> {
     const response = await app.request(path);
     expect(response.status).toBe(400);

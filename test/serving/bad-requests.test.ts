@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import { expect, it } from 'vitest';
 import { ARROW, type Bad, badRequests } from './bad.ts';
@@ -93,13 +94,48 @@ it.each([
     400,
   ],
 ])('refuses %s', async (_, text, status) => {
-  const { port, url, log } = await listenDoubling();
+  const { port, url, log } = await listenDoubling({ CORS_ORIGIN: '*' });
   const [head = '', body = ''] = (await sendRaw(port, text)).split('\r\n\r\n');
   expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
   expect(head).toMatch(/^content-type: application\/problem\+json/im);
+  expect(head).toMatch(/^x-request-id: [\da-f]{12}-\d+\r$/im);
+  expect(head).toMatch(/^x-model-version: 2020-01-01\r$/im);
+  expect(head).toMatch(/^x-content-type-options: nosniff\r$/im);
+  expect(head).toMatch(/^access-control-allow-origin: \*\r$/im);
+  expect(Number(/^content-length: (\d+)\r$/im.exec(head)?.[1])).toBe(body.length);
   expect(JSON.parse(body)).toMatchObject({ status, detail: expect.any(String) });
   expect(await (await fetch(url + QUESTION)).text()).toBe('24691');
   expect(log()).not.toContain('"level":"error"');
+});
+
+it('logs what node:http refuses, with the id that the answer names', async () => {
+  const { port, running } = await listenDoubling({ ACCESS_LOG: '1' });
+  let written = '';
+  running.process.stdout?.on('data', (data) => (written += data));
+  const answer = await sendRaw(port, 'hello\r\n\r\n');
+  const id = /^X-Request-Id: (.*)\r$/m.exec(answer)?.[1];
+  await expect.poll(() => written).not.toBe('');
+  expect(JSON.parse(written)).toEqual({
+    ...{ method: '_OTHER', path: '', status: 400, seconds: 0 },
+    request_id: id,
+  });
+});
+
+it.each([
+  ['/predict', 'application/json', '{"instances":[{"vol_moving_avg":1,"adj_close_rolling_med":1}]}'],
+  ['/predict', ARROW, 'any'],
+  ['/v2/models/volume/infer', 'application/json', '{"inputs":[]}'],
+])('refuses a gzipped body to %s of %s with 415, and names Content-Encoding', async (path, type, text) => {
+  const { url } = await listenDoubling();
+  const answer = await fetch(url + path, {
+    method: 'POST',
+    headers: { 'content-type': type, 'content-encoding': 'gzip' },
+    body: gzipSync(text),
+  });
+  expect(answer.status).toBe(415);
+  expect(answer.headers.get('accept-encoding')).toBe('identity');
+  const { detail, error } = (await answer.json()) as { detail?: string; error?: string };
+  expect(detail ?? error).toBe('the body has Content-Encoding gzip; send it without one');
 });
 
 it('refuses a request without Host, which node:http does with a bare 400', async () => {

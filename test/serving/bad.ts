@@ -43,7 +43,7 @@ const TEXTS = [
 ];
 const NAMES = ['vol_moving_avg', 'adj_close_rolling_med'];
 
-/** Bad requests of every kind; each has but one thing wrong with it. */
+/** Bad requests of every kind; nearly each has but one thing wrong with it. */
 export function badRequests(): Bad[] {
   const row = (name: string, text: string) =>
     `{${NAMES.map((one) => `"${one}":${one === name ? text : '25'}`).join()}}`;
@@ -90,6 +90,7 @@ export function badRequests(): Bad[] {
         ),
         get(`/predict?${name}=1&${name}=1&${other}=1`, 400),
         get(`/predict?${other}=1`, 400),
+        get(`/predict?${name}=x&${other}=x&detail=x`, 400),
       ];
     }),
     ...WRONG.map((text) => json('/predict', text)),

@@ -5,6 +5,16 @@ import { encodeModel } from '../../serving/model.ts';
 import { start, until } from '../command.ts';
 import { makeFolder } from '../fixtures.ts';
 import { constantModel } from '../tiny-model.ts';
+import { listenDoubling } from './listening.ts';
+
+it('answers the example in the documentation', async () => {
+  const { port } = await listenDoubling();
+  const example = /^```python\n(.*?)^```$/ms.exec(readFileSync('docs/serving.md', 'utf8'))?.[1] ?? '';
+  const asked = await start('python', ['-c', example.replace('3000', String(port))]).ended;
+  expect(asked.stderr).toBe('');
+  // The sum of 2 (1 + n) - 1 for n from 0 to 999,999 is the square of a million.
+  expect(asked.stdout).toBe('1000000 rows, 1000000000000 shares, by the model as of 2020-01-01\n');
+});
 
 it('answers tritonclient, openapi-spec-validator and pyarrow with a million rows, within a memory bound', async () => {
   const store = makeFolder();

@@ -115,6 +115,18 @@ describe('limits', () => {
     expect(refused.length).toBeGreaterThanOrEqual(10);
     expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(5);
     expect(refused[0]?.headers.get('retry-after')).toBe('1');
+    expect(await refused[0]?.json()).toEqual({
+      ...{ type: 'about:blank', title: 'Too Many Requests', status: 429 },
+      detail: 'more than 5 requests a second came from this address',
+    });
+  });
+
+  it('turns no probe away for the rate, nor metrics, nor the page', async () => {
+    const { url } = await listen({ RATE_LIMIT: '1' });
+    const status = async (path: string) => (await fetch(url + path)).status;
+    const free = ['/health/live', '/health/ready', '/v2/health/live', '/v2/health/ready', '/metrics', '/'];
+    const files = ['/page/page.js', '/page/page.css', '/docs', '/docs/start.js', '/openapi.json'];
+    for (const path of [...free, ...files]) expect(`${path} ${await status(path)}`).toBe(`${path} 200`);
   });
 
   it('refuses a body that is announced as too long', async () => {
@@ -149,6 +161,12 @@ describe('limits', () => {
     });
     expect(answer.status).toBe(204);
     expect(answer.headers.get('access-control-allow-origin')).toBe('https://a.example');
+    for (const query of [QUESTION, `${QUESTION}&detail=1`, '/predict']) {
+      const { headers } = await fetch(url + query, { headers: { origin: 'https://a.example' } });
+      expect(headers.get('access-control-expose-headers')).toBe(
+        'X-Request-Id, X-Model-Version, Retry-After, Allow, WWW-Authenticate',
+      );
+    }
   });
 
   it('answers 408 to headers that do not come to an end', async () => {

@@ -197,6 +197,27 @@ it('begins without a model, and goes on with one that comes, and with the next, 
   await says(page, '#status', 'was refused');
 });
 
+it('says without JavaScript that it needs it and how to ask without, and nothing of a model', async () => {
+  const { url } = await serve(trainedStore());
+  for (const options of [{}, PHONE]) {
+    const context = await browser.newContext({ javaScriptEnabled: false, ...options });
+    onTestFinished(() => context.close());
+    const page = await context.newPage();
+    await page.goto(url);
+    const text = await page.innerText('body');
+    expect(text).toContain('This page needs JavaScript');
+    expect(text).toContain(
+      "curl 'http://127.0.0.1:3000/predict?vol_moving_avg=12345&adj_close_rolling_med=25'",
+    );
+    expect(text).not.toMatch(/No model|Asking/);
+    await page.click('#predict-form button');
+    const integer = await (
+      await fetch(`${url}/predict?vol_moving_avg=12345&adj_close_rolling_med=25`)
+    ).text();
+    expect(await page.innerText('body')).toBe(integer);
+  }
+});
+
 it('says where a model file does not know where its training rows lie', async () => {
   const store = makeFolder();
   const model = constantModel([Math.LN2, 0, 0]);

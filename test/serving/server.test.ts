@@ -75,6 +75,16 @@ it.each(['http', '-1', '65536', '80.5', ' 80', '0x50'])('does not start on PORT=
   expect(stderr).toContain(`PORT=${port}`);
 });
 
+it.each([
+  ['CORS_ORIGIN', 'a.example'],
+  ['STORE', 's3://bucket/store'],
+  ['TOKEN', 'sécret'],
+])('does not start with %s=%s', async (name, value) => {
+  const { code, stderr } = await serve({ [name]: value }).ended;
+  expect(code).toBe(2);
+  expect(JSON.parse(stderr).message).toContain(name);
+});
+
 it('does not start on a port in use, and names it', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await until(() => other.listening, 'a port');
