@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeModel, ModelError } from './model.ts';
+import { ModelError } from './model.ts';
+import { decodeModel } from './model-file.ts';
 import { createPredictor } from './predictor.ts';
 import { type InService, inService } from './service.ts';
 

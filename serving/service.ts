@@ -1,4 +1,5 @@
-import { isInDomain, type Model, type Prediction, predict } from './model.ts';
+import { isInDomain, predict } from './arithmetic.ts';
+import type { Model, Prediction } from './model.ts';
 
 /** Two numbers in, a point and three quantiles out. */
 export interface Predictor {

@@ -2,7 +2,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import { expect, it, onTestFinished } from 'vitest';
-import { encodeModel } from '../../serving/model.ts';
+import { encodeModel } from '../../serving/model-file.ts';
 import { start, until } from '../command.ts';
 import { makeFolder } from '../fixtures.ts';
 import { constantModel } from '../tiny-model.ts';

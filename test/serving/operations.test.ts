@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { encodeModel } from '../../serving/model.ts';
+import { encodeModel } from '../../serving/model-file.ts';
 import { type Running, start, until } from '../command.ts';
 import { makeFolder } from '../fixtures.ts';
 import { addModel, constantModel } from '../tiny-model.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { folderSource } from '../../serving/champion.ts';
 import { createMetrics, type Watched } from '../../serving/metrics.ts';
-import { encodeModel } from '../../serving/model.ts';
+import { encodeModel } from '../../serving/model-file.ts';
 import { Shadow } from '../../serving/shadow.ts';
 import { createWatch } from '../../serving/watch.ts';
 import { makeFolder } from '../fixtures.ts';
