@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Drift } from './drift.ts';
 import { createHistogram, type Series } from './histogram.ts';
+import { registerDrift, type Snapshot } from './merge.ts';
 import type { Service } from './service.ts';
 import type { Shadow } from './shadow.ts';
 
@@ -25,12 +26,12 @@ export function createMetrics(watched: Watched) {
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
-  const gauge = (name: string, help: string, read: () => number, aggregator: 'sum' | 'max' = 'max') =>
+  const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name,
       help,
       registers,
-      aggregator,
+      aggregator: 'max',
       collect: function () {
         this.set(read());
       },
@@ -74,12 +75,11 @@ export function createMetrics(watched: Watched) {
     watched.service.fault ? 1 : 0,
   );
   total('model_infer_request_success_total', 'Rows that were scored', () => watched.predictions);
-  gauge(
-    'model_input_drift_psi',
-    'Population stability index of the inputs',
-    () => watched.drift?.index() ?? Number.NaN,
-  );
-  gauge('model_input_drift_rows', 'Rows that the index is of', () => watched.drift?.rows ?? 0, 'sum');
+  const drifts = () => {
+    const { drift, service } = watched;
+    return drift && service.current ? [drift.counted(service.current.version)] : [];
+  };
+  registerDrift(register, drifts);
   const { shadow } = watched;
   total('model_shadow_rows_total', 'Rows that the challenger scored too', () => shadow.rows);
   total('model_shadow_disagreements_total', 'Rows where it differs by over 10 %', () => shadow.disagreements);
@@ -90,6 +90,11 @@ export function createMetrics(watched: Watched) {
   return {
     register,
     loads,
+    /** What the first of several processes merges. */
+    snapshot: async (): Promise<Snapshot> => ({
+      values: await register.getMetricsAsJSON(),
+      drift: drifts()[0],
+    }),
     /** Where answers of this kind are counted; what is not known counts as one, so that callers cannot grow the memory. */
     answers(method: string, path: string, status: number): Series {
       const family = FAMILY.exec(path)?.[0];

@@ -3,7 +3,6 @@ import { createServer, type ServerResponse } from 'node:http';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
-import { AggregatorRegistry } from 'prom-client';
 import { createApp } from './app.ts';
 import { answerBroken, answerUnreadable } from './broken.ts';
 import { folderSource } from './champion.ts';
@@ -12,11 +11,12 @@ import { httpOptions } from './http-options.ts';
 import { createListener } from './listener.ts';
 import { createMetrics, type Watched } from './metrics.ts';
 import { holdPort, isShareable } from './port.ts';
+import { createScrape } from './scrape.ts';
 import type { Service } from './service.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { Shadow } from './shadow.ts';
 import { createWatch } from './watch.ts';
-import { createScrape, runWorkers } from './workers.ts';
+import { runWorkers } from './workers.ts';
 
 const settings = settingsOrFail();
 if (cluster.isPrimary && settings.workers > 1) await lead();
@@ -33,10 +33,6 @@ async function answer(): Promise<void> {
   const service: Service = { current: undefined };
   const watched: Watched = { service, drift: undefined, shadow: new Shadow(), predictions: 0 };
   const metrics = createMetrics(watched);
-  if (cluster.isWorker) {
-    AggregatorRegistry.setRegistries(metrics.register);
-    new AggregatorRegistry();
-  }
   const source = folderSource(resolve(store));
   const look = createWatch(source, { watched, metrics, shadow: settings.shadow }, log);
   await look();
@@ -46,7 +42,7 @@ async function answer(): Promise<void> {
       `${resolve(store, 'model.bin')}: no model yet; run make pipeline, or the task promote, or set STORE`,
     );
 
-  const scrape = cluster.isWorker ? createScrape() : () => metrics.register.metrics();
+  const scrape = cluster.isWorker ? createScrape(metrics.snapshot) : () => metrics.register.metrics();
   const report = (error: Error) => log('error', String(error.stack));
   const app = createApp(service, report, settings.bodyLimit, scrape, source);
   const underWay = new Set<ServerResponse>();
