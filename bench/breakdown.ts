@@ -57,7 +57,11 @@ export function alone(file: string): Record<string, number> {
   const service = { current };
   const shadow = new Shadow();
   const drift = new Drift(current.model.density);
-  const series = createMetrics({ service, drift, shadow, predictions: 0 }).answers('GET', '/predict', 200);
+  const series = createMetrics({ service, drift, shadow, rows: 0, requests: 0 }).answers(
+    'GET',
+    '/predict',
+    200,
+  );
   const hidden = current.model.layers.slice(0, -1).reduce((sum, { bias }) => sum + bias.length, 0);
   return {
     inference: time((i) => current.predictor.predict(i, 25).point),

@@ -31,7 +31,7 @@ async function lead(): Promise<void> {
 async function answer(): Promise<void> {
   const { port, host, store, pollMs, drainMs } = settings;
   const service: Service = { current: undefined };
-  const watched: Watched = { service, drift: undefined, shadow: new Shadow(), predictions: 0 };
+  const watched: Watched = { service, drift: undefined, shadow: new Shadow(), rows: 0, requests: 0 };
   const metrics = createMetrics(watched);
   const source = folderSource(resolve(store));
   const look = createWatch(source, { watched, metrics, shadow: settings.shadow }, log);
@@ -49,7 +49,7 @@ async function answer(): Promise<void> {
   const listener = createListener({
     ...{ service, settings, metrics, app: getRequestListener(app.fetch, { errorHandler: answerUnreadable }) },
     underWay,
-    log: (fields) => process.stdout.write(`${JSON.stringify(fields)}\n`),
+    log: (fields) => process.stdout.write(line(fields)),
   });
   const server = createServer(httpOptions(settings), listener);
   answerBroken(server, metrics);
@@ -94,5 +94,10 @@ function fail(message: string): never {
 }
 
 function log(level: 'info' | 'error', message: string, fields: Record<string, string> = {}): void {
-  process.stderr.write(`${process.stderr.isTTY ? message : JSON.stringify({ level, message, ...fields })}\n`);
+  process.stderr.write(process.stderr.isTTY ? `${message}\n` : line({ level, message, ...fields }));
+}
+
+/** A line of a log, with its time under the name that the tasks' logs give it. */
+function line(fields: Record<string, string | number>): string {
+  return `${JSON.stringify({ ...fields, timestamp: new Date().toISOString() })}\n`;
 }
