@@ -2,10 +2,11 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { predict } from '../serving/arithmetic.ts';
 import { prepare } from '../serving/champion.ts';
 import { Drift } from '../serving/drift.ts';
 import { createMetrics } from '../serving/metrics.ts';
-import { decodeModel, predict } from '../serving/model.ts';
+import { decodeModel } from '../serving/model-file.ts';
 import { readPlain } from '../serving/query.ts';
 import { Shadow } from '../serving/shadow.ts';
 import { QUESTION } from './load.ts';
@@ -13,7 +14,7 @@ import { startServer } from './servers.ts';
 
 /** Parts of the server by the file that a function is in; what is in none of them is Node's. */
 const PARTS: [part: string, file: RegExp][] = [
-  ['inference', /serving\/(predictor|model)\.ts$/],
+  ['inference', /serving\/(predictor|arithmetic)\.ts$/],
   ['parsing', /serving\/query\.ts$/],
   ['metrics, drift, shadow', /serving\/(metrics|histogram|drift|shadow|watch)\.ts$/],
   ['headers, ids, the rest of ours', /serving\/|@hono|prom-client/],
@@ -56,7 +57,11 @@ export function alone(file: string): Record<string, number> {
   const service = { current };
   const shadow = new Shadow();
   const drift = new Drift(current.model.density);
-  const series = createMetrics({ service, drift, shadow, predictions: 0 }).answers('GET', '/predict', 200);
+  const series = createMetrics({ service, drift, shadow, rows: 0, requests: 0 }).answers(
+    'GET',
+    '/predict',
+    200,
+  );
   const hidden = current.model.layers.slice(0, -1).reduce((sum, { bias }) => sum + bias.length, 0);
   return {
     inference: time((i) => current.predictor.predict(i, 25).point),

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fastify from 'fastify';
 import { httpOptions } from '../serving/http-options.ts';
-import { decodeModel } from '../serving/model.ts';
+import { decodeModel } from '../serving/model-file.ts';
 import { createPredictor } from '../serving/predictor.ts';
 import { readSettings } from '../serving/settings.ts';
 

@@ -87,6 +87,7 @@ async function* score(
     throw refuse(`cannot be read as an Arrow IPC stream: ${(error as Error).message.slice(0, 200)}`);
   }
   if (!watched.tail.equals(END)) throw refuse('was cut short: it does not end in the end-of-stream marker');
+  service.succeed?.();
   yield isHeadDue ? Buffer.concat([HEAD, END]) : END;
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeModel, ModelError } from './model.ts';
+import { decodeModel } from './model-file.ts';
 import { createPredictor } from './predictor.ts';
 import { type InService, inService } from './service.ts';
 
@@ -16,7 +16,7 @@ export interface ModelSource {
   /** What changes when the model in service may have changed; undefined where there is none. */
   stamp(): Promise<string | undefined>;
   model(): Promise<Buffer>;
-  /** The checksum that champion.json has; undefined where it has none. */
+  /** The checksum that champion.json names; undefined without that file. @throws ChampionError */
   sha256(): Promise<string | undefined>;
   /** As-of dates of the trained models, ascending. */
   dates(): Promise<string[]>;
@@ -25,6 +25,15 @@ export interface ModelSource {
   modelReport(asOf: string, name: ModelReport): Promise<string | undefined>;
   /** A report of all models; undefined where there is none. */
   storeReport(name: StoreReport): Promise<string | undefined>;
+}
+
+/** champion.json is broken, or names another model than model.bin. */
+export class ChampionError extends Error {}
+
+/** Another model to serve, and what is wrong with champion.json all the same. */
+export interface Found {
+  next: InService;
+  doubt: ChampionError | undefined;
 }
 
 const DATE = /^\d{4}-\d\d-\d\d$/;
@@ -48,10 +57,10 @@ export function folderSource(store: string): ModelSource {
       const text = await textOf('champion.json');
       if (text === undefined) return undefined;
       try {
-        return String(JSON.parse(text).sha256);
-      } catch (cause) {
-        throw new ModelError('has a champion.json beside it that is no JSON', { cause });
-      }
+        const { sha256 } = JSON.parse(text);
+        if (typeof sha256 === 'string') return sha256;
+      } catch {}
+      throw new ChampionError('champion.json is broken: it names no model by its sha256');
     },
     async dates() {
       const names = await readdir(join(store, 'models')).catch((error) => orMissing(error));
@@ -66,24 +75,44 @@ export function folderSource(store: string): ModelSource {
 
 /**
  * Looks once, and reads and verifies the model where it may be another one. promote publishes model.bin first and
- * champion.json after it: where the two differ it waits a look, then the model file, which vouches for itself, is taken.
+ * champion.json after it: where the two differ it waits a look. Then they are at odds, and the model before stays; where
+ * there is none, model.bin is taken, which vouches for itself.
+ * @throws ModelError, ChampionError
  */
-export function createLoader(source: ModelSource): () => Promise<InService | undefined> {
+export function createLoader(source: ModelSource): () => Promise<Found | undefined> {
   let known: string | undefined;
   let doubted: string | undefined;
+  let isFirst = true;
   return async () => {
     const stamp = await source.stamp();
     if (stamp === undefined || stamp === known) return undefined;
-    const [bytes, expected] = [await source.model(), await source.sha256().catch((error: Error) => error)];
+    const bytes = await source.model();
+    const doubt = await doubtOf(bytes, source);
     if ((await source.stamp()) !== stamp) return undefined;
-    const differs = expected !== undefined && expected !== createHash('sha256').update(bytes).digest('hex');
-    if (differs && doubted !== stamp) {
+    if (doubt && !isFirst && doubted !== stamp) {
       doubted = stamp;
       return undefined;
     }
     known = stamp;
-    return prepare(bytes);
+    const next = prepare(bytes);
+    if (doubt && !isFirst) throw doubt;
+    isFirst = false;
+    return { next, doubt };
   };
+}
+
+async function doubtOf(bytes: Buffer, source: ModelSource): Promise<ChampionError | undefined> {
+  try {
+    const named = await source.sha256();
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    if (named === undefined || named === sha256) return undefined;
+    return new ChampionError(
+      `champion.json names the model ${named.slice(0, 12)}…, but model.bin is ${sha256.slice(0, 12)}…`,
+    );
+  } catch (error) {
+    if (error instanceof ChampionError) return error;
+    throw error;
+  }
 }
 
 /** A model that is verified and ready to serve. @throws ModelError */

@@ -1,13 +1,25 @@
-import { cellOf, type Density, logVolume, signedLog } from './model.ts';
+import { cellOf, logVolume, signedLog } from './arithmetic.ts';
+import type { Density } from './model.ts';
 
 /** What a share counts as at least, so that an empty cell does not make the index infinite. */
 const FLOOR = 1e-4;
+
+/** Fewer rows have no index: chance alone makes it about cells / rows, 0.02 for these and the 231 cells that training makes. */
+export const LEAST_ROWS = 10_000;
+
+/** What a process, or all of them, counted on the training grid of a model. */
+export interface Counted {
+  version: string;
+  /** The share of the training rows by cell. */
+  shares: Float32Array;
+  /** Rows asked for by cell. */
+  counts: Float64Array;
+}
 
 /** Counts requests in the cells of the training grid. Its memory is the grid, however many requests there are. */
 export class Drift {
   readonly #density: Density;
   readonly #counts: Float64Array;
-  rows = 0;
 
   constructor(density: Density) {
     this.#density = density;
@@ -17,16 +29,37 @@ export class Drift {
   observe(volumeAverage: number, priceMedian: number): void {
     const index = cellOf(logVolume(volumeAverage), signedLog(priceMedian), this.#density);
     this.#counts[index] = (this.#counts[index] as number) + 1;
-    this.rows++;
   }
 
-  /** The population stability index: sum of (actual - expected) ln(actual / expected); NaN without a request. */
-  index(): number {
-    if (this.rows === 0) return Number.NaN;
-    return this.#counts.reduce((sum, count, index) => {
-      const actual = Math.max(count / this.rows, FLOOR);
-      const expected = Math.max(this.#density.shares[index] as number, FLOOR);
-      return sum + (actual - expected) * Math.log(actual / expected);
-    }, 0);
+  /** What was counted so far; it goes on counting in the same array. */
+  counted(version: string): Counted {
+    return { version, shares: this.#density.shares, counts: this.#counts };
   }
+}
+
+/** Adds up what several processes counted, apart by model and its training rows. */
+export function addCounts(all: Counted[]): Counted[] {
+  const sums: Counted[] = [];
+  for (const { version, shares, counts } of all) {
+    const sum = sums.find((one) => one.version === version && String(one.shares) === String(shares));
+    if (sum) sum.counts = sum.counts.map((count, cell) => count + (counts[cell] as number));
+    else sums.push({ version, shares, counts });
+  }
+  return sums;
+}
+
+/** How many rows were counted. */
+export function rowsOf({ counts }: Counted): number {
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** The population stability index: sum of (actual - expected) ln(actual / expected); NaN for fewer rows than LEAST_ROWS. */
+export function stabilityIndex(counted: Counted): number {
+  const rows = rowsOf(counted);
+  if (rows < LEAST_ROWS) return Number.NaN;
+  return counted.counts.reduce((sum, count, cell) => {
+    const actual = Math.max(count / rows, FLOOR);
+    const expected = Math.max(counted.shares[cell] as number, FLOOR);
+    return sum + (actual - expected) * Math.log(actual / expected);
+  }, 0);
 }

@@ -62,6 +62,7 @@ export function createListener({
     ) {
       const prediction = current.predictor.predict(row[0], row[1]);
       service.observe?.(row[0], row[1], prediction);
+      service.succeed?.();
       const body = String(Math.round(prediction.point));
       headers[LENGTH] = String(body.length);
       headers[VERSION] = current.version;

@@ -1,8 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Drift } from './drift.ts';
 import { createHistogram, type Series } from './histogram.ts';
+import { registerDrift, type Snapshot } from './merge.ts';
 import type { Service } from './service.ts';
-import type { Shadow } from './shadow.ts';
+import type { Shadow, Totals } from './shadow.ts';
 
 const BUCKETS = [
   0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
@@ -17,7 +18,9 @@ export interface Watched {
   service: Service;
   drift: Drift | undefined;
   shadow: Shadow;
-  predictions: number;
+  /** Rows that were scored, and requests all of whose rows were. */
+  rows: number;
+  requests: number;
 }
 
 /** Names as OpenTelemetry (http_server_…) and MLServer (model_infer_…) have them. */
@@ -25,12 +28,12 @@ export function createMetrics(watched: Watched) {
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
-  const gauge = (name: string, help: string, read: () => number, aggregator: 'sum' | 'max' = 'max') =>
+  const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name,
       help,
       registers,
-      aggregator,
+      aggregator: 'max',
       collect: function () {
         this.set(read());
       },
@@ -55,7 +58,7 @@ export function createMetrics(watched: Watched) {
   const loads = new Counter({
     name: 'model_loads_total',
     help: 'Models that were read, by what came of it',
-    labelNames: ['outcome'],
+    labelNames: ['outcome', 'reason'],
     registers,
   });
   new Gauge({
@@ -73,23 +76,40 @@ export function createMetrics(watched: Watched) {
   gauge('model_load_failed', '1 while the model to be served cannot be used', () =>
     watched.service.fault ? 1 : 0,
   );
-  total('model_infer_request_success_total', 'Rows that were scored', () => watched.predictions);
-  gauge(
-    'model_input_drift_psi',
-    'Population stability index of the inputs',
-    () => watched.drift?.index() ?? Number.NaN,
+  total('model_infer_request_success_total', 'Requests whose rows were all scored', () => watched.requests);
+  total('model_infer_rows_total', 'Rows that were scored', () => watched.rows);
+  const drifts = () => {
+    const { drift, service } = watched;
+    return drift && service.current ? [drift.counted(service.current.version)] : [];
+  };
+  registerDrift(register, drifts);
+  const ofShadow = (name: string, help: string, read: (totals: Totals) => number) =>
+    new Counter({
+      ...{ name, help, labelNames: ['model_version'], registers },
+      collect() {
+        this.reset();
+        for (const [model_version, totals] of watched.shadow.totals)
+          this.inc({ model_version }, read(totals));
+      },
+    });
+  ofShadow('model_shadow_rows_total', 'Rows that the challenger scored too', ({ rows }) => rows);
+  ofShadow(
+    'model_shadow_disagreements_total',
+    'Rows where it differs by over 10 %',
+    ({ disagreements }) => disagreements,
   );
-  gauge('model_input_drift_rows', 'Rows that the index is of', () => watched.drift?.rows ?? 0, 'sum');
-  const { shadow } = watched;
-  total('model_shadow_rows_total', 'Rows that the challenger scored too', () => shadow.rows);
-  total('model_shadow_disagreements_total', 'Rows where it differs by over 10 %', () => shadow.disagreements);
-  total('model_shadow_dropped_total', 'Rows it was too busy to score', () => shadow.dropped);
-  total('model_shadow_log_distance_sum', 'Sum of the absolute log ratios', () => shadow.distance);
+  ofShadow('model_shadow_dropped_total', 'Rows it was too busy to score', ({ dropped }) => dropped);
+  ofShadow('model_shadow_log_distance_sum', 'Sum of the absolute log ratios', ({ distance }) => distance);
 
   const known = new Map<string, Series>();
   return {
     register,
     loads,
+    /** What the first of several processes merges. */
+    snapshot: async (): Promise<Snapshot> => ({
+      values: await register.getMetricsAsJSON(),
+      drift: drifts()[0],
+    }),
     /** Where answers of this kind are counted; what is not known counts as one, so that callers cannot grow the memory. */
     answers(method: string, path: string, status: number): Series {
       const family = FAMILY.exec(path)?.[0];

@@ -1,4 +1,5 @@
-import { clip, interpolate, logVolume, type Model, type Prediction, signedLog } from './model.ts';
+import { clip, interpolate, logVolume, signedLog } from './arithmetic.ts';
+import type { Model, Prediction } from './model.ts';
 
 const MAX = Number.MAX_SAFE_INTEGER;
 

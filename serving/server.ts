@@ -3,7 +3,6 @@ import { createServer, type ServerResponse } from 'node:http';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
-import { AggregatorRegistry } from 'prom-client';
 import { createAccessLog } from './access-log.ts';
 import { createApp } from './app.ts';
 import { answerBroken, answerUnreadable } from './broken.ts';
@@ -14,11 +13,12 @@ import { httpOptions } from './http-options.ts';
 import { createListener } from './listener.ts';
 import { createMetrics, type Watched } from './metrics.ts';
 import { holdPort, isShareable } from './port.ts';
+import { createScrape } from './scrape.ts';
 import type { Service } from './service.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { Shadow } from './shadow.ts';
 import { createWatch } from './watch.ts';
-import { createScrape, runWorkers } from './workers.ts';
+import { runWorkers } from './workers.ts';
 
 const settings = settingsOrFail();
 if (cluster.isPrimary && settings.workers > 1) await lead();
@@ -33,12 +33,8 @@ async function lead(): Promise<void> {
 async function answer(): Promise<void> {
   const { port, host, store, pollMs, drainMs } = settings;
   const service: Service = { current: undefined };
-  const watched: Watched = { service, drift: undefined, shadow: new Shadow(), predictions: 0 };
+  const watched: Watched = { service, drift: undefined, shadow: new Shadow(), rows: 0, requests: 0 };
   const metrics = createMetrics(watched);
-  if (cluster.isWorker) {
-    AggregatorRegistry.setRegistries(metrics.register);
-    new AggregatorRegistry();
-  }
   const source = folderSource(resolve(store));
   const look = createWatch(source, { watched, metrics, shadow: settings.shadow }, log);
   await look();
@@ -48,7 +44,7 @@ async function answer(): Promise<void> {
       `${resolve(store, 'model.bin')}: no model yet; run make pipeline, or the task promote, or set STORE`,
     );
 
-  const scrape = cluster.isWorker ? createScrape() : () => metrics.register.metrics();
+  const scrape = cluster.isWorker ? createScrape(metrics.snapshot) : () => metrics.register.metrics();
   const app = createApp(
     service,
     ({ stack }, request_id) => log('error', String(stack), request_id === undefined ? {} : { request_id }),
@@ -57,7 +53,7 @@ async function answer(): Promise<void> {
     source,
   );
   const underWay = new Set<ServerResponse>();
-  const report = createAccessLog(settings.accessLog, (line) => process.stdout.write(line));
+  const report = createAccessLog(settings.accessLog, (fields) => process.stdout.write(line(fields)));
   const listener = createListener({
     ...{ service, settings, metrics, app: getRequestListener(app.fetch, { errorHandler: answerUnreadable }) },
     ...{ underWay, report, cutOff: createCutOffs(metrics.register, log) },
@@ -105,5 +101,10 @@ function fail(message: string): never {
 }
 
 function log(level: 'info' | 'warn' | 'error', message: string, fields: Record<string, string> = {}): void {
-  process.stderr.write(`${process.stderr.isTTY ? message : JSON.stringify({ level, message, ...fields })}\n`);
+  process.stderr.write(process.stderr.isTTY ? `${message}\n` : line({ level, message, ...fields }));
+}
+
+/** A line of a log, with its time under the name that the tasks' logs give it. */
+function line(fields: Record<string, string | number>): string {
+  return `${JSON.stringify({ ...fields, timestamp: new Date().toISOString() })}\n`;
 }

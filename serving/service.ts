@@ -1,4 +1,5 @@
-import { isInDomain, type Model, type Prediction, predict } from './model.ts';
+import { isInDomain, predict } from './arithmetic.ts';
+import type { Model, Prediction } from './model.ts';
 
 /** Two numbers in, a point and three quantiles out. */
 export interface Predictor {
@@ -22,6 +23,8 @@ export interface Service {
   fault?: string | undefined;
   /** Is told of each row that was scored; must be cheap, and never throw. */
   observe?(volumeAverage: number, priceMedian: number, prediction: Prediction): void;
+  /** Is told of each request whose rows were all scored; as cheap. */
+  succeed?(): void;
 }
 
 /** Puts a model into service as it is. */

@@ -7,22 +7,46 @@ const BOUND = 1_024;
 /** Predictions that differ by more than this, as a ratio of 1 + volume, disagree. */
 const TOLERANCE = 0.1;
 
+/** What came of the rows that one challenger scored, or was to score. */
+export interface Totals {
+  rows: number;
+  disagreements: number;
+  dropped: number;
+  /** The sum of |ln((1 + challenger) / (1 + champion))|. */
+  distance: number;
+}
+
 /** Scores what the champion scored with a challenger, after the answers are out. */
 export class Shadow {
-  challenger: InService | undefined;
-  rows = 0;
-  disagreements = 0;
-  dropped = 0;
-  /** The sum of |ln((1 + challenger) / (1 + champion))|. */
-  distance = 0;
+  /** By the challenger's version. Those of earlier ones stay, for counters do not fall. */
+  readonly totals = new Map<string, Totals>();
+  #challenger: InService | undefined;
+  #total: Totals = { rows: 0, disagreements: 0, dropped: 0, distance: 0 };
   readonly #waiting = new Float64Array(3 * BOUND);
   #length = 0;
 
+  get challenger(): InService | undefined {
+    return this.#challenger;
+  }
+
+  set challenger(challenger: InService | undefined) {
+    this.#score();
+    this.#challenger = challenger;
+    if (!challenger) return;
+    this.#total = this.totals.get(challenger.version) ?? {
+      rows: 0,
+      disagreements: 0,
+      dropped: 0,
+      distance: 0,
+    };
+    this.totals.set(challenger.version, this.#total);
+  }
+
   /** Queues a row; takes no time to speak of. */
   observe(volumeAverage: number, priceMedian: number, { point }: Prediction): void {
-    if (!this.challenger) return;
+    if (!this.#challenger) return;
     if (this.#length === BOUND) {
-      this.dropped++;
+      this.#total.dropped++;
       return;
     }
     if (this.#length === 0) setImmediate(() => this.#score());
@@ -33,7 +57,8 @@ export class Shadow {
   }
 
   #score(): void {
-    const { challenger } = this;
+    const challenger = this.#challenger;
+    const total = this.#total;
     for (let at = 0; challenger && at < 3 * this.#length; at += 3) {
       const [average, median, champion] = this.#waiting.subarray(at, at + 3) as unknown as [
         number,
@@ -42,9 +67,9 @@ export class Shadow {
       ];
       const { point } = challenger.predictor.predict(average, median);
       const distance = Math.abs(Math.log1p(point) - Math.log1p(champion));
-      this.rows++;
-      this.distance += distance;
-      if (distance > Math.log1p(TOLERANCE)) this.disagreements++;
+      total.rows++;
+      total.distance += distance;
+      if (distance > Math.log1p(TOLERANCE)) total.disagreements++;
     }
     this.#length = 0;
   }

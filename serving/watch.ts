@@ -1,4 +1,4 @@
-import { createLoader, type ModelSource, prepare } from './champion.ts';
+import { ChampionError, createLoader, type ModelSource, prepare } from './champion.ts';
 import { Drift } from './drift.ts';
 import type { Metrics, Watched } from './metrics.ts';
 
@@ -15,29 +15,38 @@ export function createWatch(
   let complaint = '';
 
   service.observe = (average, median, prediction) => {
-    watched.predictions++;
+    watched.rows++;
     watched.drift?.observe(average, median);
     watched.shadow.observe(average, median, prediction);
   };
 
+  service.succeed = () => void watched.requests++;
+
   return async () => {
     try {
-      const next = await load();
-      if (next) {
+      const found = await load();
+      if (found) {
+        const { next, doubt } = found;
         service.current = next;
         service.fault = undefined;
         watched.drift = new Drift(next.model.density);
         metrics.loads.inc({ outcome: 'success' });
         log('info', `serving the model as of ${next.version}`, { model: next.version });
+        if (doubt) refuse(doubt);
       }
     } catch (error) {
-      service.fault = `model.bin ${(error as Error).message}`;
-      metrics.loads.inc({ outcome: 'failure' });
-      const kept = service.current && `; the model as of ${service.current.version} stays in service`;
-      log('error', service.fault + (kept ?? '; run the task promote again'));
+      refuse(error as Error);
     }
     await challenge().catch(complain);
   };
+
+  function refuse(error: Error): void {
+    const isOfChampion = error instanceof ChampionError;
+    service.fault = isOfChampion ? error.message : `model.bin ${error.message}`;
+    metrics.loads.inc({ outcome: 'failure', reason: isOfChampion ? 'champion.json' : 'model.bin' });
+    const kept = service.current && `; the model as of ${service.current.version} stays in service`;
+    log('error', `${service.fault}${kept ?? ''}; run the task promote again`);
+  }
 
   async function challenge(): Promise<void> {
     if (shadow === 'off' || !service.current) return;

@@ -1,5 +1,5 @@
-import cluster, { type Worker } from 'node:cluster';
-import { AggregatorRegistry } from 'prom-client';
+import cluster from 'node:cluster';
+import { answerScrapes } from './scrape.ts';
 
 /** How long a worker that died stays down: twice as long each time that its successor dies young, up to the longest. */
 const [RESPAWN_MS, LONGEST_RESPAWN_MS] = [200, 30_000];
@@ -19,18 +19,12 @@ export function runWorkers(
   log: (level: 'error', message: string) => void,
   exit: (code: number) => void,
 ): void {
-  const merged = new AggregatorRegistry();
   let code: number | undefined;
   let living = 0;
+  // JSON, the default, makes null of NaN.
+  cluster.setupPrimary({ serialization: 'advanced' });
+  answerScrapes();
   for (let i = 0; i < count; i++) fork(RESPAWN_MS);
-  cluster.on('message', async (worker: Worker, message: { scrape?: number }) => {
-    if (message?.scrape === undefined) return;
-    const answer = await merged.clusterMetrics().then(
-      (text) => ({ scraped: message.scrape, text }),
-      (error) => ({ scraped: message.scrape, error: String(error) }),
-    );
-    if (worker.isConnected()) worker.send(answer);
-  });
   for (const [signal, status] of [
     ['SIGTERM', 143],
     ['SIGINT', 130],
@@ -63,22 +57,4 @@ export function runWorkers(
       setTimeout(() => code === undefined && fork(Math.min(2 * pause, LONGEST_RESPAWN_MS)), pause);
     });
   }
-}
-
-/** Asks the first process for the metrics of all. */
-export function createScrape(): () => Promise<string> {
-  const waiting = new Map<number, { resolve(text: string): void; reject(error: Error): void }>();
-  let serial = 0;
-  process.on('message', (message: { scraped?: number; text?: string; error?: string }) => {
-    const asked = message?.scraped === undefined ? undefined : waiting.get(message.scraped);
-    if (!asked) return;
-    waiting.delete(message.scraped as number);
-    if (message.text === undefined) asked.reject(new Error(message.error));
-    else asked.resolve(message.text);
-  });
-  return () =>
-    new Promise((resolve, reject) => {
-      waiting.set(serial, { resolve, reject });
-      process.send?.({ scrape: serial++ });
-    });
 }

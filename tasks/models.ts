@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { decodeModel, type Model } from '../serving/model.ts';
+import type { Model } from '../serving/model.ts';
+import { decodeModel } from '../serving/model-file.ts';
 import { InputError } from './errors.ts';
 import type { Store } from './store.ts';
 

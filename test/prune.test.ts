@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { encodeModel } from '../serving/model.ts';
+import { encodeModel } from '../serving/model-file.ts';
 import { Store } from '../tasks/store.ts';
 import { runCli, runTask } from './command.ts';
 import { csvOfVolumes, makeFolder, makeSource } from './fixtures.ts';

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Dense, encodeModel, type Model } from '../serving/model.ts';
+import type { Dense, Model } from '../serving/model.ts';
+import { encodeModel } from '../serving/model-file.ts';
 
 /** A layer from rows of weights, one row an input. */
 export function dense(kernel: number[][], bias: number[]): Dense {

@@ -119,7 +119,7 @@ function readSample(text, at) {
   let predictions = 0;
   for (const line of text.split('\n')) {
     const [, metric = '', labels = '', value = ''] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
-    if (metric === 'model_infer_request_success_total') predictions = Number(value);
+    if (metric === 'model_infer_rows_total') predictions = Number(value);
     if (!metric.startsWith(NAME)) continue;
     const label = Object.fromEntries(
       [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, text]) => [key, text]),

@@ -38,6 +38,7 @@ export function mountBatch(app: Hono, service: Service, bodyLimit: number): void
     const predictions = instances.map((row) =>
       scoreRow(service, current, row.vol_moving_avg, row.adj_close_rolling_med),
     );
+    service.succeed?.();
     context.header('X-Model-Version', current.version);
     return context.json({ predictions, model_version: current.version });
   });

@@ -9,6 +9,7 @@ export function mountPredict(app: Hono, service: Service): void {
     const { volumeAverage, priceMedian, detail } = parseQuery(searchOf(context.req.url));
     const current = currentOf(service);
     const scored = scoreRow(service, current, volumeAverage, priceMedian);
+    service.succeed?.();
     context.header('X-Model-Version', current.version);
     return context.json(detail ? { ...scored, model_version: current.version } : scored.prediction);
   });

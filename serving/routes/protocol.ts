@@ -57,6 +57,7 @@ async function infer(context: Context, service: Service, bodyLimit: number): Pro
   const names = outputs?.length ? outputs.map(({ name }, index) => outputName(name, index)) : OUTPUTS;
   if (new Set(names).size < names.length) throw bodyError('/outputs', 'ask for one more than once');
   const rows = averages.map((average, row) => scoreRow(service, current, average, medians[row] as number));
+  service.succeed?.();
   context.header('X-Model-Version', current.version);
   return context.json({
     model_name: MODEL_NAME,

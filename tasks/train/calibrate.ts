@@ -1,4 +1,5 @@
-import { logVolume, type Model, type Offsets } from '../../serving/model.ts';
+import { logVolume } from '../../serving/arithmetic.ts';
+import type { Model, Offsets } from '../../serving/model.ts';
 import { predictAll } from '../score.ts';
 import type { Block } from './dataset.ts';
 import { isMonotone } from './monotone.ts';

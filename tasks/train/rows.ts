@@ -1,5 +1,6 @@
 import type { Tensor2D } from '@tensorflow/tfjs-node';
-import { cellOf, type Density, type Scale } from '../../serving/model.ts';
+import { cellOf } from '../../serving/arithmetic.ts';
+import type { Density, Scale } from '../../serving/model.ts';
 import { InputError } from '../errors.ts';
 import type { TensorFlow } from './tensorflow.ts';
 

@@ -1,6 +1,7 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeModel, encodeModel, type Model } from '../../serving/model.ts';
+import type { Model } from '../../serving/model.ts';
+import { decodeModel, encodeModel } from '../../serving/model-file.ts';
 import type { Context } from '../context.ts';
 import { contentKey } from '../key.ts';
 import { isModelThere, publishModel } from '../models.ts';

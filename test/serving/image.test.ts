@@ -1,8 +1,8 @@
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, globSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import { expect, it, onTestFinished } from 'vitest';
-import { encodeModel } from '../../serving/model.ts';
+import { encodeModel } from '../../serving/model-file.ts';
 import { start, until } from '../command.ts';
 import { makeFolder } from '../fixtures.ts';
 import { constantModel } from '../tiny-model.ts';
@@ -44,4 +44,18 @@ it('answers every kind of request from nothing but what the image copies', async
     body: new Uint8Array(tableToIPC(tableFromArrays(row), 'stream')),
   });
   expect(answer.status).toBe(200);
+});
+
+it.each(['tasks', 'train'])('copies into the image of %s what is imported there, and no more', (name) => {
+  const lines = readFileSync(`docker/${name}.Dockerfile`, 'utf8').matchAll(
+    /^COPY (serving\/.*) serving\/$/gm,
+  );
+  const copied = [...lines].flatMap(([, files = '']) => files.split(' '));
+  const importsOf = (file: string) =>
+    [...readFileSync(file, 'utf8').matchAll(/(?:from|import\() ?'(\.[^']+)'/g)].map(([, path = '']) =>
+      join(dirname(file), path),
+    );
+  const needed = new Set(globSync('tasks/**/*.ts').flatMap(importsOf));
+  for (const file of needed) for (const other of importsOf(file)) needed.add(other);
+  expect(copied.sort()).toEqual([...needed].filter((file) => file.startsWith('serving/')).sort());
 });

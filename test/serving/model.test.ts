@@ -1,16 +1,9 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  cellOf,
-  decodeModel,
-  encodeModel,
-  isInDomain,
-  type Model,
-  ModelError,
-  predict,
-  signedLog,
-} from '../../serving/model.ts';
+import { cellOf, isInDomain, predict, signedLog } from '../../serving/arithmetic.ts';
+import { type Model, ModelError } from '../../serving/model.ts';
+import { decodeModel, encodeModel } from '../../serving/model-file.ts';
 import { constantModel, dense, modelOf } from '../tiny-model.ts';
 
 const { E } = Math;

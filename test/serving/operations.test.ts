@@ -3,8 +3,9 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { encodeModel } from '../../serving/model.ts';
+import { encodeModel } from '../../serving/model-file.ts';
 import { type Running, start, until } from '../command.ts';
 import { makeFolder } from '../fixtures.ts';
 import { addModel, constantModel } from '../tiny-model.ts';
@@ -283,7 +284,7 @@ it('fails no request while a thousand champions are promoted one after the other
   await Promise.all(clients);
   expect(wrong).toEqual([]);
   const metrics = await (await fetch(`${url}/metrics`)).text();
-  const count = (outcome: string) => Number(new RegExp(`outcome="${outcome}"} (\\d+)`).exec(metrics)?.[1]);
+  const count = (outcome: string) => Number(new RegExp(`outcome="${outcome}".*} (\\d+)`).exec(metrics)?.[1]);
   // The first stood there from the start.
   expect(count('success')).toBe(901);
   expect(count('failure')).toBe(100);
@@ -291,13 +292,71 @@ it('fails no request while a thousand champions are promoted one after the other
   process.stderr.write(`900 champions taken and 100 refused during ${asked} requests, 0 failed\n`);
 });
 
+it('counts requests whose rows were all scored, and rows', async () => {
+  const { url } = await listen({ SHADOW: 'off' });
+  const post = async (path: string, body: string | Uint8Array<ArrayBuffer>, type = 'application/json') => {
+    const answer = await fetch(url + path, { method: 'POST', headers: { 'content-type': type }, body });
+    return answer.arrayBuffer().then(
+      () => answer.status,
+      () => 'cut off',
+    );
+  };
+  const row = { vol_moving_avg: 999, adj_close_rolling_med: 1 };
+  const tensor = (name: string, data: number[]) => ({ name, shape: [data.length], datatype: 'FP64', data });
+  const infer = (averages: number[]) =>
+    post(
+      '/v2/models/volume/infer',
+      JSON.stringify({
+        inputs: [tensor('vol_moving_avg', averages), tensor('adj_close_rolling_med', [1, 1])],
+      }),
+    );
+  const columns = {
+    vol_moving_avg: Float64Array.of(1, 2, 3, 4),
+    adj_close_rolling_med: Float64Array.of(1, 1, 1, 1),
+  };
+  const stream = new Uint8Array(tableToIPC(tableFromArrays(columns), 'stream'));
+  const arrow = 'application/vnd.apache.arrow.stream';
+  expect((await fetch(url + QUESTION)).status).toBe(200);
+  expect((await fetch(`${url}${QUESTION}&detail=1`)).status).toBe(200);
+  expect(await post('/predict', JSON.stringify({ instances: [row, row, row] }))).toBe(200);
+  expect(await infer([1, 2])).toBe(200);
+  expect(await post('/predict', stream, arrow)).toBe(200);
+  // None of these is answered whole; the rows of the stream without its last bytes were scored.
+  expect((await fetch(`${url}/predict?vol_moving_avg=-1&adj_close_rolling_med=1`)).status).toBe(400);
+  expect(await post('/predict', '{}')).toBe(400);
+  expect(await infer([1, -2])).toBe(400);
+  expect(await post('/predict', stream.slice(0, -8), arrow)).toBe('cut off');
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  expect(metrics).toMatch(/^model_infer_request_success_total 5$/m);
+  expect(metrics).toMatch(new RegExp(`^model_infer_rows_total ${1 + 1 + 3 + 2 + 4 + 4}$`, 'm'));
+});
+
+it('says in every line of its logs when that was', async () => {
+  const start = Date.now();
+  const { running, url } = await listen({ ACCESS_LOG: '1' });
+  let accesses = '';
+  running.process.stdout?.on('data', (data) => (accesses += data));
+  await fetch(url + QUESTION);
+  await until(() => accesses.endsWith('\n'), 'a line');
+  running.process.kill('SIGTERM');
+  const { stdout, stderr } = await running.ended;
+  const lines = (stdout + stderr).trim().split('\n');
+  expect(lines.length).toBeGreaterThanOrEqual(3);
+  for (const line of lines) {
+    const { timestamp } = JSON.parse(line);
+    expect(new Date(timestamp).toISOString()).toBe(timestamp);
+    expect(Date.parse(timestamp)).toBeGreaterThanOrEqual(start);
+    expect(Date.parse(timestamp)).toBeLessThanOrEqual(Date.now());
+  }
+});
+
 it('scores a challenger beside the champion and counts where they differ', async () => {
   addModel(store, [Math.log(3), 0, 0], '2021-01-01');
   const { url } = await listen();
   for (let i = 0; i < 3; i++) await fetch(url + QUESTION);
   const metrics = await (await fetch(`${url}/metrics`)).text();
-  expect(metrics).toMatch(/^model_shadow_rows_total 3$/m);
-  expect(metrics).toMatch(/^model_shadow_disagreements_total 3$/m);
+  expect(metrics).toMatch(/^model_shadow_rows_total\{model_version="2021-01-01"\} 3$/m);
+  expect(metrics).toMatch(/^model_shadow_disagreements_total\{model_version="2021-01-01"\} 3$/m);
 });
 
 function promote(bytes: Buffer): void {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
-import { encodeModel } from '../../serving/model.ts';
+import { encodeModel } from '../../serving/model-file.ts';
 import { drawWalkForward, formatWalkForward, type Month } from '../../tasks/walk-forward/report.ts';
 import { launchChromium } from '../chromium.ts';
 import { type Running, start, until } from '../command.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type Offsets, predict } from '../../serving/model.ts';
+import { predict } from '../../serving/arithmetic.ts';
+import type { Offsets } from '../../serving/model.ts';
 import { createPredictor } from '../../serving/predictor.ts';
 import { dense, modelOf } from '../tiny-model.ts';
 

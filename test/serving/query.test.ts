@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { predict } from '../../serving/model.ts';
+import { predict } from '../../serving/arithmetic.ts';
 import { RequestError } from '../../serving/problem.ts';
 import { parseQuery, readPlain } from '../../serving/query.ts';
 import { scoreRow } from '../../serving/score.ts';

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { folderSource } from '../../serving/champion.ts';
-import { encodeModel } from '../../serving/model.ts';
+import { encodeModel } from '../../serving/model-file.ts';
 import { readLosses, reportModel } from '../../serving/reports.ts';
 import { inService } from '../../serving/service.ts';
 import { surfaceOf } from '../../serving/surface.ts';

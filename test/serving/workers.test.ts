@@ -1,15 +1,16 @@
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { Agent, get } from 'node:http';
+import { Agent, get, request } from 'node:http';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import { encodeModel } from '../../serving/model.ts';
+import { encodeModel } from '../../serving/model-file.ts';
 import { type Running, start, until } from '../command.ts';
 import { makeFolder } from '../fixtures.ts';
 import { constantModel } from '../tiny-model.ts';
 
 const QUESTION = '/predict?vol_moving_avg=999&adj_close_rolling_med=1';
+const REQUESTS = 'model_infer_request_success_total';
 /** What makes a process believe that it is not on Linux. */
 const ELSEWHERE = [
   '--import',
@@ -40,6 +41,58 @@ it('merges the metrics of both', async () => {
   const metrics = await (await fetch(`${url}/metrics`)).text();
   expect(metrics).toMatch(/^model_infer_request_success_total 40$/m);
   expect(metrics).toMatch(/^http_server_request_duration_seconds_count\{.*http_route="\/predict".*\} 40$/m);
+});
+
+it('measures drift on the rows of both together', async () => {
+  const { url } = await listen();
+  const [one, two] = await reachBoth(url);
+  const index = async () =>
+    /^model_input_drift_psi\{model_version="2020-01-01"\} (.*)$/m.exec(await scrape(url))?.[1];
+  // Training saw one cell of four. One worker is asked for 6,000 rows there, the other for 6,000 of another.
+  await postRows(url, one, 6_000, 999);
+  expect(await index()).toBeUndefined();
+  await postRows(url, two, 6_000, 0);
+  // 1/2 each, but for the few questions that found the workers: (1/2 - 1) ln(1/2) + (1/2 - 1e-4) ln(1/2 / 1e-4).
+  expect(Number(await index())).toBeCloseTo(0.5 * Math.LN2 + 0.4999 * Math.log(5_000), 1);
+});
+
+it('lets no counter fall when a worker is killed, nor while another takes its place', async () => {
+  const { url, running } = await listen();
+  await Promise.all(Array.from({ length: 40 }, () => ask(url, new Agent())));
+  let before = countersOf(await scrape(url));
+  expect(before.get(REQUESTS)).toBe(40);
+  const [killed] = workersOf(running);
+  process.kill(Number(killed), 'SIGKILL');
+  const isWhole = () => workersOf(running).length === 2 && !workersOf(running).includes(killed as string);
+  const wrong: string[] = [];
+  for (const deadline = Date.now() + 20_000; Date.now() < deadline && !isListening(); ) {
+    const text = await scrape(url).catch(() => undefined);
+    if (text === undefined) continue;
+    const after = countersOf(text);
+    for (const [name, count] of before)
+      if (!((after.get(name) ?? 0) >= count)) wrong.push(`${name} ${count} ${after.get(name)}`);
+    before = after;
+  }
+  expect(wrong).toEqual([]);
+  expect(isListening()).toBe(true);
+  await ask(url, new Agent());
+  expect(countersOf(await scrape(url)).get(REQUESTS)).toBe(41);
+
+  function isListening(): boolean {
+    return isWhole() && countListeners(url) === 2;
+  }
+});
+
+it('is scraped though a worker hangs, with what that one told last', async () => {
+  const { url, running } = await listen();
+  const both = await reachBoth(url);
+  const total = countersOf(await scrape(url)).get(REQUESTS);
+  const [hanging] = workersOf(running);
+  process.kill(Number(hanging), 'SIGSTOP');
+  onTestFinished(() => void process.kill(Number(hanging), 'SIGCONT'));
+  // One of the two does not hang.
+  const { text } = await Promise.any(both.map((agent) => ask(url, agent, '/metrics')));
+  expect(countersOf(text).get(REQUESTS)).toBe(total);
 });
 
 it('replaces a worker that is killed, while the other answers every request', async () => {
@@ -202,9 +255,9 @@ async function listen(flags: string[] = []): Promise<{ running: Running; url: st
   return { running, url: urls[0] as string, log: () => stderr };
 }
 
-function ask(url: string, agent: Agent): Promise<{ text: string; process: string }> {
+function ask(url: string, agent: Agent, path = QUESTION): Promise<{ text: string; process: string }> {
   return new Promise((resolve, reject) => {
-    get(url + QUESTION, { agent }, (response) => {
+    get(url + path, { agent }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (data) => (text += data));
       response.on('end', () =>
@@ -212,6 +265,41 @@ function ask(url: string, agent: Agent): Promise<{ text: string; process: string
       );
     }).on('error', reject);
   });
+}
+
+/** Connections that stay, one to each worker. */
+async function reachBoth(url: string): Promise<[Agent, Agent]> {
+  const found = new Map<string, Agent>();
+  while (found.size < 2) {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    onTestFinished(() => agent.destroy());
+    found.set((await ask(url, agent)).process, agent);
+  }
+  return [...found.values()] as [Agent, Agent];
+}
+
+async function postRows(url: string, agent: Agent, rows: number, average: number): Promise<void> {
+  const headers = { 'content-type': 'application/json' };
+  const sent = request(`${url}/predict`, { agent, headers, method: 'POST' });
+  sent.end(
+    JSON.stringify({ instances: Array(rows).fill({ vol_moving_avg: average, adj_close_rolling_med: 1 }) }),
+  );
+  const [response] = await once(sent, 'response');
+  await once(response.resume(), 'end');
+  expect(response.statusCode).toBe(200);
+}
+
+async function scrape(url: string): Promise<string> {
+  return (await ask(url, new Agent(), '/metrics')).text;
+}
+
+/** Every series of /metrics that may only grow. */
+function countersOf(text: string): Map<string, number> {
+  const families = text
+    .split(/^(?=# HELP)/m)
+    .filter((family) => /^# TYPE \w+ (counter|histogram)$/m.test(family));
+  const lines = families.flatMap((family) => family.match(/^\w.*$/gm) ?? []);
+  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
 }
 
 function workersOf({ process: { pid } }: Running): string[] {

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { decodeModel, type Model, predict } from '../../serving/model.ts';
+import { predict } from '../../serving/arithmetic.ts';
+import type { Model } from '../../serving/model.ts';
+import { decodeModel } from '../../serving/model-file.ts';
 import { features } from '../../tasks/features/features.ts';
 import { isMonotone } from '../../tasks/train/monotone.ts';
 import { train } from '../../tasks/train/train.ts';

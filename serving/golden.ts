@@ -1,0 +1,35 @@
+import { predict } from './arithmetic.ts';
+import { type Model, ModelError } from './model.ts';
+
+/** How far a golden vector may be from what this program computes: processors' tanh and exp differ in the last digits. */
+const GOLDEN_TOLERANCE = 1e-9;
+
+/** vol_moving_avg, adj_close_rolling_med, and what the model makes of them. */
+export type GoldenVector = [number, number, number, number, number, number];
+
+/** What the model predicts at the ends of what training saw, in between, and beyond. */
+export function goldenVectors(model: Model): GoldenVector[] {
+  const [averages, medians] = model.scales.map(({ min, max, mean }) => [min - 1, min, mean, max, max + 1]);
+  return (averages ?? []).flatMap((average) =>
+    (medians ?? []).map((median): GoldenVector => {
+      const inputs = [
+        Math.max(0, Math.expm1(Math.min(average, 700))),
+        Math.sign(median) * Math.expm1(Math.min(Math.abs(median), 700)),
+      ] as const;
+      const { point, p10, p50, p90 } = predict(model, ...inputs);
+      return [...inputs, point, p10, p50, p90];
+    }),
+  );
+}
+
+/** @throws ModelError when this program computes something else than the one that wrote the model */
+export function verifyGolden(model: Model, vectors: GoldenVector[]): void {
+  for (const [average, median, ...expected] of vectors) {
+    const { point, p10, p50, p90 } = predict(model, average, median);
+    const isSame = [point, p10, p50, p90].every((value, index) => {
+      const golden = expected[index] as number;
+      return Math.abs(value - golden) <= GOLDEN_TOLERANCE * Math.max(1, Math.abs(golden));
+    });
+    if (!isSame) throw new ModelError(`predicts something else here than where it was trained`);
+  }
+}
