@@ -117,7 +117,7 @@ it('logs what node:http refuses, with the id that the answer names', async () =>
   await expect.poll(() => written).not.toBe('');
   expect(JSON.parse(written)).toEqual({
     ...{ method: '_OTHER', path: '', status: 400, seconds: 0 },
-    request_id: id,
+    ...{ request_id: id, timestamp: expect.any(String) },
   });
 });
 

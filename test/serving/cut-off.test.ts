@@ -27,6 +27,7 @@ it.each([
         message: `an answer was cut off: the Arrow stream: ${why}`,
         path: '/predict',
         request_id: 'seven',
+        timestamp: expect.any(String),
       },
     ]);
     expect(server.log()).not.toMatch(/\n\s+at /);
