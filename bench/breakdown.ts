@@ -2,11 +2,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { predict } from '../serving/arithmetic.ts';
 import { prepare } from '../serving/champion.ts';
 import { Drift } from '../serving/drift.ts';
 import { createMetrics } from '../serving/metrics.ts';
-import { decodeModel } from '../serving/model-file.ts';
 import { readPlain } from '../serving/query.ts';
 import { Shadow } from '../serving/shadow.ts';
 import { QUESTION } from './load.ts';
@@ -70,7 +68,6 @@ export function alone(file: string): Record<string, number> {
       for (let j = 0; j < hidden; j++) sum += Math.tanh((i % 100) / 50 + j / 64);
       return sum;
     }),
-    'the plain way of predict(), for comparison': time((i) => predict(current.model, i, 25).point),
     'parsing the query': time((i) => readPlain(`${QUESTION}${i % 10}`)?.[1] ?? 0),
     'counting the duration': time((i) => {
       const start = performance.now();
@@ -105,11 +102,11 @@ export function modelLoad(file: string): { first: number; later: number; golden:
   };
   const first = load();
   const later = median(Array.from({ length: 50 }, load));
-  const model = decodeModel(readFileSync(file));
+  const { predictor } = prepare(readFileSync(file));
   const golden = median(
     Array.from({ length: 50 }, () => {
       const start = performance.now();
-      for (let i = 0; i < 25; i++) predict(model, i * 1_000, i);
+      for (let i = 0; i < 25; i++) predictor.predict(i * 1_000, i);
       return performance.now() - start;
     }),
   );

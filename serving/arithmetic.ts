@@ -1,32 +1,7 @@
-import type { Dense, Density, Model, Prediction, Scale } from './model.ts';
+import type { Density, Model, Scale } from './model.ts';
 
 /** A cell of the density with a smaller share of the training rows than this counts as unknown. */
 const LEAST_SHARE = 1e-5;
-
-/**
- * Predicts a day's trading volume.
- * @param volumeAverage vol_moving_avg in shares, >= 0
- * @param priceMedian adj_close_rolling_med in the price's currency, of any sign
- */
-export function predict(
-  { layers, scales, offsets }: Model,
-  volumeAverage: number,
-  priceMedian: number,
-): Prediction {
-  const logAverage = logVolume(volumeAverage);
-  let signal = [scale(logAverage, scales[0]), scale(signedLog(priceMedian), scales[1])];
-  for (const [index, layer] of layers.entries()) {
-    signal = apply(layer, signal);
-    if (index < layers.length - 1) signal = signal.map(Math.tanh);
-  }
-  const place = clip(logAverage, scales[0]);
-  const down = interpolate(place, offsets.at, offsets.down);
-  const up = interpolate(place, offsets.at, offsets.up);
-  const [p10, p50, p90, point] = logRatios(signal, down, up).map((logRatio) =>
-    Math.min(Math.max(0, Math.expm1(logAverage + logRatio)), Number.MAX_SAFE_INTEGER),
-  );
-  return { point, p10, p50, p90 } as Prediction;
-}
 
 /**
  * The place in a density's shares of the cell into which inputs fall; a cell begins with its lower edge.
@@ -67,28 +42,6 @@ export function signedLog(x: number): number {
   return Math.sign(x) * Math.log1p(Math.abs(x));
 }
 
-/**
- * p10, p50, p90 and the point of ln(1 + Volume) - ln(1 + vol_moving_avg). p10 and p90 lie a softplus away from p50, and calibration
- * moves them no further than to p50, so they cannot cross.
- */
-function logRatios(
-  [middle = 0, below = 0, above = 0, point = 0]: number[],
-  down: number,
-  up: number,
-): [number, number, number, number] {
-  const low = Math.min(middle - softplus(below) - down, middle);
-  const high = Math.max(middle + softplus(above) + up, middle);
-  return [low, middle, high, Math.min(Math.max(point, low), high)];
-}
-
-function softplus(x: number): number {
-  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
-}
-
-function scale(x: number, range: Scale): number {
-  return (clip(x, range) - range.mean) / range.deviation;
-}
-
 /** The nearest that training saw. */
 export function clip(x: number, { min, max }: Scale): number {
   return Math.min(Math.max(x, min), max);
@@ -101,13 +54,4 @@ export function interpolate(x: number, xs: number[], ys: number[]): number {
   const [from, to] = [xs[next - 1] as number, xs[next] as number];
   const share = (x - from) / (to - from);
   return (ys[next - 1] as number) * (1 - share) + (ys[next] as number) * share;
-}
-
-function apply({ kernel, bias }: Dense, signal: number[]): number[] {
-  const outputs = Array.from(bias);
-  for (const [i, x] of signal.entries()) {
-    for (let j = 0; j < outputs.length; j++)
-      outputs[j] = (outputs[j] as number) + x * (kernel[i * outputs.length + j] as number);
-  }
-  return outputs;
 }

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeModel } from './model-file.ts';
-import { createPredictor } from './predictor.ts';
 import { type InService, inService } from './service.ts';
 
 /** What training leaves beside a model. */
@@ -117,8 +116,7 @@ async function doubtOf(bytes: Buffer, source: ModelSource): Promise<ChampionErro
 
 /** A model that is verified and ready to serve. @throws ModelError */
 export function prepare(bytes: Buffer): InService {
-  const service = inService(decodeModel(bytes));
-  return { ...service, predictor: { ...service.predictor, predict: createPredictor(service.model) } };
+  return inService(decodeModel(bytes));
 }
 
 function orMissing(error: NodeJS.ErrnoException): undefined {

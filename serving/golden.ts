@@ -1,5 +1,5 @@
-import { predict } from './arithmetic.ts';
 import { type Model, ModelError } from './model.ts';
+import { createPredictor } from './predictor.ts';
 
 /** How far a golden vector may be from what this program computes: processors' tanh and exp differ in the last digits. */
 const GOLDEN_TOLERANCE = 1e-9;
@@ -9,6 +9,7 @@ export type GoldenVector = [number, number, number, number, number, number];
 
 /** What the model predicts at the ends of what training saw, in between, and beyond. */
 export function goldenVectors(model: Model): GoldenVector[] {
+  const predict = createPredictor(model);
   const [averages, medians] = model.scales.map(({ min, max, mean }) => [min - 1, min, mean, max, max + 1]);
   return (averages ?? []).flatMap((average) =>
     (medians ?? []).map((median): GoldenVector => {
@@ -16,7 +17,7 @@ export function goldenVectors(model: Model): GoldenVector[] {
         Math.max(0, Math.expm1(Math.min(average, 700))),
         Math.sign(median) * Math.expm1(Math.min(Math.abs(median), 700)),
       ] as const;
-      const { point, p10, p50, p90 } = predict(model, ...inputs);
+      const { point, p10, p50, p90 } = predict(...inputs);
       return [...inputs, point, p10, p50, p90];
     }),
   );
@@ -24,8 +25,9 @@ export function goldenVectors(model: Model): GoldenVector[] {
 
 /** @throws ModelError when this program computes something else than the one that wrote the model */
 export function verifyGolden(model: Model, vectors: GoldenVector[]): void {
+  const predict = createPredictor(model);
   for (const [average, median, ...expected] of vectors) {
-    const { point, p10, p50, p90 } = predict(model, average, median);
+    const { point, p10, p50, p90 } = predict(average, median);
     const isSame = [point, p10, p50, p90].every((value, index) => {
       const golden = expected[index] as number;
       return Math.abs(value - golden) <= GOLDEN_TOLERANCE * Math.max(1, Math.abs(golden));

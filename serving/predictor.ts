@@ -17,8 +17,8 @@ interface Step {
 }
 
 /**
- * predict() of a model as a loop over buffers made once: the same operations in the same order, so the same bits.
- * What it returns is new each time; what it computes with is not.
+ * Predicts a day's trading volume from vol_moving_avg in shares, >= 0, and adj_close_rolling_med in the price's currency, of
+ * any sign. It computes in buffers made once; what it returns is new each time.
  */
 export function createPredictor({
   layers,
@@ -28,8 +28,6 @@ export function createPredictor({
   const steps = layers.map(({ kernel, bias }) => widen(kernel, bias));
   const inputs = new Float64Array(2);
   const [averageScale, medianScale] = scales;
-  const hidden = steps.slice(0, -1);
-  const last = steps.at(-1) as Step;
   const { at, down, up } = offsets;
 
   return (volumeAverage, priceMedian) => {
@@ -37,12 +35,13 @@ export function createPredictor({
     inputs[0] = scale(logAverage, averageScale);
     inputs[1] = scale(signedLog(priceMedian), medianScale);
     let signal: Float64Array = inputs;
-    for (const step of hidden) {
+    for (const step of steps) {
       signal = apply(step, signal);
+      if (step === steps.at(-1)) break;
       for (let j = 0; j < step.outputs; j++) signal[j] = Math.tanh(signal[j] as number);
     }
-    signal = apply(last, signal);
     const place = clip(logAverage, averageScale);
+    // p10 and p90 lie a softplus away from p50, and calibration moves them no further than to p50: they cannot cross.
     const middle = signal[0] as number;
     const low = Math.min(middle - softplus(signal[1] as number) - interpolate(place, at, down), middle);
     const high = Math.max(middle + softplus(signal[2] as number) + interpolate(place, at, up), middle);

@@ -1,5 +1,6 @@
-import { isInDomain, predict } from './arithmetic.ts';
+import { isInDomain } from './arithmetic.ts';
 import type { Model, Prediction } from './model.ts';
+import { createPredictor } from './predictor.ts';
 
 /** Two numbers in, a point and three quantiles out. */
 export interface Predictor {
@@ -33,7 +34,7 @@ export function inService(model: Model): InService {
     model,
     version: model.asOf,
     predictor: {
-      predict: (volumeAverage, priceMedian) => predict(model, volumeAverage, priceMedian),
+      predict: createPredictor(model),
       isInDomain: (volumeAverage, priceMedian) => isInDomain(model, volumeAverage, priceMedian),
     },
   };

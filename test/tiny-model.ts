@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Dense, Model } from '../serving/model.ts';
+import type { Dense, Model, Prediction } from '../serving/model.ts';
 import { encodeModel } from '../serving/model-file.ts';
+import { createPredictor } from '../serving/predictor.ts';
 
 /** A layer from rows of weights, one row an input. */
 export function dense(kernel: number[][], bias: number[]): Dense {
@@ -48,6 +49,11 @@ function withPoint({ kernel, bias }: Dense): Dense {
     rows.map((row) => [...row, row[0] as number]),
     [...bias, bias[0] as number],
   );
+}
+
+/** What a model predicts of one row. */
+export function predict(model: Model, volumeAverage: number, priceMedian: number): Prediction {
+  return createPredictor(model)(volumeAverage, priceMedian);
 }
 
 /** Puts a model with constant outputs into a store, as training does. */

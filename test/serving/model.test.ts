@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cellOf, isInDomain, predict, signedLog } from '../../serving/arithmetic.ts';
+import { cellOf, isInDomain, signedLog } from '../../serving/arithmetic.ts';
 import { type Model, ModelError } from '../../serving/model.ts';
 import { decodeModel, encodeModel } from '../../serving/model-file.ts';
-import { constantModel, dense, modelOf } from '../tiny-model.ts';
+import { constantModel, dense, modelOf, predict } from '../tiny-model.ts';
 
 const { E } = Math;
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { predict } from '../../serving/arithmetic.ts';
-import type { Offsets } from '../../serving/model.ts';
+import { clip, interpolate, logVolume, signedLog } from '../../serving/arithmetic.ts';
+import type { Dense, Model, Offsets, Prediction } from '../../serving/model.ts';
 import { createPredictor } from '../../serving/predictor.ts';
 import { dense, modelOf } from '../tiny-model.ts';
 
@@ -26,13 +26,15 @@ const model = modelOf([
 it.each<[string, Offsets]>([
   ['no offsets', { at: [0], down: [0], up: [0] }],
   ['offsets by vol_moving_avg', { at: [1, 3.3, 9], down: [0.21, -0.1, 0.3], up: [-0.4, 0.17, 0.02] }],
-])('agrees with predict() bit for bit, with %s', (_, offsets) => {
+])('agrees bit for bit with the formula written down plainly, with %s', (_, offsets) => {
   const calibrated = { ...model, offsets };
   const fast = createPredictor(calibrated);
   const number = fc.double({ noNaN: true, noDefaultInfinity: true });
   fc.assert(
     fc.property(number, number, (average, median) => {
-      expect(fast(Math.abs(average), median)).toStrictEqual(predict(calibrated, Math.abs(average), median));
+      expect(fast(Math.abs(average), median)).toStrictEqual(
+        predictPlainly(calibrated, Math.abs(average), median),
+      );
     }),
     { numRuns: 2_000 },
   );
@@ -42,5 +44,37 @@ it('keeps what it returned when it is asked again', () => {
   const fast = createPredictor(model);
   const first = fast(12_345, 25);
   fast(1e9, -3);
-  expect(first).toStrictEqual(predict(model, 12_345, 25));
+  expect(first).toStrictEqual(predictPlainly(model, 12_345, 25));
 });
+
+/** The formula of docs/model.md, step by step. */
+function predictPlainly({ layers, scales, offsets }: Model, average: number, median: number): Prediction {
+  const logAverage = logVolume(average);
+  const [averageScale, medianScale] = scales;
+  let signal = [
+    (clip(logAverage, averageScale) - averageScale.mean) / averageScale.deviation,
+    (clip(signedLog(median), medianScale) - medianScale.mean) / medianScale.deviation,
+  ];
+  for (const [index, layer] of layers.entries()) {
+    signal = sums(layer, signal);
+    if (index < layers.length - 1) signal = signal.map(Math.tanh);
+  }
+  const [middle = 0, below = 0, above = 0, point = 0] = signal;
+  const place = clip(logAverage, averageScale);
+  const low = Math.min(middle - softplus(below) - interpolate(place, offsets.at, offsets.down), middle);
+  const high = Math.max(middle + softplus(above) + interpolate(place, offsets.at, offsets.up), middle);
+  const [p10, p50, p90, best] = [low, middle, high, Math.min(Math.max(point, low), high)].map((logRatio) =>
+    Math.min(Math.max(0, Math.expm1(logAverage + logRatio)), Number.MAX_SAFE_INTEGER),
+  );
+  return { point: best, p10, p50, p90 } as Prediction;
+}
+
+function sums({ kernel, bias }: Dense, signal: number[]): number[] {
+  return Array.from(bias, (start, j) =>
+    signal.reduce((sum, x, i) => sum + x * (kernel[i * bias.length + j] as number), start),
+  );
+}
+
+function softplus(x: number): number {
+  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+}

@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { predict } from '../../serving/arithmetic.ts';
 import { RequestError } from '../../serving/problem.ts';
 import { parseQuery, readPlain } from '../../serving/query.ts';
 import { scoreRow } from '../../serving/score.ts';
 import { inService } from '../../serving/service.ts';
-import { dense, modelOf } from '../tiny-model.ts';
+import { dense, modelOf, predict } from '../tiny-model.ts';
 
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true });
 const positive = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true });

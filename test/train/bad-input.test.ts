@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { predict } from '../../serving/arithmetic.ts';
 import type { Model } from '../../serving/model.ts';
 import { decodeModel } from '../../serving/model-file.ts';
 import { features } from '../../tasks/features/features.ts';
 import { isMonotone } from '../../tasks/train/monotone.ts';
 import { train } from '../../tasks/train/train.ts';
 import { csv, csvOfVolumes, type Files, ingestFiles, runHere } from '../fixtures.ts';
+import { predict } from '../tiny-model.ts';
 
 const DAYS = 600;
 const rows = Array.from({ length: DAYS }, (_, day) => day);

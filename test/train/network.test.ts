@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-node';
 import { beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
-import { interpolate, logVolume, predict, signedLog } from '../../serving/arithmetic.ts';
+import { interpolate, logVolume, signedLog } from '../../serving/arithmetic.ts';
 import type { Model } from '../../serving/model.ts';
 import { decodeModel } from '../../serving/model-file.ts';
 import { fitNetwork } from '../../tasks/train/fit.ts';
@@ -12,7 +12,7 @@ import { createRandom } from '../../tasks/train/random.ts';
 import { type Examples, RowGatherer } from '../../tasks/train/rows.ts';
 import { loadTensorFlow, type TensorFlow } from '../../tasks/train/tensorflow.ts';
 import { makeFolder } from '../fixtures.ts';
-import { modelOf } from '../tiny-model.ts';
+import { modelOf, predict } from '../tiny-model.ts';
 
 let tf: TensorFlow;
 beforeAll(async () => {
