@@ -1,4 +1,5 @@
 import { type Database, quotedString } from './duckdb.ts';
+import { InputError } from './errors.ts';
 import type { Check } from './result.ts';
 
 /** So many of what breaks a check are named. */
@@ -57,4 +58,11 @@ export function sumChecks(checks: Check[]): Check[] {
 /** The first check whose failure keeps data from being published, if any. */
 export function findBroken(checks: Check[]): Check | undefined {
   return checks.find(({ severity, passed }) => severity !== 'warn' && !passed);
+}
+
+/** @throws InputError at the first check whose failure keeps data from being published */
+export function refuseBroken(checks: Check[], name: string, consequence: string): void {
+  const broken = findBroken(checks);
+  if (broken)
+    throw new InputError(`${name}: the check ${broken.name} is broken by ${broken.value}; ${consequence}`);
 }

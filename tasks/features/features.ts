@@ -4,7 +4,9 @@ import type { Context } from '../context.ts';
 import { type Database, parquet, QueryError, readSql } from '../duckdb.ts';
 import { InputError } from '../errors.ts';
 import { contentKey } from '../key.ts';
-import { describeShards, publishOrigin, publishShards, type ShardContent, type Slice } from '../publish.ts';
+import { publishOrigin } from '../latest.ts';
+import { describeShards } from '../outcome.ts';
+import { publishShards, type ShardContent, type Slice } from '../publish.ts';
 import type { Outcome } from '../result.ts';
 import { openDataset, shardName } from '../shards.ts';
 
