@@ -1,8 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Context } from '../context.ts';
-import { QueryError, quotedString } from '../duckdb.ts';
-import { InputError } from '../errors.ts';
 import { contentKey } from '../key.ts';
 import { publishOrigin } from '../latest.ts';
 import { describeShards } from '../outcome.ts';
@@ -13,8 +10,9 @@ import { COLUMNS } from './bad-rows.ts';
 import { KnownFiles } from './known-files.ts';
 import type { NamedFile } from './prices.ts';
 import { reviewPrices } from './review.ts';
+import { readSecurityNames } from './security-names.ts';
 import { makeShard } from './shard.ts';
-import { METADATA, openSource, type Source } from './source.ts';
+import { openSource } from './source.ts';
 
 /** Goes up whenever the same files give other Parquet files than before. */
 const FORMAT_VERSION = 4;
@@ -58,7 +56,8 @@ export async function ingest(
   const source = await openSource(path, known, context.database.threads, remedy);
   await known.save();
   try {
-    const names = await readSecurityNames(source, context);
+    const { metadata } = source;
+    const names = readSecurityNames(await source.read(metadata), `${source.uri}: ${metadata.name}`);
     const files = source.files.map(
       (file): NamedFile => ({ ...file, securityName: names.get(file.symbol) ?? null }),
     );
@@ -105,27 +104,5 @@ export async function ingest(
     return { ...outcome, inputs: [raw], columnLineage: LINEAGE };
   } finally {
     source.close();
-  }
-}
-
-/** The Security Name of each symbol, found by the metadata's NASDAQ Symbol, which is what the files are named after. */
-async function readSecurityNames(source: Source, { store, database }: Context): Promise<Map<string, string>> {
-  await using scratch = await store.scratch();
-  const path = join(scratch.path, METADATA);
-  await writeFile(path, await source.read(source.metadata));
-  try {
-    const rows = await database.rows<{ symbol: string; name: string }>(
-      `SELECT "NASDAQ Symbol" AS symbol, "Security Name" AS name
-       FROM read_csv(${quotedString(path)}, header = true, all_varchar = true, delim = ',', quote = '"', escape = '"')
-       WHERE "NASDAQ Symbol" IS NOT NULL AND "Security Name" IS NOT NULL`,
-    );
-    return new Map(rows.map(({ symbol, name }) => [symbol, name]));
-  } catch (cause) {
-    if (!(cause instanceof QueryError) || !/^(Binder|Conversion|Invalid Input) Error/.test(cause.message))
-      throw cause;
-    throw new InputError(
-      `${source.uri}: ${source.metadata.name} cannot be read; it must be a CSV file with the columns "NASDAQ Symbol" and "Security Name"`,
-      { cause },
-    );
   }
 }

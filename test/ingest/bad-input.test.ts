@@ -15,7 +15,6 @@ import {
   makeFolder,
   makeSource,
   makeZip,
-  metadata,
   readRows,
 } from '../fixtures.ts';
 
@@ -240,18 +239,25 @@ describe('a source that is not of the Kaggle shape ends the run', () => {
     });
   });
 
-  test.each([
-    ['has other columns', 'Ticker,Name\nA,Agilent\n'],
-    ['is empty', ''],
-    ['has the columns in no header', metadata({ A: 'Agilent' }).split('\n').slice(1).join('\n')],
-  ])('where the metadata %s', async (_kind, content) => {
-    const path = await makeSource({ 'stocks/A.csv': csvOfVolumes(1), 'symbols_valid_meta.csv': content });
-    expect(await refuse(path)).toEqual({
-      message: expect.stringContaining(
-        `${path}: symbols_valid_meta.csv cannot be read; it must be a CSV file with the columns "NASDAQ Symbol" and "Security Name"`,
-      ),
-      published: [],
-    });
+  test.each<[string, string, string]>([
+    [
+      'has other columns',
+      'Ticker,Name\nA,Agilent\n',
+      'line 1: the header lacks "NASDAQ Symbol" and "Security Name"',
+    ],
+    ['is empty', '', 'line 1: the file is empty'],
+    [
+      'has a row cut short',
+      'Security Name,NASDAQ Symbol\nAgilent,A\nBarnes',
+      'line 3: there are 1 fields instead of 2',
+    ],
+  ])('where the metadata %s, in a folder and in a zip', async (_kind, content, reason) => {
+    const files: Files = { 'set/stocks/A.csv': csvOfVolumes(1), 'set/symbols_valid_meta.csv': content };
+    for (const path of [await makeSource(files), await makeZip(files)])
+      expect(await refuse(path)).toEqual({
+        message: `${path}: set/symbols_valid_meta.csv: ${reason}; mend it: it must be a CSV file with the columns "NASDAQ Symbol" and "Security Name"`,
+        published: [],
+      });
   });
 
   test('where one symbol is a stock and an ETF', async () => {
