@@ -48,7 +48,7 @@ export function sumChecks(checks: Check[]): Check[] {
   return [...Map.groupBy(checks, ({ name }) => name)].map(([name, same]) =>
     countOf(
       name,
-      same.some(({ severity }) => severity !== 'warn') ? 'fail' : 'warn',
+      same.some(({ severity }) => severity === 'fail') ? 'fail' : 'warn',
       same.reduce((sum, { value }) => sum + value, 0),
       same.flatMap(({ examples = [] }) => examples),
     ),
@@ -57,7 +57,7 @@ export function sumChecks(checks: Check[]): Check[] {
 
 /** The first check whose failure keeps data from being published, if any. */
 export function findBroken(checks: Check[]): Check | undefined {
-  return checks.find(({ severity, passed }) => severity !== 'warn' && !passed);
+  return checks.find(({ severity, passed }) => severity === 'fail' && !passed);
 }
 
 /** @throws InputError at the first check whose failure keeps data from being published */

@@ -3,7 +3,7 @@ import { countOf, refuseBroken, sumChecks } from './checks.ts';
 import { InputError } from './errors.ts';
 import { formatReport } from './report.ts';
 import type { Check } from './result.ts';
-import type { ShardedDataset, ShardRecord } from './shards.ts';
+import type { ShardedDataset } from './shards.ts';
 import type { Store } from './store.ts';
 
 /** What latest.json says of a dataset. */
@@ -16,7 +16,7 @@ interface Latest {
 export async function publishWhole(
   dataset: string,
   whole: ShardedDataset,
-  review: (records: ShardRecord[]) => Check[],
+  review: (whole: ShardedDataset) => Promise<Check[]>,
   store: Store,
 ): Promise<Check[]> {
   if (whole.rows === 0)
@@ -27,7 +27,7 @@ export async function publishWhole(
   const isNamed = named?.key === whole.key;
   const before = isNamed ? named.before : named;
   const checks = [
-    ...review(records),
+    ...(await review(whole)),
     countOf('rows_are_no_fewer_than_before', 'warn', Math.max((before?.rows ?? 0) - whole.rows, 0)),
   ];
   const all = [...sumChecks(records.flatMap((record) => record.checks)), ...checks];

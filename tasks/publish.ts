@@ -7,7 +7,15 @@ import { contentKey } from './key.ts';
 import { inLanes } from './lanes.ts';
 import { publishWhole } from './latest.ts';
 import type { Check } from './result.ts';
-import { readShard, readShards, type ShardPlan, type ShardRecord, shardName } from './shards.ts';
+import {
+  listKeys,
+  readShard,
+  readShards,
+  type ShardedDataset,
+  type ShardPlan,
+  type ShardRecord,
+  shardName,
+} from './shards.ts';
 import type { Store } from './store.ts';
 
 /** `--shard i/n`: of n processes that share the work, the i-th, counted from 1. */
@@ -40,7 +48,7 @@ export interface PublishedShards {
  * dataset's `latest.json` names the key.
  * Shards are made side by side, each by one thread, so that the bytes do not depend on how many threads there are.
  * @param make writes one shard's files into the scratch folder and says what they hold
- * @param review checks all shards together, from their records
+ * @param review checks all shards together
  */
 export async function publishShards<Plan extends ShardPlan>(
   dataset: 'prices' | 'features',
@@ -48,7 +56,7 @@ export async function publishShards<Plan extends ShardPlan>(
   slice: Slice | undefined,
   { store, database, log, progress }: Context,
   make: (plan: Plan, scratch: string, database: Database) => Promise<ShardContent>,
-  review: (records: ShardRecord[]) => Check[],
+  review: (whole: ShardedDataset) => Promise<Check[]>,
 ): Promise<PublishedShards> {
   const key = contentKey(plans.map((plan) => plan.key));
   const folder = `${dataset}/${key}`;
@@ -105,8 +113,7 @@ async function reuseShard(
   { index, key }: ShardPlan,
   store: Store,
 ): Promise<ShardRecord | undefined> {
-  const keys = (await store.list(dataset)).filter((name) => name !== 'latest.json');
-  for (const other of keys) {
+  for (const other of await listKeys(dataset, store)) {
     const record = await readShard(`${dataset}/${other}`, index, store, key);
     if (!record) continue;
     for (const { name } of record.files)

@@ -57,10 +57,7 @@ export async function features(
       ...(await makeShard(path, join(scratch, `${shardName(index)}.parquet`), window, database)),
       ...(etfs && { etfs }),
     }),
-    (records) => {
-      const rows = records.reduce((total, record) => total + record.rows, 0);
-      return [countOf('every_row_is_accounted_for', 'fail', Math.abs(prices.rows - rows))];
-    },
+    async ({ rows }) => [countOf('every_row_is_accounted_for', 'fail', Math.abs(prices.rows - rows))],
   );
   await publishOrigin(`features/${published.key}/prices.json`, prices.key, context.store);
   return {

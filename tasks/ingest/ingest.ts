@@ -9,7 +9,7 @@ import { type ShardPlan, shardOf } from '../shards.ts';
 import { COLUMNS } from './bad-rows.ts';
 import { KnownFiles } from './known-files.ts';
 import type { NamedFile } from './prices.ts';
-import { reviewPrices } from './review.ts';
+import { countRowsToCome, reviewPrices } from './review.ts';
 import { readSecurityNames } from './security-names.ts';
 import { makeShard } from './shard.ts';
 import { openSource } from './source.ts';
@@ -85,12 +85,14 @@ export async function ingest(
       slice,
       context,
       (plan, scratch, database) => makeShard(plan, source, quarantine, scratch, database),
-      (records) =>
-        reviewPrices(
-          records,
-          { files, passedOver: source.passedOver, names },
-          new Date().toISOString().slice(0, 10),
-        ),
+      async ({ shards }) => {
+        const today = new Date().toISOString().slice(0, 10);
+        return reviewPrices(
+          shards.map(({ record }) => record),
+          { files, passedOver: source.passedOver, csvFiles: source.csvFiles, names },
+          await countRowsToCome(shards, today, context.database),
+        );
+      },
     );
     if (snapshot) await publishOrigin(`prices/${published.key}/raw.json`, snapshot, context.store);
     const outcome = await describeShards('prices', published, context);
