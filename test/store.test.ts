@@ -178,17 +178,6 @@ describe('a lock in scratch', () => {
     await Store.open(root);
     expect(scratchOf(root)).toEqual([`${basename(live.path)}.lock`]);
   });
-
-  it('that goes before its owner has it is made anew', async () => {
-    const store = await Store.open(root);
-    const made = await Promise.all(
-      Array.from({ length: 50 }, async () => (await Promise.all([store.scratch(), Store.open(root)]))[0]),
-    );
-    await Store.open(root);
-    expect(made.filter(({ path }) => !existsSync(path) || !existsSync(`${path}.lock`))).toEqual([]);
-    for (const scratch of made) await scratch[Symbol.asyncDispose]();
-    expect(scratchOf(root)).toEqual([]);
-  });
 });
 
 it('a damaged JSON file is named', async () => {
