@@ -129,7 +129,7 @@ bench-serving: $(PACKAGES) $(BENCH_PACKAGES) ## the server beside node:http, Fas
 soak: $(PACKAGES) ## the server under every kind of request and changing champions: memory, failures [MINUTES=10 RATE=2000]
 	@node bench/soak.ts
 
-clean-store: ## remove all but the two newest keys of each dataset [STORE= KEEP=2]
+clean-store: ## remove all but the two newest downloads, prices and features [STORE= KEEP=2]
 	@$(MAKE) --no-print-directory run-task TASK=prune ARGS="--keep $(or $(KEEP),2)"
 
 clean: ## remove all that was installed and every report; stores and logs stay

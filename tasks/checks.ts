@@ -1,4 +1,5 @@
 import { type Database, quotedString } from './duckdb.ts';
+import { InputError } from './errors.ts';
 import type { Check } from './result.ts';
 
 /** So many of what breaks a check are named. */
@@ -47,7 +48,7 @@ export function sumChecks(checks: Check[]): Check[] {
   return [...Map.groupBy(checks, ({ name }) => name)].map(([name, same]) =>
     countOf(
       name,
-      same.some(({ severity }) => severity !== 'warn') ? 'fail' : 'warn',
+      same.some(({ severity }) => severity === 'fail') ? 'fail' : 'warn',
       same.reduce((sum, { value }) => sum + value, 0),
       same.flatMap(({ examples = [] }) => examples),
     ),
@@ -56,5 +57,12 @@ export function sumChecks(checks: Check[]): Check[] {
 
 /** The first check whose failure keeps data from being published, if any. */
 export function findBroken(checks: Check[]): Check | undefined {
-  return checks.find(({ severity, passed }) => severity !== 'warn' && !passed);
+  return checks.find(({ severity, passed }) => severity === 'fail' && !passed);
+}
+
+/** @throws InputError at the first check whose failure keeps data from being published */
+export function refuseBroken(checks: Check[], name: string, consequence: string): void {
+  const broken = findBroken(checks);
+  if (broken)
+    throw new InputError(`${name}: the check ${broken.name} is broken by ${broken.value}; ${consequence}`);
 }

@@ -10,7 +10,14 @@ import { checkRows } from './report.ts';
 import { prepareResult, writeResult } from './result.ts';
 import { Store } from './store.ts';
 import { formatTable } from './table.ts';
-import { type CommonOptions, commonOptions, pipelineOptions, type Task, tasks } from './tasks.ts';
+import {
+  type CommonOptions,
+  commonOptions,
+  pipelineOptions,
+  storeMakers,
+  type Task,
+  tasks,
+} from './tasks.ts';
 
 const USAGE = `$0 <task> [options]
 
@@ -76,7 +83,7 @@ async function runTask(name: string, task: Task, args: CommonOptions): Promise<v
   const started = performance.now();
   log.level = args.logLevel;
   if (args.result) await prepareResult(args.result);
-  store = await Store.open(args.store);
+  store = await Store.open(args.store, storeMakers.includes(name));
   await logToFile(log, store.locate(`logs/${name}.log`));
   await using scratch = await store.scratch();
   await using database = await Database.open({ ...args, tempDirectory: scratch.path });

@@ -4,7 +4,7 @@ import type { Context } from './context.ts';
 import { InputError } from './errors.ts';
 import { findSnapshot } from './raw.ts';
 import type { Outcome } from './result.ts';
-import { readShards } from './shards.ts';
+import { listKeys, readShards } from './shards.ts';
 import type { Store } from './store.ts';
 
 const DATASETS = ['raw', 'prices', 'features'] as const;
@@ -41,21 +41,25 @@ export async function prune({ keep }: { keep: number }, { store, log }: Context)
   };
 }
 
-/** The keys of a dataset, the one that was written to last first, and whether all of their shards are there. */
+/** The keys of a dataset, the one that was written to last first, and whether they are whole. */
 async function keysByAge(
   dataset: (typeof DATASETS)[number],
   store: Store,
 ): Promise<{ key: string; time: number; isWhole: boolean }[]> {
   const ages: { key: string; time: number; isWhole: boolean }[] = [];
-  for (const key of (await store.list(dataset)).filter((name) => /^[0-9a-f]{16}$/.test(name)))
+  for (const key of await listKeys(dataset, store))
     ages.push({
       key,
       time: (await stat(store.locate(`${dataset}/${key}`))).mtimeMs,
-      isWhole:
-        (await (dataset === 'raw' ? findSnapshot(key, store) : readShards(dataset, key, store))) !==
-        undefined,
+      isWhole: await isWhole(dataset, key, store),
     });
   return ages.sort((a, b) => b.time - a.time);
+}
+
+/** A dataset without a row was refused when it was made. */
+async function isWhole(dataset: (typeof DATASETS)[number], key: string, store: Store): Promise<boolean> {
+  if (dataset === 'raw') return (await findSnapshot(key, store)) !== undefined;
+  return ((await readShards(dataset, key, store))?.rows ?? 0) > 0;
 }
 
 /**

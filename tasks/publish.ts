@@ -1,21 +1,20 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { countOf, findBroken, sumChecks } from './checks.ts';
+import { refuseBroken } from './checks.ts';
 import type { Context } from './context.ts';
-import { type Database, parquet } from './duckdb.ts';
-import { InputError } from './errors.ts';
+import type { Database } from './duckdb.ts';
 import { contentKey } from './key.ts';
 import { inLanes } from './lanes.ts';
-import { formatReport } from './report.ts';
-import type { Check, Outcome } from './result.ts';
+import { publishWhole } from './latest.ts';
+import type { Check } from './result.ts';
 import {
+  listKeys,
   readShard,
   readShards,
   type ShardedDataset,
   type ShardPlan,
   type ShardRecord,
   shardName,
-  sumOf,
 } from './shards.ts';
 import type { Store } from './store.ts';
 
@@ -49,7 +48,7 @@ export interface PublishedShards {
  * dataset's `latest.json` names the key.
  * Shards are made side by side, each by one thread, so that the bytes do not depend on how many threads there are.
  * @param make writes one shard's files into the scratch folder and says what they hold
- * @param review checks all shards together, from their records
+ * @param review checks all shards together
  */
 export async function publishShards<Plan extends ShardPlan>(
   dataset: 'prices' | 'features',
@@ -57,7 +56,7 @@ export async function publishShards<Plan extends ShardPlan>(
   slice: Slice | undefined,
   { store, database, log, progress }: Context,
   make: (plan: Plan, scratch: string, database: Database) => Promise<ShardContent>,
-  review: (records: ShardRecord[]) => Check[],
+  review: (whole: ShardedDataset) => Promise<Check[]>,
 ): Promise<PublishedShards> {
   const key = contentKey(plans.map((plan) => plan.key));
   const folder = `${dataset}/${key}`;
@@ -90,89 +89,6 @@ export async function publishShards<Plan extends ShardPlan>(
   return { key, folder: store.locate(folder), status, records, checks };
 }
 
-/** What latest.json says of a dataset. */
-interface Latest {
-  key: string;
-  rows?: number;
-}
-
-/** Checks a dataset of which every shard is there, writes the report of its checks beside it, and names it the latest. */
-async function publishWhole(
-  dataset: string,
-  whole: ShardedDataset,
-  review: (records: ShardRecord[]) => Check[],
-  store: Store,
-): Promise<Check[]> {
-  if (whole.rows === 0)
-    throw new InputError(`${whole.uri}: there is not one row; look at what it was made from`);
-  const records = whole.shards.map(({ record }) => record);
-  const latest = `${dataset}/latest.json`;
-  const named = await store.readJson<Latest & { before?: Latest }>(latest);
-  const isNamed = named?.key === whole.key;
-  const before = isNamed ? named.before : named;
-  const checks = [
-    ...review(records),
-    countOf('rows_are_no_fewer_than_before', 'warn', Math.max((before?.rows ?? 0) - whole.rows, 0)),
-  ];
-  const all = [...sumChecks(records.flatMap((record) => record.checks)), ...checks];
-  await publishReport(`${dataset}/${whole.key}/checks.md`, formatReport(dataset, whole, all), store);
-  refuseBroken(checks, `${dataset}/${whole.key}`, 'it does not become the latest');
-  if (!isNamed)
-    await store.publishText(
-      latest,
-      `${JSON.stringify({ key: whole.key, rows: whole.rows, before: named && { key: named.key, rows: named.rows } })}\n`,
-    );
-  return checks;
-}
-
-/** Writes the report unless it is there as it is: the same shards may be judged anew, as by names that have changed. */
-async function publishReport(name: string, text: string, store: Store): Promise<void> {
-  const present = await readFile(store.locate(name), 'utf8').catch(() => undefined);
-  if (present !== text) await store.publishText(name, text);
-}
-
-function refuseBroken(checks: Check[], name: string, consequence: string): void {
-  const broken = findBroken(checks);
-  if (broken)
-    throw new InputError(`${name}: the check ${broken.name} is broken by ${broken.value}; ${consequence}`);
-}
-
-/** Says beside a dataset which key it was made from, for prune; the first that it was made from is enough. */
-export async function publishOrigin(name: string, key: string, store: Store): Promise<void> {
-  if ((await store.size(name)) === undefined) await store.publishText(name, `${JSON.stringify({ key })}\n`);
-}
-
-/** A task's result, summed up over the shards that it made or found. */
-export async function describeShards(
-  dataset: 'prices' | 'features',
-  { key, status, records, checks, folder }: PublishedShards,
-  { database }: Context,
-): Promise<Omit<Outcome, 'inputs' | 'columnLineage'>> {
-  const paths = records.map(({ files }) => `${folder}/${files[0]?.name}`);
-  const columns =
-    paths.length === 0
-      ? []
-      : await database.rows<{ column_name: string; column_type: string }>(
-          `DESCRIBE SELECT * FROM ${parquet(...paths)}`,
-        );
-  return {
-    status,
-    outputs: [
-      {
-        name: dataset,
-        uri: folder,
-        format: 'parquet',
-        key,
-        rows: sum(records.map(({ rows }) => rows)),
-        bytes: sum(records.map(({ files }) => files[0]?.bytes ?? 0)),
-        columns: columns.map(({ column_name, column_type }) => ({ name: column_name, type: column_type })),
-      },
-    ],
-    checks: [...sumChecks(records.flatMap((record) => record.checks)), ...checks],
-    metrics: sumOf(records.map(({ metrics }) => metrics)),
-  };
-}
-
 async function publishShard(
   folder: string,
   { index, key }: ShardPlan,
@@ -197,8 +113,7 @@ async function reuseShard(
   { index, key }: ShardPlan,
   store: Store,
 ): Promise<ShardRecord | undefined> {
-  const keys = (await store.list(dataset)).filter((name) => name !== 'latest.json');
-  for (const other of keys) {
+  for (const other of await listKeys(dataset, store)) {
     const record = await readShard(`${dataset}/${other}`, index, store, key);
     if (!record) continue;
     for (const { name } of record.files)
@@ -210,8 +125,4 @@ async function reuseShard(
     return record;
   }
   return undefined;
-}
-
-function sum(numbers: number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

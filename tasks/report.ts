@@ -17,7 +17,7 @@ ${formatCount(rows)} rows in ${shards.length} shards. A check that fails keeps t
 
 | check | if broken | now | broken by | for example |
 |---|---|---|---:|---|
-${checks.map((check) => `| ${[check.name, check.severity ?? 'fail', verdict(check), amountOf(check), examplesOf(check)].join(' | ')} |`).join('\n')}
+${checks.map((check) => `| ${[check.name, check.severity, verdict(check), amountOf(check), examplesOf(check)].join(' | ')} |`).join('\n')}
 
 ## NULLs
 

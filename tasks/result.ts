@@ -17,10 +17,10 @@ export interface Dataset {
 
 export interface Check {
   name: string;
-  /** What a check that is broken does: `fail`, the default, keeps the data from being published; `warn` is reported. */
-  severity?: 'fail' | 'warn';
+  /** What a check that is broken does: `fail` keeps the data from being published, `warn` is reported. */
+  severity: 'fail' | 'warn';
   passed: boolean;
-  /** How many rows, symbols, columns, months or last days break it. */
+  /** How many rows, files, symbols, columns or months break it. */
   value: number;
   /** The first of the symbols, months or days that break it, where that is known. */
   examples?: string[];

@@ -75,11 +75,21 @@ export async function openDataset(
       `${store.locate(dataset)}: there are no ${dataset} in this store; run ${maker} first`,
     );
   const found = await readShards(dataset, key, store);
+  const keys = await listKeys(dataset, store);
+  if (!found && !keys.includes(key))
+    throw new InputError(
+      `${store.locate(`${dataset}/${key}`)}: is not there; run ${maker}, or give as --${dataset} one that is: ${keys.join(', ') || 'none'}`,
+    );
   if (!found)
     throw new InputError(
       `${store.locate(`${dataset}/${key}`)}: shards are missing; run ${maker} again, it makes just those`,
     );
   return found;
+}
+
+/** The keys of a dataset, be they whole or not. */
+export async function listKeys(dataset: string, store: Store): Promise<string[]> {
+  return (await store.list(dataset)).filter((name) => /^[0-9a-f]{16}$/.test(name));
 }
 
 /** All shards of a key, or undefined where one is missing. */

@@ -32,13 +32,15 @@ export class Store {
   }
 
   /**
-   * Opens the store and makes its folder if need be. Scratch that a killed run left behind goes.
-   * @throws InputError when the root cannot be written, or is of a kind that is not supported.
+   * Opens the store and makes its folder if need be, unless `mayMake` forbids it. Scratch that a killed run left behind goes.
+   * @throws InputError when the root cannot be written, is not there, or is of a kind that is not supported.
    */
-  static async open(root: string): Promise<Store> {
+  static async open(root: string, mayMake = true): Promise<Store> {
     if (/^[a-z0-9]+:\/\//i.test(root))
       throw new InputError(`--store ${root}: only a local folder can be a store for now`);
     const store = new Store(resolve(root));
+    if (!mayMake && !(await stat(store.root).catch(ignore('ENOENT'))))
+      throw new InputError(`${store.root}: there is no store here; check --store, or run ingest first`);
     try {
       await mkdir(store.locate(SCRATCH), { recursive: true });
       const probe = await store.scratch();
@@ -65,6 +67,11 @@ export class Store {
     const path = this.locate(`${SCRATCH}/${randomUUID()}`);
     const lock = await open(`${path}${LOCK}`, 'a+');
     await waitForLock(lock.fd);
+    if ((await lock.stat()).nlink === 0) {
+      // Somebody took it for one that was left behind.
+      await lock.close();
+      return this.scratch();
+    }
     await mkdir(path);
     this.#scratch.add(path);
     return {
@@ -179,10 +186,8 @@ export class Store {
   }
 
   async #removeAbandonedScratch(): Promise<void> {
-    const entries = await this.list(SCRATCH);
-    for (const path of entries
-      .filter((name) => !name.endsWith(LOCK))
-      .map((name) => this.locate(`${SCRATCH}/${name}`))) {
+    const names = (await this.list(SCRATCH)).map((name) => name.replace(/\.lock$/, ''));
+    for (const path of [...new Set(names)].map((name) => this.locate(`${SCRATCH}/${name}`))) {
       const lock = await open(`${path}${LOCK}`, 'a+');
       try {
         if (!tryLock(lock.fd)) continue;

@@ -68,6 +68,9 @@ export const pipelineOptions = {
   'as-of': asOf,
 };
 
+/** The tasks that make a store where there is none; to the others a store that is not there is a mistake. */
+export const storeMakers = ['download', 'ingest'];
+
 export const tasks: Record<string, Task> = {
   download: task(
     'Kaggle -> raw: the zip of a dataset, verified',

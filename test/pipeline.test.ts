@@ -74,6 +74,6 @@ describe('make run-task', () => {
   it('hands the options and the message of the task on', async () => {
     const store = join(makeFolder(), 'a store');
     const { stderr } = await start('make', ['-s', 'run-task', 'TASK=features', `STORE=${store}`]).ended;
-    expect(stderr).toContain(`${store}/prices: there are no prices in this store; run ingest first`);
+    expect(stderr).toContain(`${store}: there is no store here; check --store, or run ingest first`);
   });
 });

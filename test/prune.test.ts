@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -74,6 +74,18 @@ describe('prune', () => {
     await utimes(join(store, 'prices', second), 4, 5);
     await runTask(['prune', '--store', store, '--keep', '2']);
     expect(isThere(store, 'prices', prices)).toEqual([true, false, true]);
+  });
+
+  test('does not count prices without a row, which ingest refused, as whole', async () => {
+    const { store, prices } = await makeStore();
+    const source = await makeSource({ 'stocks/A.csv': csvOfVolumes() });
+    await runCli(['ingest', '--store', store, '--source', source, '--shards', '1']);
+    const [refused = ''] = readdirSync(join(store, 'prices')).filter(
+      (name) => /^[0-9a-f]{16}$/.test(name) && !prices.includes(name),
+    );
+    await utimes(join(store, 'prices', refused), 8, 9);
+    await runTask(['prune', '--store', store, '--keep', '2']);
+    expect(isThere(store, 'prices', [...prices, refused])).toEqual([false, true, true, false]);
   });
 
   test('removes nothing where the model in service does not say what it came from', async () => {

@@ -31,7 +31,7 @@ function publish(
           await writeFile(path, 'PAR1');
           return { paths: [path], rows: 1, nulls: {}, checks: ofShard, parameters: {}, metrics: {} };
         },
-        () => ofWhole,
+        async () => ofWhole,
       ),
     {},
     store,

@@ -169,11 +169,33 @@ describe('scratch', () => {
   });
 });
 
+describe('a lock in scratch', () => {
+  it('that was left without its folder goes when the next run begins, and one that somebody holds does not', async () => {
+    const store = await Store.open(root);
+    await using live = await store.scratch();
+    rmSync(live.path, { recursive: true });
+    writeFileSync(join(root, 'tmp/left.lock'), '');
+    await Store.open(root);
+    expect(scratchOf(root)).toEqual([`${basename(live.path)}.lock`]);
+  });
+});
+
 it('a damaged JSON file is named', async () => {
   const store = await Store.open(root);
   await store.publishText('champion.json', '{"as_of"');
   await expect(store.readJson('champion.json')).rejects.toThrow(`${root}/champion.json: is damaged`);
 });
+
+it.each([['features'], ['train'], ['promote'], ['rollback'], ['models'], ['prune'], ['walk-forward']])(
+  '%s makes no store where there is none',
+  async (task) => {
+    const store = join(root, 'typo');
+    const { code, message } = await runCli([task, '--store', store]);
+    expect(message).toBe(`${store}: there is no store here; check --store, or run ingest first`);
+    expect(code).toBe(2);
+    expect(existsSync(store)).toBe(false);
+  },
+);
 
 describe('a store that cannot be written is refused with exit code 2', () => {
   it.each([

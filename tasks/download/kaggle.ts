@@ -46,8 +46,10 @@ export async function requestArchive(
     Accept: 'application/zip, application/octet-stream',
     'Accept-Encoding': 'identity',
   });
-  if (credentials)
-    headers.set('Authorization', `Basic ${btoa(`${credentials.username}:${credentials.key}`)}`);
+  if (credentials) {
+    const text = `${credentials.username}:${credentials.key}`;
+    headers.set('Authorization', `Basic ${Buffer.from(text).toString('base64')}`);
+  }
   if (from > 0) {
     headers.set('Range', `bytes=${from}-`);
     headers.set('If-Range', version);

@@ -47,8 +47,7 @@ export async function receive(
       done(null, chunk);
     },
   });
-  progress.start(`${name}, MiB`, Math.ceil((remote.bytes ?? 0) / MEBIBYTE));
-  progress.advance(remote.from / MEBIBYTE);
+  progress.start(`${name}, MiB`, Math.ceil((remote.bytes ?? 0) / MEBIBYTE), remote.from / MEBIBYTE);
   try {
     listen();
     const flags = remote.from > 0 ? 'a' : 'w';

@@ -39,6 +39,10 @@ export async function verifyZip(path: string): Promise<number> {
     let files = 0;
     for (const entry of entries) {
       if (entry.fileName.endsWith('/')) continue;
+      if (!entry.canDecodeFileData())
+        throw new InputError(
+          `${path}: ${entry.fileName} is ${entry.isEncrypted() ? 'encrypted' : `packed by method ${entry.compressionMethod}`}, but only stored and deflated files are read; fetch the zip with a browser, unpack it with another tool, and give the folder to ingest --source`,
+        );
       let sum = 0;
       const add = new Writable({
         write(chunk: Buffer, _encoding, done) {

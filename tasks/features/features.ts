@@ -4,7 +4,9 @@ import type { Context } from '../context.ts';
 import { type Database, parquet, QueryError, readSql } from '../duckdb.ts';
 import { InputError } from '../errors.ts';
 import { contentKey } from '../key.ts';
-import { describeShards, publishOrigin, publishShards, type ShardContent, type Slice } from '../publish.ts';
+import { publishOrigin } from '../latest.ts';
+import { describeShards } from '../outcome.ts';
+import { publishShards, type ShardContent, type Slice } from '../publish.ts';
 import type { Outcome } from '../result.ts';
 import { openDataset, shardName } from '../shards.ts';
 
@@ -55,10 +57,7 @@ export async function features(
       ...(await makeShard(path, join(scratch, `${shardName(index)}.parquet`), window, database)),
       ...(etfs && { etfs }),
     }),
-    (records) => {
-      const rows = records.reduce((total, record) => total + record.rows, 0);
-      return [countOf('every_row_is_accounted_for', 'fail', Math.abs(prices.rows - rows))];
-    },
+    async ({ rows }) => [countOf('every_row_is_accounted_for', 'fail', Math.abs(prices.rows - rows))],
   );
   await publishOrigin(`features/${published.key}/prices.json`, prices.key, context.store);
   return {

@@ -9,6 +9,11 @@ export interface BadRow {
   reason: string;
 }
 
+const [LF, CR, COMMA, QUOTE] = [0x0a, 0x0d, 0x2c, 0x22];
+
+/** Of a field, at most, in a message. */
+const MOST_QUOTED = 50;
+
 const NUMBER = /^[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*$/;
 
 /**
@@ -49,12 +54,13 @@ export interface FileFacts {
 }
 
 export function inspectFile(content: Buffer): FileFacts {
+  const { rows, hasMoreFields } = readLineEnds(content);
   return {
     bytes: content.length,
     crc32: crc32(content),
-    rows: countRows(content),
-    // DuckDB would take 1_000 for a thousand.
-    isBad: !hasGoodHeader(content) || content.includes('_'),
+    rows,
+    // DuckDB would take 1_000 for a thousand, and a row with empty fields too many.
+    isBad: !hasGoodHeader(content) || content.includes('_') || hasMoreFields,
     mayMix: content.includes('\r'),
   };
 }
@@ -68,17 +74,29 @@ export function withoutRows(content: Buffer, bad: BadRow[]): string {
     .join('\n')}\n`;
 }
 
-/** Counts a file's rows by its line ends, independently of any parser. */
-export function countRows(content: Buffer): number {
+/** Looks at line ends only, independently of any parser: how many rows there are, and whether one has empty fields too many. */
+function readLineEnds(content: Buffer): { rows: number; hasMoreFields: boolean } {
   let lines = 0;
+  let hasMoreFields = false;
   for (let start = 0; start < content.length; ) {
-    const newline = content.indexOf(0x0a, start);
-    const end = newline < 0 ? content.length : newline;
-    const isBlank = end === start || (end === start + 1 && content[start] === 0x0d);
-    if (!isBlank) lines++;
-    start = end + 1;
+    const newline = content.indexOf(LF, start);
+    const next = newline < 0 ? content.length : newline;
+    const end = content[next - 1] === CR && next > start ? next - 1 : next;
+    if (end > start) {
+      lines++;
+      const last = content[end - 1];
+      if (last === COMMA || last === QUOTE)
+        hasMoreFields ||= countCommas(content, start, end) >= COLUMNS.length;
+    }
+    start = next + 1;
   }
-  return Math.max(lines - 1, 0);
+  return { rows: Math.max(lines - 1, 0), hasMoreFields };
+}
+
+function countCommas(content: Buffer, start: number, end: number): number {
+  let commas = 0;
+  for (let position = start; position < end; position++) if (content[position] === COMMA) commas++;
+  return commas;
 }
 
 /** Whether a file begins with the columns that it must have. */
@@ -101,7 +119,7 @@ function headerFault(header: string): string | undefined {
   if (missing.length > 0)
     return `the header lacks ${missing.map((column) => `"${column}"`).join(' and ')}; it must be ${COLUMNS.join(',')}`;
   if (names.join() !== COLUMNS.join())
-    return `the header is ${names.join(',')}; it must be ${COLUMNS.join(',')}`;
+    return `the header is ${shorten(names.join(','), 200)}; it must be ${COLUMNS.join(',')}`;
   return undefined;
 }
 
@@ -110,20 +128,29 @@ function rowFault(text: string, line: number, seen: Map<string, number>): string
   if (fields.length !== COLUMNS.length)
     return `there are ${fields.length} fields instead of ${COLUMNS.length}`;
   const [date = '', ...numbers] = fields;
-  if (!isDate(date)) return `Date "${date}" is not a date written YYYY-MM-DD`;
+  if (!isDate(date)) return `Date ${quote(date)} is not a date written YYYY-MM-DD`;
   for (const [index, field] of numbers.entries()) {
     if (field === '') continue;
-    const column = COLUMNS[index + 1];
-    if (!NUMBER.test(field)) return `${column} "${field}" is not a number`;
-    if (!Number.isFinite(Number(field))) return `${column} "${field}" is too large`;
-    if (column === 'Volume' && !Number.isSafeInteger(Number(field)))
-      return `Volume "${field}" is not a whole number`;
-    if (column === 'Volume' && Number(field) < 0) return `Volume "${field}" is negative`;
+    const told = `${COLUMNS[index + 1]} ${quote(field)}`;
+    if (!NUMBER.test(field)) return `${told} is not a number`;
+    if (!Number.isFinite(Number(field))) return `${told} is too large`;
+    if (COLUMNS[index + 1] !== 'Volume') continue;
+    if (!Number.isInteger(Number(field))) return `${told} is not a whole number`;
+    if (Number(field) < 0) return `${told} is negative`;
+    if (!Number.isSafeInteger(Number(field))) return `${told} is more than ${Number.MAX_SAFE_INTEGER}`;
   }
   const first = seen.get(date);
   if (first) return `Date ${date} was already on line ${first}`;
   seen.set(date, line);
   return undefined;
+}
+
+function quote(field: string): string {
+  return `"${shorten(field, MOST_QUOTED)}"`;
+}
+
+function shorten(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
 function splitFields(text: string): string[] {

@@ -1,18 +1,18 @@
-import { writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Context } from '../context.ts';
-import { QueryError, quotedString } from '../duckdb.ts';
-import { InputError } from '../errors.ts';
 import { contentKey } from '../key.ts';
-import { describeShards, publishOrigin, publishShards, type Slice } from '../publish.ts';
+import { publishOrigin } from '../latest.ts';
+import { describeShards } from '../outcome.ts';
+import { publishShards, type Slice } from '../publish.ts';
 import type { Outcome } from '../result.ts';
 import { type ShardPlan, shardOf } from '../shards.ts';
 import { COLUMNS } from './bad-rows.ts';
 import { KnownFiles } from './known-files.ts';
 import type { NamedFile } from './prices.ts';
-import { reviewPrices } from './review.ts';
+import { countRowsToCome, reviewPrices } from './review.ts';
+import { readSecurityNames } from './security-names.ts';
 import { makeShard } from './shard.ts';
-import { METADATA, openSource, type Source } from './source.ts';
+import { openSource } from './source.ts';
 
 /** Goes up whenever the same files give other Parquet files than before. */
 const FORMAT_VERSION = 4;
@@ -56,7 +56,8 @@ export async function ingest(
   const source = await openSource(path, known, context.database.threads, remedy);
   await known.save();
   try {
-    const names = await readSecurityNames(source, context);
+    const { metadata } = source;
+    const names = readSecurityNames(await source.read(metadata), `${source.uri}: ${metadata.name}`);
     const files = source.files.map(
       (file): NamedFile => ({ ...file, securityName: names.get(file.symbol) ?? null }),
     );
@@ -84,12 +85,14 @@ export async function ingest(
       slice,
       context,
       (plan, scratch, database) => makeShard(plan, source, quarantine, scratch, database),
-      (records) =>
-        reviewPrices(
-          records,
-          { files, passedOver: source.passedOver, names },
-          new Date().toISOString().slice(0, 10),
-        ),
+      async ({ shards }) => {
+        const today = new Date().toISOString().slice(0, 10);
+        return reviewPrices(
+          shards.map(({ record }) => record),
+          { files, passedOver: source.passedOver, csvFiles: source.csvFiles, names },
+          await countRowsToCome(shards, today, context.database),
+        );
+      },
     );
     if (snapshot) await publishOrigin(`prices/${published.key}/raw.json`, snapshot, context.store);
     const outcome = await describeShards('prices', published, context);
@@ -103,27 +106,5 @@ export async function ingest(
     return { ...outcome, inputs: [raw], columnLineage: LINEAGE };
   } finally {
     source.close();
-  }
-}
-
-/** The Security Name of each symbol, found by the metadata's NASDAQ Symbol, which is what the files are named after. */
-async function readSecurityNames(source: Source, { store, database }: Context): Promise<Map<string, string>> {
-  await using scratch = await store.scratch();
-  const path = join(scratch.path, METADATA);
-  await writeFile(path, await source.read(source.metadata));
-  try {
-    const rows = await database.rows<{ symbol: string; name: string }>(
-      `SELECT "NASDAQ Symbol" AS symbol, "Security Name" AS name
-       FROM read_csv(${quotedString(path)}, header = true, all_varchar = true, delim = ',', quote = '"', escape = '"')
-       WHERE "NASDAQ Symbol" IS NOT NULL AND "Security Name" IS NOT NULL`,
-    );
-    return new Map(rows.map(({ symbol, name }) => [symbol, name]));
-  } catch (cause) {
-    if (!(cause instanceof QueryError) || !/^(Binder|Conversion|Invalid Input) Error/.test(cause.message))
-      throw cause;
-    throw new InputError(
-      `${source.uri}: ${source.metadata.name} cannot be read; it must be a CSV file with the columns "NASDAQ Symbol" and "Security Name"`,
-      { cause },
-    );
   }
 }

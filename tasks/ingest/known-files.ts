@@ -7,7 +7,7 @@ import type { FileFacts } from './bad-rows.ts';
 const SETTLED_MS = 2_000;
 
 /** Goes up whenever what is kept of a file, or how it is found, changes: what was kept before is then not looked at. */
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 
 type Entry = [fingerprint: string, facts: FileFacts];
 

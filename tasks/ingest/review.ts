@@ -1,6 +1,7 @@
 import { countOf, noneOf } from '../checks.ts';
+import { type Database, parquet, quotedString } from '../duckdb.ts';
 import type { Check } from '../result.ts';
-import { type ShardRecord, sumOf } from '../shards.ts';
+import { type ShardedDataset, type ShardRecord, sumOf } from '../shards.ts';
 import type { NamedFile } from './prices.ts';
 
 /** Of a column's values, before a warning. The real set lacks 683 rows in 28 million. */
@@ -11,14 +12,19 @@ interface Sources {
   files: NamedFile[];
   /** CSV files that lie where none of the set does. */
   passedOver: string[];
+  /** How many CSV files the source has, the metadata and those that are passed over included. */
+  csvFiles: number;
   names: Map<string, string>;
 }
 
-/** What must hold for all shards of prices together, before the whole is published. `today` is YYYY-MM-DD. */
+/**
+ * What must hold for all shards of prices together, before the whole is published.
+ * @param toCome how many rows there are of each day that is yet to come
+ */
 export function reviewPrices(
   records: ShardRecord[],
-  { files, passedOver, names }: Sources,
-  today: string,
+  { files, passedOver, csvFiles, names }: Sources,
+  toCome: Map<string, number>,
 ): Check[] {
   const rows = records.reduce((total, record) => total + record.rows, 0);
   const metrics = sumOf(records.map(({ metrics }) => metrics));
@@ -26,12 +32,12 @@ export function reviewPrices(
   const symbols = new Set(files.map(({ symbol }) => symbol));
   const nulls = Object.entries(sumOf(records.map(({ nulls }) => nulls)));
   const months = sumOf(records.map(({ months = {} }) => months));
-  const lastDates = new Set(records.map(({ lastDate = '' }) => lastDate));
   return [
     countOf(
       'every_file_is_accounted_for',
       'fail',
-      Math.abs(files.length - of('files')) +
+      // One is the metadata.
+      Math.abs(csvFiles - passedOver.length - 1 - of('files')) +
         records.reduce((sum, { metrics }) => sum + symbolsLost(metrics), 0),
     ),
     countOf('every_row_is_accounted_for', 'fail', Math.abs(of('rows_in') - rows - of('rows_quarantined'))),
@@ -53,14 +59,29 @@ export function reviewPrices(
       'warn',
       nulls.filter(([, count]) => count > MOST_NULLS * rows).map(([column]) => column),
     ),
-    noneOf(
+    countOf(
       'date_is_not_in_the_future',
       'warn',
-      [...lastDates].filter((date) => date > today),
+      toCome.values().reduce((sum, rows) => sum + rows, 0),
+      [...toCome.keys()],
     ),
     noneOf('month_has_rows', 'warn', findMissingMonths(Object.keys(months))),
     noneOf('month_is_no_gap', 'warn', findGaps(months)),
   ];
+}
+
+/** How many rows there are of each day after today, by YYYY-MM-DD. Only shards that end after it are looked into. */
+export async function countRowsToCome(
+  shards: ShardedDataset['shards'],
+  today: string,
+  database: Database,
+): Promise<Map<string, number>> {
+  const late = shards.filter(({ record }) => (record.lastDate ?? '') > today).map(({ path }) => path);
+  if (late.length === 0) return new Map();
+  const days = await database.rows<{ date: string; rows: number }>(
+    `SELECT Date AS date, CAST(count(*) AS DOUBLE) AS rows FROM ${parquet(...late)} WHERE Date > ${quotedString(today)} GROUP BY Date`,
+  );
+  return new Map(days.map(({ date, rows }) => [date, rows]));
 }
 
 /** How many files with rows came out under no symbol of their own. */

@@ -33,6 +33,8 @@ export interface Source {
   files: SourceFile[];
   /** CSV files that lie where none of the set does, and are not read. */
   passedOver: string[];
+  /** How many CSV files there are, whatever becomes of them. */
+  csvFiles: number;
   /** Which symbols have which names. */
   metadata: SourceFile;
   /** The bytes of a file, checked against its size and CRC-32. */
@@ -75,11 +77,13 @@ export function isEtf(name: string): boolean {
 
 async function openFolder(uri: string, known: KnownFiles | undefined, threads: number): Promise<Source> {
   const passedOver: string[] = [];
+  let csvFiles = 0;
   const listed: { name: string; path: string; status: BigIntStats; facts: FileFacts | undefined }[] = [];
   for (const entry of await readdir(uri, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     const name = relative(uri, path).replaceAll('\\', '/');
     if (entry.isDirectory()) continue;
+    if (isCsv(name)) csvFiles++;
     if (isPassedOver(name)) passedOver.push(name);
     if (!isOfTheSet(name)) continue;
     const status = statSync(path, { bigint: true, throwIfNoEntry: false });
@@ -102,6 +106,7 @@ async function openFolder(uri: string, known: KnownFiles | undefined, threads: n
   return {
     ...arrange(uri, found),
     passedOver,
+    csvFiles,
     read: async (file) => verify(uri, file, await readFile(join(uri, file.name)), ''),
     assertUnchanged({ inPlace }) {
       if (inPlace && fingerprintOf(statSync(inPlace.path, { bigint: true })) !== inPlace.fingerprint)
@@ -119,7 +124,9 @@ async function openZip(uri: string, remedy: string): Promise<Source> {
   try {
     const entries = new Map<string, Entry>();
     const passedOver: string[] = [];
+    let csvFiles = 0;
     for (const entry of await Array.fromAsync(zip.eachEntry()).catch(damaged)) {
+      if (isCsv(entry.fileName)) csvFiles++;
       if (isPassedOver(entry.fileName)) passedOver.push(entry.fileName);
       if (!isOfTheSet(entry.fileName)) continue;
       if (entries.has(entry.fileName))
@@ -139,6 +146,7 @@ async function openZip(uri: string, remedy: string): Promise<Source> {
     return {
       ...arrange(uri, found),
       passedOver,
+      csvFiles,
       async read(file) {
         const entry = entries.get(file.name) as Entry;
         const content = await unpack(zip, entry).catch((cause) => {
@@ -172,7 +180,12 @@ function isOfTheSet(name: string): boolean {
 }
 
 function isPassedOver(name: string): boolean {
-  return /\.csv(\.\w+)?$/i.test(name) && !isOfTheSet(name) && !isHidden(name);
+  return isCsv(name) && !isOfTheSet(name);
+}
+
+/** A CSV file, be it packed by itself. */
+function isCsv(name: string): boolean {
+  return /\.csv(\.\w+)?$/i.test(name) && !isHidden(name);
 }
 
 /** What macOS adds to a zip. */

@@ -154,6 +154,7 @@ export async function train(
     checks: [
       {
         name: 'beats_vol_moving_avg',
+        severity: 'warn',
         passed: metrics.model.mae < metrics.vol_moving_avg.mae,
         value: metrics.model.mae / metrics.vol_moving_avg.mae,
       },

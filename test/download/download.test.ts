@@ -57,6 +57,16 @@ describe('a download', () => {
     expect(kaggle.storage[0]?.headers.authorization).toBeUndefined();
   });
 
+  test('sends a name and a key of any letters, and leaves the judgement to the server', async () => {
+    const kaggle = await startKaggle(await makeArchive());
+    kaggle.apiAnswers.push(refuse(401));
+    const credentials = { username: 'aña', key: '“key”' };
+    const downloading = downloadInto(makeFolder(), { url: kaggle.url, credentials });
+    await expect(downloading).rejects.toThrow(/refuses \(401\); check KAGGLE_USERNAME and KAGGLE_KEY/);
+    // By Python: base64.b64encode('aña:“key”'.encode())
+    expect(kaggle.api[0]?.headers.authorization).toBe('Basic YcOxYTrigJxrZXnigJ0=');
+  });
+
   test('goes on where the connection broke', async () => {
     const kaggle = await startKaggle(await makeArchive());
     kaggle.storageAnswers.push(sendContent(kaggle, 1000), sendContent(kaggle, 500));
@@ -238,6 +248,16 @@ describe('a download', () => {
       'holds a file whose name leads out of its folder; do not use it',
     ],
     [
+      'holds a file packed by LZMA',
+      (zip) => writeHeader(zip, 10, 14),
+      'stocks/A.csv is packed by method 14, but only stored and deflated files are read; fetch the zip with a browser',
+    ],
+    [
+      'holds an encrypted file',
+      (zip) => writeHeader(zip, 8, 1),
+      'stocks/A.csv is encrypted, but only stored and deflated files are read',
+    ],
+    [
       'is a web page',
       () => Buffer.from('<!DOCTYPE html><title>Sign in</title>'),
       'is a web page instead of a zip',
@@ -362,4 +382,11 @@ function downloadOnDisk(url: string): string {
 /** Puts a name of the same length in place of another, wherever a zip says it. */
 function replaceName(zip: Buffer, name: string, other: string): Buffer {
   return Buffer.from(zip.toString('latin1').replaceAll(name, other), 'latin1');
+}
+
+/** Writes 16 bits so many bytes after the start of the header of stocks/A.csv in a zip's directory. */
+function writeHeader(zip: Buffer, offset: number, value: number): Buffer {
+  const copy = Buffer.from(zip);
+  copy.writeUInt16LE(value, copy.lastIndexOf('stocks/A.csv') - 46 + offset);
+  return copy;
 }

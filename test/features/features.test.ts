@@ -387,6 +387,16 @@ describe('the features task', () => {
     );
   });
 
+  test('names the keys that there are where --prices is none of them', async () => {
+    const { store, result } = await ingestFiles({ 'stocks/A.csv': csvOfVolumes(1, 2) });
+    const prices = '0123456789abcdef';
+    await expect(runHere(features, { window: 2, prices }, store)).rejects.toEqual(
+      new InputError(
+        `${store}/prices/${prices}: is not there; run ingest, or give as --prices one that is: ${result.outputs[0]?.key}`,
+      ),
+    );
+  });
+
   test('names a shard that is missing as ingest to be run again', async () => {
     const { store, result } = await ingestFiles(files, { shards: 2 });
     const before = hashStore(store);

@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { InputError } from '../../tasks/errors.ts';
 import { findBadRows } from '../../tasks/ingest/bad-rows.ts';
+import { ingest } from '../../tasks/ingest/ingest.ts';
+import { symbolOf } from '../../tasks/ingest/source.ts';
+import { shardOf } from '../../tasks/shards.ts';
 import { runCli } from '../command.ts';
 import {
   csv,
@@ -15,8 +18,8 @@ import {
   makeFolder,
   makeSource,
   makeZip,
-  metadata,
   readRows,
+  runHere,
 } from '../fixtures.ts';
 
 const SOUND = '2020-01-01,1,1,1,1,1,1';
@@ -36,7 +39,17 @@ describe('a bad row ends the run with its file, line, field and the way out', ()
     ['text in a volume', csv('2020-01-02,1,1,1,1,1,"12,3"'), 'line 2: Volume "12,3" is not a number'],
     ['a fractional volume', csv('2020-01-02,1,1,1,1,1,1.5'), 'line 2: Volume "1.5" is not a whole number'],
     ['a negative volume', csv('2020-01-02,1,1,1,1,1,-5'), 'line 2: Volume "-5" is negative'],
-    ['a huge volume', csv('2020-01-02,1,1,1,1,1,1e19'), 'line 2: Volume "1e19" is not a whole number'],
+    [
+      'a huge volume',
+      csv('2020-01-02,1,1,1,1,1,1e19'),
+      'line 2: Volume "1e19" is more than 9007199254740991',
+    ],
+    [
+      'a volume that a double cannot hold',
+      csv('2020-01-02,1,1,1,1,1,9007199254740993'),
+      'line 2: Volume "9007199254740993" is more than 9007199254740991',
+    ],
+    ['a comma at the end', csv(SOUND, '2020-01-02,1,1,1,1,1,1,'), 'line 3: there are 8 fields instead of 7'],
     ['a thirteenth month', csv('2020-13-45,1,1,1,1,1,1'), 'line 2: Date "2020-13-45" is not a date'],
     ['a thirtieth of February', csv('2020-02-30,1,1,1,1,1,1'), 'line 2: Date "2020-02-30" is not a date'],
     ['a word for a date', csv('hello,1,1,1,1,1,1'), 'line 2: Date "hello" is not a date'],
@@ -112,6 +125,18 @@ describe('a bad row ends the run with its file, line, field and the way out', ()
   test('and how many more there are', async () => {
     const { message } = await refuse(await makeSource({ 'stocks/ABC.csv': csv('x', 'y', SOUND, 'z') }));
     expect(message).toContain(`line 2: there are 1 fields instead of 7 (and 2 more bad rows)${WAY_OUT}`);
+  });
+
+  test('the first by shard, file and line, however many are bad at once', async () => {
+    const bad = csv(SOUND, 'x', 'y');
+    const names = ['stocks/B.csv', 'stocks/A.csv', 'etfs/C.csv', 'etfs/D.csv'];
+    const source = await makeSource(Object.fromEntries(names.map((name) => [name, bad])));
+    const ingesting = (shards: number) =>
+      runHere(ingest, { source, shards, quarantine: false }, makeFolder(), 3);
+    await expect(ingesting(1)).rejects.toThrow(`${source}: etfs/C.csv: line 3: `);
+    const first = names.map((name) => shardOf(symbolOf(name), 4));
+    const [lowest] = names.sort().filter((name) => shardOf(symbolOf(name), 4) === Math.min(...first));
+    await expect(ingesting(4)).rejects.toThrow(`${source}: ${lowest}: line 3: `);
   });
 
   test('found in a zip, too', async () => {
@@ -240,18 +265,25 @@ describe('a source that is not of the Kaggle shape ends the run', () => {
     });
   });
 
-  test.each([
-    ['has other columns', 'Ticker,Name\nA,Agilent\n'],
-    ['is empty', ''],
-    ['has the columns in no header', metadata({ A: 'Agilent' }).split('\n').slice(1).join('\n')],
-  ])('where the metadata %s', async (_kind, content) => {
-    const path = await makeSource({ 'stocks/A.csv': csvOfVolumes(1), 'symbols_valid_meta.csv': content });
-    expect(await refuse(path)).toEqual({
-      message: expect.stringContaining(
-        `${path}: symbols_valid_meta.csv cannot be read; it must be a CSV file with the columns "NASDAQ Symbol" and "Security Name"`,
-      ),
-      published: [],
-    });
+  test.each<[string, string, string]>([
+    [
+      'has other columns',
+      'Ticker,Name\nA,Agilent\n',
+      'line 1: the header lacks "NASDAQ Symbol" and "Security Name"',
+    ],
+    ['is empty', '', 'line 1: the file is empty'],
+    [
+      'has a row cut short',
+      'Security Name,NASDAQ Symbol\nAgilent,A\nBarnes',
+      'line 3: there are 1 fields instead of 2',
+    ],
+  ])('where the metadata %s, in a folder and in a zip', async (_kind, content, reason) => {
+    const files: Files = { 'set/stocks/A.csv': csvOfVolumes(1), 'set/symbols_valid_meta.csv': content };
+    for (const path of [await makeSource(files), await makeZip(files)])
+      expect(await refuse(path)).toEqual({
+        message: `${path}: set/symbols_valid_meta.csv: ${reason}; mend it: it must be a CSV file with the columns "NASDAQ Symbol" and "Security Name"`,
+        published: [],
+      });
   });
 
   test('where one symbol is a stock and an ETF', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { countRows, findBadRows, hasGoodHeader, withoutRows } from '../../tasks/ingest/bad-rows.ts';
+import { findBadRows, hasGoodHeader, inspectFile, withoutRows } from '../../tasks/ingest/bad-rows.ts';
 import { csv, HEADER } from '../fixtures.ts';
 
 const SOUND = '2020-01-02,1,2,0.5,1.5,1.4,100';
@@ -37,7 +37,11 @@ describe('findBadRows', () => {
     ['2020-01-02,1,1,1,1,1_000,1', 'Adj Close "1_000" is not a number'],
     ['2020-01-02,"1,5",1,1,1,1,1', 'Open "1,5" is not a number'],
     ['2020-01-02,1,1,1,1,1,0.5', 'Volume "0.5" is not a whole number'],
-    ['2020-01-02,1,1,1,1,1,1e17', 'Volume "1e17" is not a whole number'],
+    ['2020-01-02,1,1,1,1,1,1e17', 'Volume "1e17" is more than 9007199254740991'],
+    ['2020-01-02,1,1,1,1,1,9007199254740993', 'Volume "9007199254740993" is more than 9007199254740991'],
+    ['2020-01-02,1,1,1,1,1,-1e19', 'Volume "-1e19" is negative'],
+    [`2020-01-02,${'x'.repeat(51)},1,1,1,1,1`, `Open "${'x'.repeat(50)}…" is not a number`],
+    [`${'9'.repeat(50)},1,1,1,1,1,1`, `Date "${'9'.repeat(50)}" is not a date written YYYY-MM-DD`],
     ['2020-01-02,1,1,1,1,1,-1', 'Volume "-1" is negative'],
   ])('says of %s: %s', (row, reason) => {
     expect(bad(row)).toEqual([`2: ${reason}`]);
@@ -83,6 +87,12 @@ describe('findBadRows', () => {
     ]);
   });
 
+  test('cuts a long header short', () => {
+    const [first] = findBadRows(Buffer.from(`${HEADER}${',x'.repeat(1e6)}\n`));
+    const start = `${HEADER}${',x'.repeat(80)}`;
+    expect(first?.reason).toBe(`the header is ${start.slice(0, 200)}…; it must be ${HEADER}`);
+  });
+
   test('refuses columns in another order', () => {
     const header = 'Date,Open,High,Low,Close,Volume,Adj Close';
     expect(findBadRows(Buffer.from(`${header}\n`))).toEqual([
@@ -103,7 +113,7 @@ describe('withoutRows', () => {
   });
 });
 
-describe('countRows', () => {
+describe('inspectFile', () => {
   test.each([
     ['', 0],
     [HEADER, 0],
@@ -112,8 +122,22 @@ describe('countRows', () => {
     [`${HEADER}\na\n\nb\n`, 2],
     [`${HEADER}\r\na\r\n\r\nb\r\n`, 2],
     [`${HEADER}\r\na\nb\r\n`, 2],
-  ])('of %j is %i', (content, rows) => {
-    expect(countRows(Buffer.from(content))).toBe(rows);
+    [`${HEADER}\na\n\r`, 1],
+  ])('counts the rows of %j: %i', (content, rows) => {
+    expect(inspectFile(Buffer.from(content)).rows).toBe(rows);
+  });
+
+  test.each([
+    [SOUND, false],
+    ['2020-01-02,,,,,,', false],
+    ['"2020-01-02","1","2","0.5","1.5","1.4","100"', false],
+    [`${SOUND},`, true],
+    [`${SOUND},,`, true],
+    [`${SOUND},""`, true],
+    ['2020-01-02,,,,,,,', true],
+  ])('says of %s whether it has empty fields too many: %s', (row, isBad) => {
+    for (const content of [csv(row), csv(row).trimEnd(), csv(row).replaceAll('\n', '\r\n'), csv(row, SOUND)])
+      expect(inspectFile(Buffer.from(content)).isBad).toBe(isBad);
   });
 });
 

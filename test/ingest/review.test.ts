@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
-import { reviewPrices } from '../../tasks/ingest/review.ts';
-import type { ShardRecord } from '../../tasks/shards.ts';
+import { countRowsToCome, reviewPrices } from '../../tasks/ingest/review.ts';
+import { openDataset, type ShardRecord } from '../../tasks/shards.ts';
+import { Store } from '../../tasks/store.ts';
+import { csv, ingestFiles, openDatabase } from '../fixtures.ts';
 
 const FILE = { name: 'stocks/A.csv', symbol: 'A', bytes: 1, crc32: 1, securityName: 'Agilent' };
-const SOURCES = { files: [FILE], passedOver: [] as string[] };
+const SOURCES = { files: [FILE], passedOver: ['old.csv'], csvFiles: 3 };
 const RECORD: ShardRecord = {
   key: 'key',
   shards: 1,
@@ -18,10 +20,18 @@ const RECORD: ShardRecord = {
 };
 
 /** What each broken check counts, of one shard as it is but for these changes. */
-function broken(changes: Partial<ShardRecord>, metrics = {}, today = '2020-02-03'): Record<string, number> {
+function broken(changes: Partial<ShardRecord>, metrics = {}, sources = {}): Record<string, number> {
   const record = { ...RECORD, ...changes, metrics: { ...RECORD.metrics, ...metrics } };
-  const checks = reviewPrices([record], { ...SOURCES, names: new Map([['A', 'Agilent']]) }, today);
-  return Object.fromEntries(checks.filter(({ passed }) => !passed).map(({ name, value }) => [name, value]));
+  const checks = reviewPrices(
+    [record],
+    { ...SOURCES, names: new Map([['A', 'Agilent']]), ...sources },
+    new Map(),
+  );
+  return Object.fromEntries(
+    checks
+      .filter(({ name, passed }) => !passed && name !== 'csv_file_lies_where_it_is_read')
+      .map(({ name, value }) => [name, value]),
+  );
 }
 
 test.each([
@@ -35,9 +45,38 @@ test.each([
   expect(broken({}, metrics)).toEqual(expected);
 });
 
-test('the same record has days to come until they have come', () => {
-  expect(broken({}, {}, '2020-02-02')).toEqual({ date_is_not_in_the_future: 1 });
-  expect(broken({}, {}, '2020-02-03')).toEqual({});
+test('a file of which nothing was said but that it is there', () => {
+  expect(broken({}, {}, { csvFiles: 4 })).toEqual({ every_file_is_accounted_for: 1 });
+});
+
+test('rows of days to come are counted until the days have come', async () => {
+  const dates = ['2020-02-03', '2020-02-04', '2020-02-05'];
+  const row = (date: string) => `${date},1,1,1,1,1,1`;
+  const { store } = await ingestFiles(
+    { 'stocks/A.csv': csv(...dates.map(row)), 'stocks/B.csv': csv(...dates.slice(0, 2).map(row)) },
+    { shards: 4 },
+  );
+  const { shards } = await openDataset('prices', undefined, 'ingest', await Store.open(store));
+  await using database = await openDatabase();
+  const toCome = async (today: string) => Object.fromEntries(await countRowsToCome(shards, today, database));
+  expect(await toCome('2020-02-02')).toEqual({ '2020-02-03': 2, '2020-02-04': 2, '2020-02-05': 1 });
+  expect(await toCome('2020-02-04')).toEqual({ '2020-02-05': 1 });
+  expect(await toCome('2020-02-05')).toEqual({});
+  const checks = reviewPrices(
+    [RECORD],
+    { ...SOURCES, names: new Map() },
+    new Map([
+      ['2020-02-05', 1],
+      ['2020-02-04', 2],
+    ]),
+  );
+  expect(checks.find(({ name }) => name === 'date_is_not_in_the_future')).toEqual({
+    name: 'date_is_not_in_the_future',
+    severity: 'warn',
+    passed: false,
+    value: 3,
+    examples: ['2020-02-04', '2020-02-05'],
+  });
 });
 
 test('a month without a row', () => {
@@ -64,7 +103,7 @@ test('columns of which more than one value in a hundred is NULL', () => {
 
 test('what breaks a check is named, the first five by the alphabet', () => {
   const names = new Map(['F', 'E', 'D', 'C', 'B', 'A', 'G'].map((symbol) => [symbol, symbol]));
-  const checks = reviewPrices([RECORD], { ...SOURCES, names }, '2020-02-03');
+  const checks = reviewPrices([RECORD], { ...SOURCES, names }, new Map());
   expect(checks.find(({ name }) => name === 'named_symbol_has_a_file')).toMatchObject({
     value: 6,
     examples: ['B', 'C', 'D', 'E', 'F'],

@@ -55,6 +55,9 @@ describe.each([
       }),
     );
     expect(source.files.map(({ name }) => name)).toEqual(['archive/stocks/A.csv']);
+    expect(source.passedOver).toEqual(['archive/README.csv']);
+    // With the metadata.
+    expect(source.csvFiles).toBe(3);
     source.close();
   });
 
