@@ -1,4 +1,5 @@
-import { type Change, readHistory, readInService, rolledBackAt, successionOf } from './champion.ts';
+import { readInService } from './champion.ts';
+import { type Change, readHistory, rolledBackAt, successionOf } from './champion-history.ts';
 import type { Context } from './context.ts';
 import { modelDates, modelFolders, readModel } from './models.ts';
 import type { Outcome } from './result.ts';
@@ -19,9 +20,10 @@ const HEAD = ['as of', 'rows', 'MAE', 'of vol_moving_avg', 'RMSLE', 'coverage', 
  * were rolled back.
  * @throws InputError when there are none, or the history of champions is damaged
  */
-export async function listModels({ store }: Context): Promise<Outcome> {
+export async function listModels({ store, log }: Context): Promise<Outcome> {
   await modelDates(store);
-  const champion = await readInService(store);
+  const { champion, fault } = await readInService(store);
+  if (fault) log.warn(fault);
   const history = await readHistory(store);
   const table: NonNullable<Outcome['table']> = [];
   for (const { name, asOf, isReplaced } of await modelFolders(store)) {
