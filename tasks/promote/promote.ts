@@ -102,7 +102,7 @@ async function decide(
     };
   const comparison = await compare(challenger, champion, gates, features, context);
   const { block, reasons } = comparison;
-  const where = `on ${block.rows} rows from ${block.from} to ${block.until}, ${block.isUnseen ? 'which neither was trained on' : 'some of which were trained on'}`;
+  const where = `on ${block.rows} rows from ${block.from} to ${block.until}, ${block.isUnseen ? 'which neither has seen' : 'some of which trained or calibrated one of them'}`;
   if (reasons.length > 0)
     return {
       status: 'refused',

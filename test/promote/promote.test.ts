@@ -222,7 +222,7 @@ describe('a challenger that is worse on the newest rows', () => {
   it('is refused with the reason and the rows, and the champion stays', async () => {
     const { stderr } = await succeed(['promote', '--store', store]);
     expect(stderr).toContain(
-      "better on 2 rows from 2019-10-06 to 2020-01-03, some of which were trained on: its MAE is 101.0, 2.5250 times the champion's 40.0; --max-mae-ratio is 1.02",
+      "better on 2 rows from 2019-10-06 to 2020-01-03, some of which trained or calibrated one of them: its MAE is 101.0, 2.5250 times the champion's 40.0; --max-mae-ratio is 1.02",
     );
     expectChampion('2019-01-01');
     expect(readHistory()).toHaveLength(1);
@@ -259,7 +259,7 @@ describe('a challenger that is worse on the newest rows', () => {
 
 // Each symbol has a row a day from 2020-01-01 to 2020-10-26.
 describe('the rows that two models are compared on', () => {
-  const compareOver = async (symbols: number, unseenFrom: string) => {
+  const compareOver = async (symbols: number, unseenFrom: string, provenance?: Record<string, string>) => {
     const files = Object.fromEntries(
       Array.from({ length: symbols }, (_, index) => [
         `stocks/S${index}.csv`,
@@ -269,7 +269,7 @@ describe('the rows that two models are compared on', () => {
     store = (await ingestFiles(files)).store;
     await runHere(features, { window: 2 }, store);
     addModel(store, [0, 0, 0], '2019-01-01');
-    addModel(store, [0, 1, 1], unseenFrom);
+    addModel(store, [0, 1, 1], unseenFrom, provenance);
     await promoteHere('2019-01-01');
     return (await promoteHere()).metrics;
   };
@@ -288,6 +288,24 @@ describe('the rows that two models are compared on', () => {
       block_from: '2020-09-07',
       block_rows: 20 * 50,
       block_unseen: 'true',
+    });
+  });
+
+  it('begin where calibration ended, not where training did', async () => {
+    const split = { validation_from: '2020-07-01', measure_from: '2020-09-07' };
+    expect(await compareOver(20, '2020-10-01', split)).toMatchObject({
+      block_from: '2020-09-07',
+      block_rows: 20 * 50,
+      block_unseen: 'true',
+    });
+  });
+
+  it('may have calibrated a model that says only where training ended, and that is said', async () => {
+    expect(await compareOver(20, '2020-10-01', { validation_from: '2020-08-01' })).toMatchObject({
+      block_from: '2020-08-01',
+      block_rows: 20 * 87,
+      block_unseen: 'false',
+      reason: expect.stringContaining('some of which trained or calibrated one of them'),
     });
   });
 
