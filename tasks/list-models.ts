@@ -3,7 +3,7 @@ import { type Change, readHistory, rolledBackAt, successionOf } from './champion
 import type { Context } from './context.ts';
 import { modelDates, modelFolders, readModel } from './models.ts';
 import type { Outcome } from './result.ts';
-import { formatCount, formatTable } from './table.ts';
+import { formatCount } from './table.ts';
 
 /** What the list needs of a metrics.json. */
 interface Scores {
@@ -16,7 +16,7 @@ interface Scores {
 const HEAD = ['as of', 'rows', 'MAE', 'of vol_moving_avg', 'RMSLE', 'coverage', 'SHA-256', 'state'];
 
 /**
- * Prints the models of the store with their own scores, which are of different days, which of them is in service, and which
+ * Lists the models of the store with their own scores, which are of different days, which of them is in service, and which
  * were rolled back.
  * @throws InputError when there are none, or the history of champions is damaged
  */
@@ -56,7 +56,6 @@ export async function listModels({ store, log }: Context): Promise<Outcome> {
     String(sha256 ?? '').slice(0, 12),
     String(state),
   ]);
-  process.stdout.write(`${formatTable([HEAD, ...lines])}\n`);
   return {
     status: 'done',
     inputs: [],
@@ -69,6 +68,7 @@ export async function listModels({ store, log }: Context): Promise<Outcome> {
       rollback_to_as_of: before?.as_of ?? '',
     },
     table,
+    printed: [HEAD, ...lines],
   };
 }
 
