@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '../log.ts';
+import type { AbandonedRun } from './kill-run.ts';
 import type { Loss } from './losses.ts';
 import { type Connection, callMlflow, connectionOf, isCode, type MlflowServer } from './mlflow-client.ts';
 
@@ -15,7 +17,7 @@ export interface RunDescription {
 const BATCH = 1_000;
 /** Told to stop, a task has 3 s. */
 const KILL_TIMEOUT_MS = 1_500;
-const POST = fileURLToPath(new URL('post.ts', import.meta.url));
+const KILL_RUN = fileURLToPath(new URL('kill-run.ts', import.meta.url));
 
 interface Metric {
   key: string;
@@ -55,7 +57,7 @@ export async function recordRun<T>(
 
 /**
  * A run in MLflow, by its REST API. Losses are sent a batch after the other while training goes on. Training never fails
- * because of MLflow: the first failure is warned of, and nothing more is sent.
+ * because of MLflow: the first failure is warned of, and nothing more is sent but how the run ended.
  */
 class MlflowRun {
   readonly #connection: Connection;
@@ -63,6 +65,9 @@ class MlflowRun {
   #waiting: Metric[] = [];
   #sending: Promise<void>;
   #isIdle = true;
+  /** By which a run can be found that MLflow has made, but not yet told of. */
+  readonly #token = randomUUID();
+  #experimentId = '';
   #runId = '';
   #hasFailed = false;
 
@@ -86,25 +91,26 @@ class MlflowRun {
     this.#sending = this.#sending.then(() => this.#sendWaiting());
   }
 
-  /** Sends what waits, and closes the run. */
+  /** Sends what waits, and closes the run, also one of which not all could be sent. */
   async end(status: 'FINISHED' | 'FAILED'): Promise<void> {
     await this.#sending;
     await this.#sendWaiting();
-    await this.#try(() =>
-      callMlflow(this.#connection, 'runs/update', { run_id: this.#runId, status, end_time: Date.now() }),
-    );
+    if (this.#runId === '') return;
+    const body = { run_id: this.#runId, status, end_time: Date.now() };
+    await callMlflow(this.#connection, 'runs/update', body).catch((error) => this.#fail(error));
   }
 
   /** Closes the run while the process exits: without waiting for what is being sent, by another process, and briefly. */
   kill(): void {
-    if (this.#hasFailed || this.#runId === '') return;
-    const body = JSON.stringify({ run_id: this.#runId, status: 'KILLED', end_time: Date.now() });
-    spawnSync(process.execPath, [POST], {
-      input: JSON.stringify({
-        url: `${this.#connection.api}/runs/update`,
-        headers: this.#connection.headers,
-        body,
-      }),
+    if (this.#runId === '' && (this.#hasFailed || this.#experimentId === '')) return;
+    const run: AbandonedRun = {
+      connection: this.#connection,
+      experimentId: this.#experimentId,
+      runId: this.#runId,
+      token: this.#token,
+    };
+    spawnSync(process.execPath, [KILL_RUN], {
+      input: JSON.stringify(run),
       stdio: ['pipe', 'ignore', 'ignore'],
       timeout: KILL_TIMEOUT_MS,
       killSignal: 'SIGKILL',
@@ -112,17 +118,18 @@ class MlflowRun {
   }
 
   async #create(experiment: string, { name, params, tags }: RunDescription): Promise<void> {
+    this.#experimentId = await this.#findExperiment(experiment);
     const { run } = await callMlflow<{ run: { info: { run_id: string } } }>(this.#connection, 'runs/create', {
-      experiment_id: await this.#experimentId(experiment),
+      experiment_id: this.#experimentId,
       run_name: name,
       start_time: Date.now(),
-      tags: pairs(tags),
+      tags: pairs({ ...tags, run_token: this.#token }),
     });
     this.#runId = run.info.run_id;
     await callMlflow(this.#connection, 'runs/log-batch', { run_id: this.#runId, params: pairs(params) });
   }
 
-  async #experimentId(name: string): Promise<string> {
+  async #findExperiment(name: string): Promise<string> {
     const find = async () => {
       const query = `experiments/get-by-name?experiment_name=${encodeURIComponent(name)}`;
       return (await callMlflow<{ experiment: { experiment_id: string } }>(this.#connection, query)).experiment
@@ -153,18 +160,18 @@ class MlflowRun {
 
   async #try(work: () => Promise<unknown>): Promise<void> {
     if (this.#hasFailed) return;
-    try {
-      await work();
-    } catch (error) {
-      this.#hasFailed = true;
-      this.#waiting = [];
-      const { message, cause } = error as Error;
-      const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
-      this.#log.warn('MLflow does not get this run; training goes on', {
-        mlflow: this.#connection.api,
-        reason,
-      });
-    }
+    await work().catch((error) => this.#fail(error));
+  }
+
+  #fail({ message, cause }: Error): void {
+    this.#waiting = [];
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
+    this.#log.warn('MLflow does not get this run; training goes on', {
+      mlflow: this.#connection.api,
+      reason,
+    });
   }
 }
 
