@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { encodeModel } from '../../serving/model.ts';
 import type { Change } from '../../tasks/champion-history.ts';
 import { InputError } from '../../tasks/errors.ts';
 import { features } from '../../tasks/features/features.ts';
@@ -11,7 +10,7 @@ import type { Outcome } from '../../tasks/result.ts';
 import { rollback } from '../../tasks/rollback.ts';
 import { runTask, succeed } from '../command.ts';
 import { csvOfVolumes, hashStore, ingestFiles, runHere, scratchOf } from '../fixtures.ts';
-import { addModel, constantModel } from '../tiny-model.ts';
+import { addModel } from '../tiny-model.ts';
 
 let store: string;
 
@@ -436,9 +435,9 @@ function promoteHere(asOf?: string, force = false): Promise<Outcome> {
   return runHere(promote, { asOf, force, gates: GATES }, store);
 }
 
-/** A whole model file whose header names another format. */
+/** The model file as of 2020-06-01, but for the format that its header names. */
 function modelOfFormat(format: string): Buffer {
-  const bytes = encodeModel(constantModel([0, 0, 0], '2020-06-01'));
+  const bytes = readFileSync(join(store, 'models/2020-06-01/model.bin'));
   const length = Number(bytes.readBigUInt64LE(0));
   const header = JSON.parse(bytes.subarray(8, 8 + length).toString());
   header.__metadata__.format = format;
