@@ -1,38 +1,19 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InputError } from './errors.ts';
+import { type Champion, type Change, HISTORY, readHistory, successionOf } from './champion-history.ts';
 import { type ModelFile, openModel } from './models.ts';
+import type { Outcome } from './result.ts';
 import type { Store } from './store.ts';
-
-const HISTORY = 'champion-history.jsonl';
-
-/** What champion.json holds: which model is in service. */
-export interface Champion {
-  as_of: string;
-  /** Of model.bin. */
-  sha256: string;
-  /** Of the features that it was trained on. */
-  features_key?: string;
-}
-
-/** A line of champion-history.jsonl. */
-export interface Change {
-  /** When, as ISO 8601 in UTC. */
-  at: string;
-  /** What changed it; `found` where a model was in service of which the history did not know. */
-  by: 'promote' | 'rollback' | 'found';
-  /** The command, as it could be given again. */
-  command: string;
-  from: Champion | null;
-  to: Champion;
-  why: string;
-}
 
 /** The champion, and the power to change it: nobody else can while this is held. */
 export interface Office {
-  /** The model in service, by what model.bin itself says; undefined where there is none, or one that cannot be used. */
+  /** The model in service, by what model.bin itself says; undefined where there is none, or one that cannot be read. */
   champion: ModelFile | undefined;
-  /** Every change so far, the oldest first. */
+  /** Why the model in service cannot be read, where there should be one. */
+  fault: string | undefined;
+  /** Whether a rollback that was killed has just been finished. */
+  isRolledBack: boolean;
+  /** Every change so far, the oldest first; the last one says what is, or should be, in service. */
   history: Change[];
   /** Puts a model into service and writes the change down. */
   install(file: ModelFile, by: Change['by'], command: string, why: string): Promise<void>;
@@ -48,10 +29,13 @@ export async function withChampion<T>(
   work: (office: Office) => Promise<T>,
 ): Promise<{ mended: boolean; result: T }> {
   return store.withLock('champion', async () => {
-    const champion = await readInService(store);
+    const { champion, fault } = await readInService(store);
     const history = await readHistory(store);
     const office: Office = {
       champion,
+      fault:
+        fault ?? (!champion && history.length > 0 ? `${store.locate('model.bin')}: is missing` : undefined),
+      isRolledBack: false,
       history,
       async install(file, by, command, why) {
         await using scratch = await store.scratch();
@@ -70,56 +54,41 @@ export async function withChampion<T>(
     let mended = false;
     if (champion) {
       mended = await publishChampion(champion, store);
-      if (history.at(-1)?.to.sha256 !== champion.sha256)
-        await record(champion, 'found', '', 'it was in service, and the history did not say so');
+      if (history.at(-1)?.to.sha256 !== champion.sha256) {
+        office.isRolledBack = successionOf(history).some(({ sha256 }) => sha256 === champion.sha256);
+        const by = office.isRolledBack ? 'rollback' : 'found';
+        await record(champion, by, '', 'it was in service, and the history did not say so');
+        mended = true;
+      }
     }
     return { mended, result: await work(office) };
   });
 }
 
-/** The model in service; undefined where there is none, or one that cannot be used. */
-export async function readInService(store: Store): Promise<ModelFile | undefined> {
+/** The model in service, or why its file cannot be read; neither where there is no file. */
+export async function readInService(
+  store: Store,
+): Promise<{ champion?: ModelFile | undefined; fault?: string | undefined }> {
+  const path = store.locate('model.bin');
   try {
-    return openModel(await readFile(store.locate('model.bin')));
-  } catch {
-    return undefined;
+    return { champion: openModel(await readFile(path)) };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' ? {} : { fault: `${path}: ${message}` };
   }
 }
 
-/** Every change of the champion, the oldest first. @throws InputError when a line cannot be read */
-export async function readHistory(store: Store): Promise<Change[]> {
-  const path = store.locate(HISTORY);
-  const text = await readFile(path, 'utf8').catch((error) => {
-    if (error.code === 'ENOENT') return '';
-    throw error;
-  });
-  const lines = text.split('\n').filter((line) => line !== '');
-  return lines.map((line, index) => {
-    try {
-      const change = JSON.parse(line) as Change;
-      if (change.to.sha256 && change.to.as_of) return change;
-    } catch {}
-    throw new InputError(`${path}: line ${index + 1} is damaged; mend it, or move the file away`);
-  });
-}
-
-/** Who was champion one after the other, as far as no rollback has undone it; the one in service comes last. */
-export function successionOf(history: Change[]): Champion[] {
-  const succession: Champion[] = [];
-  for (const { by, to } of history) {
-    const known = by === 'rollback' ? succession.findLastIndex(({ sha256 }) => sha256 === to.sha256) : -1;
-    succession.splice(known < 0 ? succession.length : known);
-    succession.push(to);
-  }
-  return succession;
-}
-
-/** When a model was rolled back from, if nobody has put it into service since. */
-export function rolledBackAt(sha256: string, history: Change[]): string | undefined {
-  const last = history.findLast(
-    ({ by, from, to }) => to.sha256 === sha256 || (by === 'rollback' && from?.sha256 === sha256),
-  );
-  return last && last.to.sha256 !== sha256 ? last.at : undefined;
+/** The model in service, as a task tells of it. */
+export function championOutput({ sha256, bytes }: ModelFile, store: Store): Outcome['outputs'][number] {
+  return {
+    name: 'champion',
+    uri: store.locate('model.bin'),
+    key: sha256,
+    format: 'safetensors',
+    rows: 0,
+    bytes: bytes.length,
+    columns: [{ name: 'Volume', type: 'BIGINT' }],
+  };
 }
 
 /** Writes champion.json where it does not say what it should, and tells whether it did. */

@@ -89,7 +89,8 @@ async function runTask(name: string, task: Task, args: CommonOptions): Promise<v
   await using database = await Database.open({ ...args, tempDirectory: scratch.path });
   interrupt = () => database.interrupt();
   const progress = onTerminal ? progressBar() : progressLog(log);
-  const outcome = await task.run(args as never, { store, database, log, progress });
+  const { printed, ...outcome } = await task.run(args as never, { store, database, log, progress });
+  if (printed) process.stdout.write(`${formatTable(printed)}\n`);
   const metrics = { ...outcome.metrics, peak_memory_bytes: process.resourceUsage().maxRSS * 1024 };
   const seconds = Math.round(performance.now() - started) / 1000;
   if (args.result) await writeResult({ task: name, ...outcome, metrics, seconds }, args.result);

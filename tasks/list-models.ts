@@ -1,8 +1,9 @@
-import { type Change, readHistory, readInService, rolledBackAt, successionOf } from './champion.ts';
+import { readInService } from './champion.ts';
+import { type Change, readHistory, rolledBackAt, successionOf } from './champion-history.ts';
 import type { Context } from './context.ts';
 import { modelDates, modelFolders, readModel } from './models.ts';
 import type { Outcome } from './result.ts';
-import { formatCount, formatTable } from './table.ts';
+import { formatCount } from './table.ts';
 
 /** What the list needs of a metrics.json. */
 interface Scores {
@@ -15,13 +16,14 @@ interface Scores {
 const HEAD = ['as of', 'rows', 'MAE', 'of vol_moving_avg', 'RMSLE', 'coverage', 'SHA-256', 'state'];
 
 /**
- * Prints the models of the store with their own scores, which are of different days, which of them is in service, and which
+ * Lists the models of the store with their own scores, which are of different days, which of them is in service, and which
  * were rolled back.
  * @throws InputError when there are none, or the history of champions is damaged
  */
-export async function listModels({ store }: Context): Promise<Outcome> {
+export async function listModels({ store, log }: Context): Promise<Outcome> {
   await modelDates(store);
-  const champion = await readInService(store);
+  const { champion, fault } = await readInService(store);
+  if (fault) log.warn(fault);
   const history = await readHistory(store);
   const table: NonNullable<Outcome['table']> = [];
   for (const { name, asOf, isReplaced } of await modelFolders(store)) {
@@ -54,7 +56,6 @@ export async function listModels({ store }: Context): Promise<Outcome> {
     String(sha256 ?? '').slice(0, 12),
     String(state),
   ]);
-  process.stdout.write(`${formatTable([HEAD, ...lines])}\n`);
   return {
     status: 'done',
     inputs: [],
@@ -67,6 +68,7 @@ export async function listModels({ store }: Context): Promise<Outcome> {
       rollback_to_as_of: before?.as_of ?? '',
     },
     table,
+    printed: [HEAD, ...lines],
   };
 }
 

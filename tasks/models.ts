@@ -13,7 +13,7 @@ export interface ModelFile {
   sha256: string;
 }
 
-/** A folder of models/: `2020-01-01`, or `2020-01-01.<key>` of one that another has replaced. */
+/** A folder of models/: `2020-01-01`, or `2020-01-01.<hash>` of one that another has replaced. */
 export interface ModelFolder {
   name: string;
   asOf: string;
@@ -23,8 +23,8 @@ export interface ModelFolder {
 /** The folders of the store's models, by as-of date, the one that counts before those that it replaced. */
 export async function modelFolders(store: Store): Promise<ModelFolder[]> {
   return (await store.list('models')).flatMap((name) => {
-    const [, asOf, key] = /^(\d{4}-\d{2}-\d{2})(\.[0-9a-f]{16})?$/.exec(name) ?? [];
-    return asOf ? [{ name, asOf, isReplaced: key !== undefined }] : [];
+    const [, asOf, hash] = /^(\d{4}-\d{2}-\d{2})(\.[0-9a-f]{16})?$/.exec(name) ?? [];
+    return asOf ? [{ name, asOf, isReplaced: hash !== undefined }] : [];
   });
 }
 
@@ -49,7 +49,7 @@ export async function readModel(name: string, store: Store): Promise<ModelFile> 
       throw new InputError(
         `${path}: there is no such model; run train --as-of ${name} first (models lists what there is)`,
       );
-    throw new InputError(`${path}: ${message}; remove its folder and train it again`, { cause });
+    throw new InputError(`${path}: ${message}; train it again, which puts this one aside`, { cause });
   }
 }
 
@@ -60,7 +60,7 @@ export function openModel(bytes: Buffer): ModelFile {
 
 /**
  * Refuses to train a model in place of a sound one that other features, another seed or another version of training made.
- * A damaged model, or one that this program cannot read, is none.
+ * One that is damaged, or that this program cannot read, does not count; publishModel puts it aside.
  * @param key of the model that is to be
  * @returns whether that very model is there already
  * @throws InputError unless `replace`
@@ -77,8 +77,8 @@ export async function isModelThere(
     () => false,
   );
   if (!isSound) return false;
-  const there = await keyOf(name, store);
-  if (there === key) return true;
+  const metrics = await store.readJson<{ key?: string }>(`${name}/metrics.json`).catch(() => undefined);
+  if (metrics?.key === key) return true;
   if (replace) return false;
   throw new InputError(
     `${store.locate(name)}: there is a model as of ${asOf} already, of other features, another seed or another version; give --replace to put it aside, or another --as-of`,
@@ -86,9 +86,9 @@ export async function isModelThere(
 }
 
 /**
- * Publishes the folder of a model. One that is there already under this date stays as it is when it has the same key;
- * of another key, it moves to models/<as-of>.<its key>, whole, since a champion may have come from it.
- * @throws InputError when there is one of another key, and `replace` is not given
+ * Publishes the folder of a model. One that is there already under this date stays as it is when it has the same key; any other
+ * is put aside, whole, whatever state it is in, since a champion may have come from it.
+ * @throws InputError when there is a sound one of another key, and `replace` is not given
  */
 export async function publishModel(
   folder: string,
@@ -99,16 +99,19 @@ export async function publishModel(
   const name = `models/${asOf}`;
   await store.withLock('models', async () => {
     if (await isModelThere(asOf, key, replace, store)) return;
-    const before = await readModel(asOf, store).catch(() => undefined);
-    if (before) {
-      const itsKey = (await keyOf(name, store)) ?? before.sha256.slice(0, 16);
-      await store.moveFolder(name, `${name}.${itsKey}`);
-    }
+    if ((await store.list(name)).length > 0)
+      await store.moveFolder(name, `models/${await nameAside(asOf, store)}`);
     await store.publishFolder(folder, name);
   });
 }
 
-async function keyOf(name: string, store: Store): Promise<string | undefined> {
-  const metrics = await store.readJson<{ key?: string }>(`${name}/metrics.json`).catch(() => undefined);
-  return /^[0-9a-f]{16}$/.test(metrics?.key ?? '') ? metrics?.key : undefined;
+/** A name that no folder has: with 16 digits of the SHA-256 of model.bin, the first that are free. */
+async function nameAside(asOf: string, store: Store): Promise<string> {
+  const bytes = await readFile(store.locate(`models/${asOf}/model.bin`)).catch(() => '');
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const taken = await store.list('models');
+  for (let at = 0; ; at++) {
+    const name = `${asOf}.${sha256.slice(at, at + 16)}`;
+    if (!taken.includes(name)) return name;
+  }
 }

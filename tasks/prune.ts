@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
-import { type Champion, readInService } from './champion.ts';
+import { readInService } from './champion.ts';
+import type { Champion } from './champion-history.ts';
 import type { Context } from './context.ts';
 import { InputError } from './errors.ts';
 import { findSnapshot } from './raw.ts';
@@ -68,7 +69,7 @@ async function isWhole(dataset: (typeof DATASETS)[number], key: string, store: S
  */
 async function keysOfChampion(store: Store): Promise<Set<string>> {
   if ((await store.size('model.bin')) === undefined) return new Set();
-  const model = (await readInService(store))?.model;
+  const model = (await readInService(store)).champion?.model;
   const features =
     model?.provenance.features_key ?? (await store.readJson<Champion>('champion.json'))?.features_key;
   if (!features)

@@ -39,13 +39,16 @@ export interface TaskResult {
   columnLineage: ColumnLineage;
   checks: Check[];
   metrics: Record<string, number | string>;
-  /** The table that the task printed, an object a row. */
+  /** The table that the task makes, an object a row. */
   table?: Record<string, number | string | boolean | null>[];
   seconds: number;
 }
 
-/** What a task itself returns; the command line adds its name and the time it took. */
-export type Outcome = Omit<TaskResult, 'task' | 'seconds'>;
+/** What a task itself returns; the command line adds its name and the time it took, and prints what is to be printed. */
+export type Outcome = Omit<TaskResult, 'task' | 'seconds'> & {
+  /** The table as people read it, the head first. */
+  printed?: string[][];
+};
 
 /** Makes the result's folder, before any work is done in vain. @throws InputError when it cannot be written to */
 export async function prepareResult(path: string): Promise<void> {

@@ -1,4 +1,5 @@
-import { type Champion, successionOf, withChampion } from './champion.ts';
+import { championOutput, withChampion } from './champion.ts';
+import { type Champion, successionOf } from './champion-history.ts';
 import type { Context } from './context.ts';
 import { InputError } from './errors.ts';
 import { type ModelFile, modelFolders, readModel } from './models.ts';
@@ -7,13 +8,16 @@ import type { Store } from './store.ts';
 
 /**
  * Puts the champion before the one in service back, and the one before that when it is run again. promote does not undo it.
+ * Run again after it was killed, it finishes what it had begun.
  * @throws InputError when there was none, or its model is gone
  */
 export async function rollback(
   { why }: { why?: string | undefined },
   { store, log }: Context,
 ): Promise<Outcome> {
-  const { result } = await withChampion(store, async ({ history, install }) => {
+  const { result } = await withChampion(store, async ({ champion, isRolledBack, history, install }) => {
+    const undone = history.at(-1)?.from;
+    if (champion && isRolledBack && undone) return { file: champion, current: undone };
     const [current, before] = successionOf(history).slice(-2).reverse();
     if (!current)
       throw new InputError(`${store.locate('model.bin')}: no model is in service; run promote first`);
@@ -30,17 +34,7 @@ export async function rollback(
   return {
     status: 'done',
     inputs: [],
-    outputs: [
-      {
-        name: 'champion',
-        uri: store.locate('model.bin'),
-        key: file.sha256,
-        format: 'safetensors',
-        rows: 0,
-        bytes: file.bytes.length,
-        columns: [{ name: 'Volume', type: 'BIGINT' }],
-      },
-    ],
+    outputs: [championOutput(file, store)],
     columnLineage: {},
     checks: [],
     metrics: { champion_as_of: file.model.asOf, rolled_back_as_of: current.as_of },

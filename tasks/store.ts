@@ -132,9 +132,8 @@ export class Store {
     await sync(dirname(target));
   }
 
-  /** Gives a published folder another name; one that has it already goes. */
+  /** Gives a published folder another name, which no folder may have. */
   async moveFolder(from: string, to: string): Promise<void> {
-    await this.remove(to);
     await rename(this.locate(from), this.locate(to));
     await sync(dirname(this.locate(to)));
   }

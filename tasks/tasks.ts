@@ -234,7 +234,10 @@ export const tasks: Record<string, Task> = {
 function task<Own extends Record<string, Options>>(
   describe: string,
   options: Own,
-  run: (args: ArgumentsCamelCase<InferredOptionTypes<Own>>, context: Context) => Promise<Outcome>,
+  run: (
+    args: ArgumentsCamelCase<InferredOptionTypes<Own & typeof commonOptions>>,
+    context: Context,
+  ) => Promise<Outcome>,
 ): Task {
   return { describe, options, run };
 }

@@ -57,8 +57,14 @@ export function predict(model: Model, volumeAverage: number, priceMedian: number
 }
 
 /** Puts a model with constant outputs into a store, as training does. */
-export function addModel(store: string, outputs: [number, number, number], asOf: string): void {
+export function addModel(
+  store: string,
+  outputs: [number, number, number],
+  asOf: string,
+  provenance: Record<string, string> = {},
+): void {
   const path = join(store, 'models', asOf, 'model.bin');
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, encodeModel(constantModel(outputs, asOf)));
+  const model = constantModel(outputs, asOf);
+  writeFileSync(path, encodeModel({ ...model, provenance: { ...model.provenance, ...provenance } }));
 }

@@ -1,4 +1,4 @@
--- The newest days of the features, and how many of their rows no training has seen.
+-- The newest days of the features, and how many of their rows neither trained nor calibrated a model.
 --   features               all shards
 --   variables unseen_from  YYYY-MM-DD
 --             block_days   how many calendar days

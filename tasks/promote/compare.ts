@@ -1,10 +1,10 @@
-import { column, readTable } from '../arrow.ts';
 import type { Context } from '../context.ts';
-import { parquet, readSql } from '../duckdb.ts';
+import { readSql } from '../duckdb.ts';
 import { InputError } from '../errors.ts';
+import { evaluate, readFeatureRows, viewFeatures } from '../feature-rows.ts';
 import type { ModelFile } from '../models.ts';
 import type { Check } from '../result.ts';
-import { coverage, predictAll, type Score, score } from '../score.ts';
+import type { Score } from '../score.ts';
 import { openDataset } from '../shards.ts';
 
 /** Calendar days in the block, the newest of the features. */
@@ -21,7 +21,7 @@ export interface Gates {
 }
 
 export interface Comparison {
-  /** The first and the last day, YYYY-MM-DD, and whether neither model was trained on any row of it. */
+  /** The first and the last day, YYYY-MM-DD, and whether no row of it trained or calibrated either model. */
   block: { from: string; until: string; rows: number; isUnseen: boolean };
   challenger: Score & { coverage: number };
   champion: Score & { coverage: number };
@@ -31,7 +31,7 @@ export interface Comparison {
 }
 
 /**
- * Holds two models against the same rows: those of the newest days of the features that neither was trained on.
+ * Holds two models against the same rows: those of the newest days of the features that neither has seen.
  * @throws InputError when there are no rows to compare on
  */
 export async function compare(
@@ -42,11 +42,9 @@ export async function compare(
   { store, database }: Context,
 ): Promise<Comparison> {
   const features = await openDataset('features', featuresKey, 'features', store);
-  await database.createView(
-    'features',
-    `SELECT * FROM ${parquet(...features.shards.map(({ path }) => path))}`,
-  );
-  const unseenFrom = [challenger, champion].map(({ model }) => trainedBefore(model)).sort()[1] as string;
+  await viewFeatures(features.shards, database);
+  const seen = [challenger, champion].map(({ model }) => lastSeen(model));
+  const unseenFrom = seen.map(({ before }) => before).sort()[1] as string;
   await database.setVariable('unseen_from', unseenFrom);
   await database.setVariable('block_days', BLOCK_DAYS);
   const [bounds] = await database.rows<{
@@ -58,22 +56,19 @@ export async function compare(
     throw new InputError(
       `${features.uri}: no row has a full window to compare two models on; ingest more rows, or give --force`,
     );
-  const isUnseen = unseenFrom <= bounds.newest_from || Number(bounds.unseen_rows) >= FEWEST_UNSEEN;
-  const from = isUnseen && unseenFrom > bounds.newest_from ? unseenFrom : bounds.newest_from;
-  await database.setVariable('block_from', from);
-  await database.setVariable('block_until', bounds.block_until);
-  const rows = await readTable(await readSql(import.meta.url, 'block.sql'), database);
-  const volume = column<Float64Array>(rows, 'volume');
-  const measure = async ({ model }: ModelFile) => {
-    const { p10, point, p90 } = await predictAll(
-      model,
-      column(rows, 'vol_moving_avg'),
-      column(rows, 'adj_close_rolling_med'),
-    );
-    return { ...score(point, volume), coverage: coverage(p10, p90, volume) };
+  const isWide = unseenFrom <= bounds.newest_from || Number(bounds.unseen_rows) >= FEWEST_UNSEEN;
+  const from = isWide && unseenFrom > bounds.newest_from ? unseenFrom : bounds.newest_from;
+  const rows = await readFeatureRows(from, bounds.block_until, database);
+  const scores = {
+    challenger: await evaluate(challenger.model, rows),
+    champion: await evaluate(champion.model, rows),
   };
-  const scores = { challenger: await measure(challenger), champion: await measure(champion) };
-  const block = { from, until: bounds.block_until, rows: rows.numRows, isUnseen };
+  const block = {
+    from,
+    until: bounds.block_until,
+    rows: rows.volume.length,
+    isUnseen: isWide && seen.every(({ isSure }) => isSure),
+  };
   return { block, ...scores, ...judge(scores.challenger, scores.champion, gates) };
 }
 
@@ -114,9 +109,16 @@ export function judge(
   };
 }
 
-/** The day before which all rows lie that a model's weights were trained on. */
-function trainedBefore({ provenance, asOf }: ModelFile['model']): string {
-  return provenance.validation_from ?? asOf;
+/**
+ * The day before which all rows lie that trained or calibrated a model. Not sure of one that does not say where calibration
+ * ended: then it is where that began.
+ */
+function lastSeen({ provenance, asOf }: ModelFile['model']): { before: string; isSure: boolean } {
+  const { validation_from, measure_from } = provenance;
+  return {
+    before: measure_from ?? validation_from ?? asOf,
+    isSure: Boolean(measure_from) || !validation_from,
+  };
 }
 
 /** Bounded, so that JSON can say it. */

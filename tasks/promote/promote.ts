@@ -1,4 +1,5 @@
-import { type Office, rolledBackAt, withChampion } from '../champion.ts';
+import { championOutput, type Office, withChampion } from '../champion.ts';
+import { rolledBackAt } from '../champion-history.ts';
 import type { Context } from '../context.ts';
 import { type ModelFile, modelDates, readModel } from '../models.ts';
 import type { Outcome } from '../result.ts';
@@ -18,13 +19,15 @@ export interface PromoteOptions {
 interface Decision {
   status: Outcome['status'];
   reason: string;
+  /** Whether it was let in without being held against a champion that cannot be read. */
+  isUnmeasured?: boolean;
   comparison?: Comparison;
 }
 
 /**
  * Puts a model into service: its model.bin becomes the store's model.bin, and champion.json names it. A model never
  * takes the place of one with a newer as-of date, of one that is better on the newest rows, or after it was rolled back,
- * unless it is forced to. What is in service is what model.bin itself says it is.
+ * unless it is forced to. What is in service is what model.bin itself says it is; where it cannot be read, what the history says.
  * @throws InputError when there is no such model, it is damaged, or there are no rows to compare it on
  */
 export async function promote(options: PromoteOptions, context: Context): Promise<Outcome> {
@@ -42,31 +45,23 @@ export async function promote(options: PromoteOptions, context: Context): Promis
       );
     return {
       ...decision,
-      champion: decision.status === 'done' ? challenger : (office.champion as ModelFile),
+      champion: decision.status === 'done' ? challenger : office.champion,
+      inService: office.history.at(-1)?.to.as_of ?? '',
     };
   });
 
-  const { champion, comparison, reason } = result;
-  if (result.status === 'refused') log.warn(reason, { champion: champion.model.asOf, challenger: asOf });
+  const { champion, inService, comparison, reason } = result;
+  if (result.status === 'refused') log.warn(reason, { champion: inService, challenger: asOf });
+  else if (result.isUnmeasured) log.warn(reason);
   const uri = store.locate(`models/${asOf}/model.bin`);
   return {
     status: result.status === 'up_to_date' && mended ? 'done' : result.status,
     inputs: [{ name: 'model', uri, key: challenger.sha256, rows: 0, bytes: challenger.bytes.length }],
-    outputs: [
-      {
-        name: 'champion',
-        uri: store.locate('model.bin'),
-        key: champion.sha256,
-        format: 'safetensors',
-        rows: 0,
-        bytes: champion.bytes.length,
-        columns: [{ name: 'Volume', type: 'BIGINT' }],
-      },
-    ],
+    outputs: champion ? [championOutput(champion, store)] : [],
     columnLineage: {},
     checks: comparison?.checks ?? [],
     metrics: {
-      champion_as_of: champion.model.asOf,
+      champion_as_of: inService,
       challenger_as_of: asOf,
       reason,
       ...(comparison && describeComparison(comparison)),
@@ -76,24 +71,38 @@ export async function promote(options: PromoteOptions, context: Context): Promis
 
 async function decide(
   challenger: ModelFile,
-  { champion, history }: Office,
+  { champion, fault, history }: Office,
   { force, features, gates }: PromoteOptions,
   context: Context,
 ): Promise<Decision> {
-  if (!champion) return { status: 'done', reason: 'no model was in service' };
-  if (champion.sha256 === challenger.sha256) return { status: 'up_to_date', reason: 'it is in service' };
+  if (!champion && !fault) return { status: 'done', reason: 'no model was in service' };
+  if (champion?.sha256 === challenger.sha256) return { status: 'up_to_date', reason: 'it is in service' };
   if (force) return { status: 'done', reason: 'it was forced' };
-  if (champion.model.asOf > challenger.model.asOf)
+  const current = history.at(-1)?.to;
+  if (!current)
     return {
       status: 'refused',
-      reason: 'a newer model stays in service; --force puts this one in its place',
+      reason: `${fault}, and no history says which model it is; --force puts this one in its place`,
+    };
+  if (current.as_of > challenger.model.asOf)
+    return {
+      status: 'refused',
+      reason: champion
+        ? 'a newer model stays in service; --force puts this one in its place'
+        : `${fault}; it should be the newer model as of ${current.as_of}: promote that one, or give --force`,
     };
   const undone = rolledBackAt(challenger.sha256, history);
   if (undone)
     return { status: 'refused', reason: `this model was rolled back at ${undone}; --force puts it back` };
+  if (!champion)
+    return {
+      status: 'done',
+      isUnmeasured: true,
+      reason: `${fault}; this model was not held against it, which was the one as of ${current.as_of}`,
+    };
   const comparison = await compare(challenger, champion, gates, features, context);
   const { block, reasons } = comparison;
-  const where = `on ${block.rows} rows from ${block.from} to ${block.until}, ${block.isUnseen ? 'which neither was trained on' : 'some of which were trained on'}`;
+  const where = `on ${block.rows} rows from ${block.from} to ${block.until}, ${block.isUnseen ? 'which neither has seen' : 'some of which trained or calibrated one of them'}`;
   if (reasons.length > 0)
     return {
       status: 'refused',

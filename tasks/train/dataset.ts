@@ -1,8 +1,9 @@
 import type { Table } from 'apache-arrow';
 import { column, readTable } from '../arrow.ts';
 import type { Context } from '../context.ts';
-import { type Database, parquet, readSql } from '../duckdb.ts';
+import { type Database, readSql } from '../duckdb.ts';
 import { InputError } from '../errors.ts';
+import { viewFeatures } from '../feature-rows.ts';
 import type { ShardedDataset } from '../shards.ts';
 import type { Examples } from './rows.ts';
 
@@ -164,10 +165,6 @@ async function* readShards(
     await database.setVariable('etfs', shard.record.etfs ?? []);
     yield await readTable(sql, database);
   }
-}
-
-async function viewFeatures(shards: ShardedDataset['shards'], database: Database): Promise<void> {
-  await database.createView('features', `SELECT * FROM ${parquet(...shards.map(({ path }) => path))}`);
 }
 
 function tooFew(features: ShardedDataset, before: string | null | undefined, what: string): InputError {

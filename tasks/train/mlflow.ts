@@ -1,17 +1,10 @@
 import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '../log.ts';
+import type { AbandonedRun } from './kill-run.ts';
 import type { Loss } from './losses.ts';
-
-/** Where MLflow is, and how to get in. Nothing but the address is ever logged. */
-export interface MlflowServer {
-  /** http or https; a name and a password in it are used as if given apart. */
-  uri: string;
-  experiment: string;
-  username?: string | undefined;
-  password?: string | undefined;
-  token?: string | undefined;
-}
+import { type Connection, callMlflow, connectionOf, isCode, type MlflowServer } from './mlflow-client.ts';
 
 /** What a run is known by in MLflow. */
 export interface RunDescription {
@@ -22,10 +15,9 @@ export interface RunDescription {
 
 /** MLflow takes at most so many metrics in one request. */
 const BATCH = 1_000;
-const TIMEOUT_MS = 10_000;
 /** Told to stop, a task has 3 s. */
 const KILL_TIMEOUT_MS = 1_500;
-const POST = fileURLToPath(new URL('post.ts', import.meta.url));
+const KILL_RUN = fileURLToPath(new URL('kill-run.ts', import.meta.url));
 
 interface Metric {
   key: string;
@@ -65,23 +57,23 @@ export async function recordRun<T>(
 
 /**
  * A run in MLflow, by its REST API. Losses are sent a batch after the other while training goes on. Training never fails
- * because of MLflow: the first failure is warned of, and nothing more is sent.
+ * because of MLflow: the first failure is warned of, and nothing more is sent but how the run ended.
  */
 class MlflowRun {
-  readonly #api: string;
-  readonly #headers: Record<string, string>;
+  readonly #connection: Connection;
   readonly #log: Logger;
   #waiting: Metric[] = [];
   #sending: Promise<void>;
   #isIdle = true;
+  /** By which a run can be found that MLflow has made, but not yet told of. */
+  readonly #token = randomUUID();
+  #experimentId = '';
   #runId = '';
   #hasFailed = false;
 
   /** Starts to make the run, without waiting for it. @throws Error when the address is no http address */
   constructor(server: MlflowServer, description: RunDescription, log: Logger) {
-    const { api, headers } = connectionOf(server);
-    this.#api = api;
-    this.#headers = headers;
+    this.#connection = connectionOf(server);
     this.#log = log;
     this.#sending = this.#try(() => this.#create(server.experiment, description));
   }
@@ -99,19 +91,26 @@ class MlflowRun {
     this.#sending = this.#sending.then(() => this.#sendWaiting());
   }
 
-  /** Sends what waits, and closes the run. */
+  /** Sends what waits, and closes the run, also one of which not all could be sent. */
   async end(status: 'FINISHED' | 'FAILED'): Promise<void> {
     await this.#sending;
     await this.#sendWaiting();
-    await this.#try(() => this.#call('runs/update', { run_id: this.#runId, status, end_time: Date.now() }));
+    if (this.#runId === '') return;
+    const body = { run_id: this.#runId, status, end_time: Date.now() };
+    await callMlflow(this.#connection, 'runs/update', body).catch((error) => this.#fail(error));
   }
 
   /** Closes the run while the process exits: without waiting for what is being sent, by another process, and briefly. */
   kill(): void {
-    if (this.#hasFailed || this.#runId === '') return;
-    const body = JSON.stringify({ run_id: this.#runId, status: 'KILLED', end_time: Date.now() });
-    spawnSync(process.execPath, [POST], {
-      input: JSON.stringify({ url: `${this.#api}/runs/update`, headers: this.#headers, body }),
+    if (this.#runId === '' && (this.#hasFailed || this.#experimentId === '')) return;
+    const run: AbandonedRun = {
+      connection: this.#connection,
+      experimentId: this.#experimentId,
+      runId: this.#runId,
+      token: this.#token,
+    };
+    spawnSync(process.execPath, [KILL_RUN], {
+      input: JSON.stringify(run),
       stdio: ['pipe', 'ignore', 'ignore'],
       timeout: KILL_TIMEOUT_MS,
       killSignal: 'SIGKILL',
@@ -119,20 +118,22 @@ class MlflowRun {
   }
 
   async #create(experiment: string, { name, params, tags }: RunDescription): Promise<void> {
-    const { run } = await this.#call<{ run: { info: { run_id: string } } }>('runs/create', {
-      experiment_id: await this.#experimentId(experiment),
+    this.#experimentId = await this.#findExperiment(experiment);
+    const { run } = await callMlflow<{ run: { info: { run_id: string } } }>(this.#connection, 'runs/create', {
+      experiment_id: this.#experimentId,
       run_name: name,
       start_time: Date.now(),
-      tags: pairs(tags),
+      tags: pairs({ ...tags, run_token: this.#token }),
     });
     this.#runId = run.info.run_id;
-    await this.#call('runs/log-batch', { run_id: this.#runId, params: pairs(params) });
+    await callMlflow(this.#connection, 'runs/log-batch', { run_id: this.#runId, params: pairs(params) });
   }
 
-  async #experimentId(name: string): Promise<string> {
+  async #findExperiment(name: string): Promise<string> {
     const find = async () => {
       const query = `experiments/get-by-name?experiment_name=${encodeURIComponent(name)}`;
-      return (await this.#call<{ experiment: { experiment_id: string } }>(query)).experiment.experiment_id;
+      return (await callMlflow<{ experiment: { experiment_id: string } }>(this.#connection, query)).experiment
+        .experiment_id;
     };
     try {
       return await find();
@@ -140,7 +141,8 @@ class MlflowRun {
       if (!isCode(error, 'RESOURCE_DOES_NOT_EXIST')) throw error;
     }
     try {
-      return (await this.#call<{ experiment_id: string }>('experiments/create', { name })).experiment_id;
+      return (await callMlflow<{ experiment_id: string }>(this.#connection, 'experiments/create', { name }))
+        .experiment_id;
     } catch (error) {
       // Another run made it just now.
       if (!isCode(error, 'RESOURCE_ALREADY_EXISTS')) throw error;
@@ -151,76 +153,28 @@ class MlflowRun {
   async #sendWaiting(): Promise<void> {
     while (this.#waiting.length > 0 && !this.#hasFailed) {
       const metrics = this.#waiting.splice(0, BATCH);
-      await this.#try(() => this.#call('runs/log-batch', { run_id: this.#runId, metrics }));
+      await this.#try(() => callMlflow(this.#connection, 'runs/log-batch', { run_id: this.#runId, metrics }));
     }
     this.#isIdle = true;
   }
 
   async #try(work: () => Promise<unknown>): Promise<void> {
     if (this.#hasFailed) return;
-    try {
-      await work();
-    } catch (error) {
-      this.#hasFailed = true;
-      this.#waiting = [];
-      const { message, cause } = error as Error;
-      const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
-      this.#log.warn('MLflow does not get this run; training goes on', { mlflow: this.#api, reason });
-    }
+    await work().catch((error) => this.#fail(error));
   }
 
-  /** GET without a body, else POST. */
-  async #call<Answer>(path: string, body?: unknown): Promise<Answer> {
-    const response = await fetch(`${this.#api}/${path}`, {
-      headers: this.#headers,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+  #fail({ message, cause }: Error): void {
+    this.#waiting = [];
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
+    this.#log.warn('MLflow does not get this run; training goes on', {
+      mlflow: this.#connection.api,
+      reason,
     });
-    const text = await response.text();
-    if (response.ok) return JSON.parse(text) as Answer;
-    const { error_code, message = text.slice(0, 200) } = parse(text);
-    throw new MlflowError(`${path.split('?')[0]}: ${response.status} ${message}`, error_code);
   }
-}
-
-class MlflowError extends Error {
-  readonly code: string | undefined;
-
-  constructor(message: string, code: string | undefined) {
-    super(message);
-    this.code = code;
-  }
-}
-
-/** The address of the API without credentials, and the headers that carry them. */
-function connectionOf({ uri, username, password, token }: MlflowServer): {
-  api: string;
-  headers: Record<string, string>;
-} {
-  const url = URL.canParse(uri) ? new URL(uri) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol))
-    throw new Error('MLFLOW_TRACKING_URI is no http or https address');
-  const name = username ?? decodeURIComponent(url.username);
-  const secret = password ?? decodeURIComponent(url.password);
-  const headers: Record<string, string> = { 'content-type': 'application/json' };
-  if (token) headers.authorization = `Bearer ${token}`;
-  else if (name) headers.authorization = `Basic ${Buffer.from(`${name}:${secret}`).toString('base64')}`;
-  const api = `${url.origin}${url.pathname.replace(/\/$/, '')}/api/2.0/mlflow`;
-  return { api, headers };
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof MlflowError && error.code === code;
 }
 
 function pairs(values: Record<string, string>): { key: string; value: string }[] {
   return Object.entries(values).map(([key, value]) => ({ key, value }));
-}
-
-function parse(text: string): { error_code?: string; message?: string } {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return {};
-  }
 }

@@ -13,7 +13,8 @@ import { findSplit, readBlock, readStart, readTraining, readValidation, type Spl
 import { fitNetwork, planSteps } from './fit.ts';
 import { LossLog } from './losses.ts';
 import { type Metrics, measure } from './metrics.ts';
-import { type MlflowServer, recordRun } from './mlflow.ts';
+import { recordRun } from './mlflow.ts';
+import type { MlflowServer } from './mlflow-client.ts';
 import { makeMonotone } from './monotone.ts';
 import { drawCalibration, drawLosses } from './plots.ts';
 import { findProvenance, type Provenance } from './provenance.ts';

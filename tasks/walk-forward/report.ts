@@ -1,10 +1,13 @@
 import { makePlot, type Point } from '../plot.ts';
+import type { Outcome } from '../result.ts';
 import type { Score } from '../score.ts';
 import { formatCount } from '../table.ts';
 
 /** How the predictions for one month did. */
 export interface Month {
   asOf: string;
+  /** Of the features that the model was trained on; empty where it does not say. */
+  featuresKey: string;
   model: Score & { coverage: number };
   average: Score;
   /** The best constant multiple of vol_moving_avg before the as-of date; undefined where no row lies before it. */
@@ -23,10 +26,11 @@ export const HEAD = [
   'RMSLE multiple',
   'multiple',
   'coverage',
+  'features',
 ];
 
 /** The cells of a month, in the order of HEAD. */
-export function cells({ asOf, model, average, multiple }: Month): string[] {
+export function cells({ asOf, featuresKey, model, average, multiple }: Month): string[] {
   return [
     asOf,
     formatCount(model.rows),
@@ -39,7 +43,31 @@ export function cells({ asOf, model, average, multiple }: Month): string[] {
     multiple ? multiple.rmsle.toFixed(3) : '',
     multiple ? multiple.factor.toFixed(3) : '',
     model.coverage.toFixed(3),
+    featuresKey.slice(0, 8),
   ];
+}
+
+/** A month, as the result has it. */
+export function record({
+  asOf,
+  featuresKey,
+  model,
+  average,
+  multiple,
+}: Month): NonNullable<Outcome['table']>[0] {
+  return {
+    as_of: asOf,
+    features_key: featuresKey,
+    rows: model.rows,
+    mae: model.mae,
+    mae_vol_moving_avg: average.mae,
+    rmsle: model.rmsle,
+    rmsle_vol_moving_avg: average.rmsle,
+    mae_multiple: multiple?.mae ?? null,
+    rmsle_multiple: multiple?.rmsle ?? null,
+    multiple: multiple?.factor ?? null,
+    coverage: model.coverage,
+  };
 }
 
 /** The table as a Markdown page, to lie beside the plot. */
@@ -47,9 +75,12 @@ export function formatWalkForward(months: Month[], featuresKey: string): string 
   const row = (values: string[]) => `| ${values.join(' | ')} |`;
   return `# Walk-forward
 
-Each model on the month that begins on its as-of date, of which it knew nothing (features ${featuresKey}). MAE in shares. *multiple* is the
-constant times vol_moving_avg with the least MAE on all rows before the as-of date; coverage is the share of volumes
-between p10 and p90, 0.8 is meant.
+Each model on the month that begins on its as-of date, no row of which it was trained on. The rows are of the features ${featuresKey.slice(0, 8)}; the
+column *features* says of which ones the model is. MAE in shares. *multiple* is the constant times vol_moving_avg with the least MAE on
+all rows before the as-of date; coverage is the share of volumes between p10 and p90, 0.8 is meant.
+
+That a model knew nothing of later days is not wholly true: later splits and dividends restate the Adj Close and the Volume of
+earlier days, and the set holds only symbols that were still listed when it was made.
 
 ${row(HEAD)}
 ${row(HEAD.map((_, column) => (column === 0 ? '---' : '---:')))}

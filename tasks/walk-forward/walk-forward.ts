@@ -1,14 +1,14 @@
-import { column, readTable } from '../arrow.ts';
 import type { Context } from '../context.ts';
-import { parquet, readSql } from '../duckdb.ts';
+import { readSql } from '../duckdb.ts';
 import { InputError } from '../errors.ts';
+import { evaluate, readFeatureRows, viewFeatures } from '../feature-rows.ts';
 import { modelDates, readModel } from '../models.ts';
 import { CLI, startNode, succeed } from '../node-process.ts';
 import type { Outcome } from '../result.ts';
-import { coverage, predictAll, score } from '../score.ts';
+import { score } from '../score.ts';
 import { openDataset } from '../shards.ts';
-import { formatTable } from '../table.ts';
-import { cells, drawWalkForward, formatWalkForward, HEAD, type Month } from './report.ts';
+import type { Store } from '../store.ts';
+import { cells, drawWalkForward, formatWalkForward, HEAD, type Month, record } from './report.ts';
 
 export interface WalkForwardOptions {
   /** The key of the features; those that were made last, if not given. */
@@ -16,51 +16,43 @@ export interface WalkForwardOptions {
   /** YYYY-MM, both included: a model as of each first of month. All models that there are, if not given. */
   from?: string | undefined;
   to?: string | undefined;
+  /** For training, as they are for this task. */
+  threads: number;
+  memoryLimit: string;
+  logLevel: string;
 }
 
 /**
- * Prints how models did in the month that began on their as-of date, of which they knew nothing, beside vol_moving_avg
+ * Tells how models did in the month that began on their as-of date, of which training knew nothing, beside vol_moving_avg
  * itself and the best constant multiple of it before that date; as walk-forward.md and walk-forward.svg, too. With
  * `from`, models that are missing are trained, each in a process of its own. A model whose month the features do not
  * reach yet is left out.
  * @throws InputError when there are no models, no features, or training refuses
  */
 export async function walkForward(
-  { features: key, from, to = from }: WalkForwardOptions,
+  { features: key, from, to = from, ...switches }: WalkForwardOptions,
   context: Context,
 ): Promise<Outcome> {
   const { store, database, log } = context;
   if (to && (!from || to < from)) throw new InputError(`--to ${to}: give a --from that is no later`);
   const features = await openDataset('features', key, 'features', store);
   const dates = from && to ? firstsOfMonth(from, to) : await modelDates(store);
-  if (from)
-    for (const asOf of dates) {
-      const options = ['--as-of', asOf, '--features', features.key, '--store', store.root];
-      const training = startNode([CLI, 'train', ...options], { stdio: ['ignore', 'inherit', 'inherit'] });
-      await succeed(training, `train --as-of ${asOf} failed`);
-    }
-  await database.createView(
-    'features',
-    `SELECT * FROM ${parquet(...features.shards.map(({ path }) => path))}`,
-  );
-  const sql = {
-    month: await readSql(import.meta.url, 'month.sql'),
-    multiple: await readSql(import.meta.url, 'multiple.sql'),
-  };
+  if (from) for (const asOf of dates) await train(asOf, features.key, switches, store);
+  await viewFeatures(features.shards, database);
+  const multiple = await readSql(import.meta.url, 'multiple.sql');
   const months: Month[] = [];
   for (const asOf of dates) {
-    await database.setVariable('as_of', asOf);
-    const rows = await readTable(sql.month, database);
-    if (rows.numRows === 0) continue;
-    const volume = column<Float64Array>(rows, 'volume');
-    const average = column<Float64Array>(rows, 'vol_moving_avg');
+    const rows = await readFeatureRows(asOf, lastDayOfMonthFrom(asOf), database);
+    const { volume, average } = rows;
+    if (volume.length === 0) continue;
     const { model } = await readModel(asOf, store);
-    const { point, p10, p90 } = await predictAll(model, average, column(rows, 'adj_close_rolling_med'));
-    const [fitted] = await database.rows<{ multiple: number | null }>(sql.multiple);
+    await database.setVariable('as_of', asOf);
+    const [fitted] = await database.rows<{ multiple: number | null }>(multiple);
     const factor = fitted?.multiple ?? undefined;
     months.push({
       asOf,
-      model: { ...score(point, volume), coverage: coverage(p10, p90, volume) },
+      featuresKey: model.provenance.features_key ?? '',
+      model: await evaluate(model, rows),
       average: score(average, volume),
       multiple:
         factor === undefined
@@ -75,7 +67,6 @@ export async function walkForward(
     });
   }
   if (months.length === 0) log.warn('no row lies in the month after any model');
-  process.stdout.write(`${formatTable([HEAD, ...months.map(cells)])}\n`);
   await store.publishText('walk-forward.md', formatWalkForward(months, features.key));
   await store.publishText('walk-forward.svg', drawWalkForward(months));
   const better = (baseline: (month: Month) => number) =>
@@ -93,7 +84,33 @@ export async function walkForward(
       months_better_than_vol_moving_avg: better(({ average }) => average.mae),
       months_better_than_multiple: better(({ multiple }) => multiple?.mae ?? 0),
     },
+    table: months.map(record),
+    printed: [HEAD, ...months.map(cells)],
   };
+}
+
+/** Trains a model in a process of its own. @throws InputError or Error when that fails; it has said why */
+async function train(
+  asOf: string,
+  featuresKey: string,
+  { threads, memoryLimit, logLevel }: Pick<WalkForwardOptions, 'threads' | 'memoryLimit' | 'logLevel'>,
+  store: Store,
+): Promise<void> {
+  const options = ['--as-of', asOf, '--features', featuresKey];
+  const common = ['--store', store.root, '--threads', String(threads)];
+  common.push('--memory-limit', memoryLimit, '--log-level', logLevel);
+  const child = startNode([CLI, 'train', ...options, ...common], { stdio: ['ignore', 'inherit', 'inherit'] });
+  await succeed(
+    child,
+    `train ${options.join(' ')} failed; where it asks for --replace, run that yourself, then walk-forward again`,
+  );
+}
+
+/** The day before the same day of the next month, or before that month's last where it is shorter. */
+function lastDayOfMonthFrom(asOf: string): string {
+  const [year = 0, month = 0, day = 0] = asOf.split('-').map(Number);
+  const length = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
+  return new Date(Date.UTC(year, month, Math.min(day, length) - 1)).toISOString().slice(0, 10);
 }
 
 /** YYYY-MM-01 of each month from the first to the last. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Change } from '../../tasks/champion.ts';
+import type { Change } from '../../tasks/champion-history.ts';
 import { InputError } from '../../tasks/errors.ts';
 import { features } from '../../tasks/features/features.ts';
 import { promote } from '../../tasks/promote/promote.ts';
@@ -96,19 +96,6 @@ describe('goes by the model in service, whatever champion.json says', () => {
   });
 
   it.each([
-    ['missing', () => rmSync(join(store, 'model.bin'))],
-    ['damaged', () => writeFileSync(join(store, 'model.bin'), 'damaged')],
-  ])('and replaces a newer one whose model.bin is %s', async (_kind, spoil) => {
-    await promoteHere('2020-06-01');
-    spoil();
-    expect(await promoteHere('2020-03-01')).toMatchObject({
-      status: 'done',
-      metrics: { champion_as_of: '2020-03-01' },
-    });
-    expectChampion('2020-03-01');
-  });
-
-  it.each([
     ['missing', () => rmSync(join(store, 'champion.json'))],
     ['damaged', () => writeFileSync(join(store, 'champion.json'), '{"as_of"')],
   ])('and writes it anew where it is %s', async (_kind, spoil) => {
@@ -116,6 +103,87 @@ describe('goes by the model in service, whatever champion.json says', () => {
     expect(await promoteHere('2020-01-01')).toMatchObject({ status: 'done' });
     expectChampion('2020-01-01');
   });
+});
+
+describe.each([
+  ['missing', () => rmSync(join(store, 'model.bin'))],
+  ['damaged', () => writeFileSync(join(store, 'model.bin'), 'damaged')],
+  [
+    'of a format to come',
+    () => writeFileSync(join(store, 'model.bin'), modelOfFormat('stock-market-pipeline/99')),
+  ],
+])('where model.bin is %s, the history says what should be in service, and', (_kind, spoil) => {
+  beforeEach(async () => {
+    addModels('2020-01-01', '2020-03-01', '2020-06-01', '2020-07-01');
+    for (const date of ['2020-01-01', '2020-03-01', '2020-06-01']) await promoteHere(date);
+    spoil();
+  });
+
+  it('an older model stays out', async () => {
+    expect(await promoteHere('2020-03-01')).toMatchObject({
+      status: 'refused',
+      outputs: [],
+      metrics: {
+        champion_as_of: '2020-06-01',
+        reason: expect.stringMatching(/model\.bin: .*the newer model as of 2020-06-01.*--force/),
+      },
+    });
+    expect(readHistory()).toHaveLength(3);
+  });
+
+  it('a model that was rolled back stays out', async () => {
+    await runHere(rollback, {}, store);
+    spoil();
+    expect(await promoteHere('2020-06-01')).toMatchObject({
+      status: 'refused',
+      metrics: { reason: expect.stringContaining('this model was rolled back at') },
+    });
+  });
+
+  it.each(['2020-06-01', '2020-07-01'])('the model as of %s gets in, unmeasured', async (date) => {
+    expect(await promoteHere(date)).toMatchObject({
+      status: 'done',
+      checks: [],
+      metrics: {
+        champion_as_of: date,
+        reason: expect.stringMatching(
+          /model\.bin: .*not held against it, which was the one as of 2020-06-01/,
+        ),
+      },
+    });
+    expectChampion(date);
+  });
+
+  it('an older model gets in by force', async () => {
+    expect(await promoteHere('2020-03-01', true)).toMatchObject({ status: 'done' });
+    expectChampion('2020-03-01');
+  });
+});
+
+it('a model.bin that the disk does not give lets no older model in', async () => {
+  addModels('2020-01-01', '2020-06-01');
+  await promoteHere('2020-06-01');
+  rmSync(join(store, 'model.bin'));
+  mkdirSync(join(store, 'model.bin'));
+  expect(await promoteHere('2020-01-01')).toMatchObject({
+    status: 'refused',
+    metrics: { champion_as_of: '2020-06-01', reason: expect.stringContaining('EISDIR') },
+  });
+});
+
+it('a model.bin that cannot be read and that no history knows gives way to force alone', async () => {
+  addModels('2020-01-01');
+  writeFileSync(join(store, 'model.bin'), 'damaged');
+  expect(await promoteHere()).toMatchObject({
+    status: 'refused',
+    metrics: {
+      champion_as_of: '',
+      reason: expect.stringContaining('no history says which model it is; --force'),
+    },
+  });
+  expect(readFileSync(join(store, 'model.bin'), 'utf8')).toBe('damaged');
+  await promoteHere(undefined, true);
+  expectChampion('2020-01-01');
 });
 
 it('refuses a damaged model, and the champion stays', async () => {
@@ -153,7 +221,7 @@ describe('a challenger that is worse on the newest rows', () => {
   it('is refused with the reason and the rows, and the champion stays', async () => {
     const { stderr } = await succeed(['promote', '--store', store]);
     expect(stderr).toContain(
-      "better on 2 rows from 2019-10-06 to 2020-01-03, some of which were trained on: its MAE is 101.0, 2.5250 times the champion's 40.0; --max-mae-ratio is 1.02",
+      "better on 2 rows from 2019-10-06 to 2020-01-03, some of which trained or calibrated one of them: its MAE is 101.0, 2.5250 times the champion's 40.0; --max-mae-ratio is 1.02",
     );
     expectChampion('2019-01-01');
     expect(readHistory()).toHaveLength(1);
@@ -190,7 +258,7 @@ describe('a challenger that is worse on the newest rows', () => {
 
 // Each symbol has a row a day from 2020-01-01 to 2020-10-26.
 describe('the rows that two models are compared on', () => {
-  const compareOver = async (symbols: number, unseenFrom: string) => {
+  const compareOver = async (symbols: number, unseenFrom: string, provenance?: Record<string, string>) => {
     const files = Object.fromEntries(
       Array.from({ length: symbols }, (_, index) => [
         `stocks/S${index}.csv`,
@@ -200,7 +268,7 @@ describe('the rows that two models are compared on', () => {
     store = (await ingestFiles(files)).store;
     await runHere(features, { window: 2 }, store);
     addModel(store, [0, 0, 0], '2019-01-01');
-    addModel(store, [0, 1, 1], unseenFrom);
+    addModel(store, [0, 1, 1], unseenFrom, provenance);
     await promoteHere('2019-01-01');
     return (await promoteHere()).metrics;
   };
@@ -219,6 +287,24 @@ describe('the rows that two models are compared on', () => {
       block_from: '2020-09-07',
       block_rows: 20 * 50,
       block_unseen: 'true',
+    });
+  });
+
+  it('begin where calibration ended, not where training did', async () => {
+    const split = { validation_from: '2020-07-01', measure_from: '2020-09-07' };
+    expect(await compareOver(20, '2020-10-01', split)).toMatchObject({
+      block_from: '2020-09-07',
+      block_rows: 20 * 50,
+      block_unseen: 'true',
+    });
+  });
+
+  it('may have calibrated a model that says only where training ended, and that is said', async () => {
+    expect(await compareOver(20, '2020-10-01', { validation_from: '2020-08-01' })).toMatchObject({
+      block_from: '2020-08-01',
+      block_rows: 20 * 87,
+      block_unseen: 'false',
+      reason: expect.stringContaining('some of which trained or calibrated one of them'),
     });
   });
 
@@ -273,6 +359,30 @@ describe('rollback', () => {
     expectChampion('2020-02-01');
   });
 
+  it('run again after it was killed does what it had begun, and no more', async () => {
+    // As a run leaves it that is killed after model.bin and before champion.json and the history.
+    writeFileSync(join(store, 'model.bin'), readFileSync(join(store, 'models/2020-01-01/model.bin')));
+    expect(await rollBack()).toMatchObject({
+      metrics: { champion_as_of: '2020-01-01', rolled_back_as_of: '2020-02-01' },
+    });
+    expectChampion('2020-01-01');
+    expect(readHistory().map(({ by, to }) => [by, to.as_of])).toEqual([
+      ['promote', '2019-01-01'],
+      ['promote', '2020-01-01'],
+      ['promote', '2020-02-01'],
+      ['rollback', '2020-01-01'],
+    ]);
+    expect(await promoteHere('2020-02-01')).toMatchObject({ status: 'refused' });
+    await rollBack();
+    expectChampion('2019-01-01');
+  });
+
+  it('that was killed is finished by promote, too, which does not undo it', async () => {
+    writeFileSync(join(store, 'model.bin'), readFileSync(join(store, 'models/2020-01-01/model.bin')));
+    expect(await promoteHere('2020-02-01')).toMatchObject({ status: 'refused' });
+    expectChampion('2020-01-01');
+  });
+
   it('refuses where the model before is gone, and the champion stays', async () => {
     rmSync(join(store, 'models/2020-01-01'), { recursive: true });
     await expect(rollBack()).rejects.toThrow('is gone or damaged');
@@ -323,6 +433,18 @@ function addModels(...dates: string[]): void {
 
 function promoteHere(asOf?: string, force = false): Promise<Outcome> {
   return runHere(promote, { asOf, force, gates: GATES }, store);
+}
+
+/** The model file as of 2020-06-01, but for the format that its header names. */
+function modelOfFormat(format: string): Buffer {
+  const bytes = readFileSync(join(store, 'models/2020-06-01/model.bin'));
+  const length = Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.subarray(8, 8 + length).toString());
+  header.__metadata__.format = format;
+  const text = Buffer.from(JSON.stringify(header));
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(text.length));
+  return Buffer.concat([size, text, bytes.subarray(8 + length)]);
 }
 
 function expectChampion(date: string): void {

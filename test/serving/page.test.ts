@@ -328,7 +328,7 @@ function trainedStore(): string {
     cpSync(join(inject('sample').store, name), join(store, name), { recursive: true });
   const score = { rows: 1_000, mae: 500_000, rmsle: 1.3, r2: 0.8 };
   const months: Month[] = ['2019-01-01', '2019-02-01'].map((asOf) => ({
-    ...{ asOf, average: { ...score, mae: 550_000 }, multiple: { ...score, factor: 0.9 } },
+    ...{ asOf, featuresKey: 'key', average: { ...score, mae: 550_000 }, multiple: { ...score, factor: 0.9 } },
     model: { ...score, coverage: 0.8 },
   }));
   writeFileSync(join(store, 'walk-forward.md'), formatWalkForward(months, 'key'));

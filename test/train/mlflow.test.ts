@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpServer, type ServerResponse } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, inject, it, onTestFinished } from 'vitest';
 import { ROOT, type Running, start, startCli, succeed, until } from '../command.ts';
@@ -114,36 +115,93 @@ it('a run that is told to stop is KILLED', async () => {
   training.process.kill('SIGTERM');
   expect(await training.ended).toMatchObject({ code: 143 });
   expect(performance.now() - told).toBeLessThan(3_000);
-  const { experiment } = await ask('experiments/get-by-name?experiment_name=stopped');
-  const { runs } = await ask('runs/search', { experiment_ids: [experiment.experiment_id] });
-  expect(runs.map(({ info }: { info: { status: string } }) => info.status)).toEqual(['KILLED']);
+  expect(await statusesOf('stopped')).toEqual(['KILLED']);
+});
+
+it('a run that is told to stop before MLflow has told of it is KILLED', async () => {
+  // Hands everything on, but keeps to itself what becomes of runs/create.
+  let isMade = false;
+  const proxy = await listen(async (path, body, response) => {
+    const method = body === '' ? 'GET' : 'POST';
+    const answer = await fetch(`${url}/api/2.0/mlflow/${path}`, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      ...(method === 'POST' && { body }),
+    });
+    if (path === 'runs/create') isMade = answer.ok;
+    else response.writeHead(answer.status).end(await answer.text());
+  });
+  const training = startCli(['train', '--store', store], {
+    MLFLOW_TRACKING_URI: proxy,
+    MLFLOW_EXPERIMENT_NAME: 'stopped-early',
+  });
+  await until(() => isMade, 'a run in MLflow');
+  const told = performance.now();
+  training.process.kill('SIGTERM');
+  expect(await training.ended).toMatchObject({ code: 143 });
+  expect(performance.now() - told).toBeLessThan(3_000);
+  expect(await statusesOf('stopped-early')).toEqual(['KILLED']);
+});
+
+const ANSWERS: Record<string, string> = {
+  'experiments/get-by-name': '{"experiment": {"experiment_id": "1"}}',
+  'runs/create': '{"run": {"info": {"run_id": "7"}}}',
+  'runs/log-batch': '{}',
+};
+
+it('a run of which MLflow refuses the losses is FINISHED all the same, once, and warned of once', async () => {
+  const ends: unknown[] = [];
+  const refusing = await listen((path, body, response) => {
+    if (path === 'runs/update') ends.push(JSON.parse(body));
+    response.writeHead(body.includes('"metrics"') ? 500 : 200).end(ANSWERS[endpointOf(path)] ?? '{}');
+  });
+  const { stderr } = await train({ MLFLOW_TRACKING_URI: refusing });
+  expect(ends).toMatchObject([{ run_id: '7', status: 'FINISHED' }]);
+  expect(stderr.match(/MLflow does not get this run/g)).toHaveLength(1);
 });
 
 it('a server that hangs does not keep a run that is told to stop', async () => {
-  const answers: Record<string, string> = {
-    'experiments/get-by-name': '{"experiment": {"experiment_id": "1"}}',
-    'runs/create': '{"run": {"info": {"run_id": "1"}}}',
-    'runs/log-batch': '{}',
-  };
   const asked: string[] = [];
-  const hanging = createHttpServer((request, response) => {
-    const [, path = ''] = /mlflow\/([^?]*)/.exec(request.url ?? '') ?? [];
+  const hanging = await listen((path, _body, response) => {
     asked.push(path);
-    if (answers[path]) response.end(answers[path]);
-  }).listen(0, '127.0.0.1');
-  onTestFinished(() => {
-    hanging.closeAllConnections();
-    hanging.close();
+    const known = ANSWERS[endpointOf(path)];
+    if (known) response.end(known);
   });
-  await once(hanging, 'listening');
-  const { port } = hanging.address() as { port: number };
-  const training = await startTraining({ MLFLOW_TRACKING_URI: `http://127.0.0.1:${port}` });
+  const training = await startTraining({ MLFLOW_TRACKING_URI: hanging });
   const told = performance.now();
   training.process.kill('SIGTERM');
   expect(await training.ended).toMatchObject({ code: 143 });
   expect(performance.now() - told).toBeLessThan(3_000);
   expect(asked).toContain('runs/update');
 });
+
+/** The address of a server that answers in MLflow's place, by the path below its API, with the query, and the body. */
+async function listen(
+  answer: (path: string, body: string, response: ServerResponse) => void | Promise<void>,
+): Promise<string> {
+  const server = createHttpServer(async (request, response) => {
+    const [, path = ''] = /mlflow\/(.*)/.exec(request.url ?? '') ?? [];
+    await answer(path, await text(request), response);
+  }).listen(0, '127.0.0.1');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+}
+
+/** A path without its query. */
+function endpointOf(path: string): string {
+  return path.split('?')[0] as string;
+}
+
+/** How the runs of an experiment stand. */
+async function statusesOf(name: string): Promise<string[]> {
+  const { experiment } = await ask(`experiments/get-by-name?experiment_name=${name}`);
+  const { runs } = await ask('runs/search', { experiment_ids: [experiment.experiment_id] });
+  return runs.map(({ info }: { info: { status: string } }) => info.status);
+}
 
 /** Starts to train on all of the sample, and waits until some losses are on the disk. */
 async function startTraining(environment: Record<string, string>): Promise<Running> {

@@ -46,6 +46,7 @@ describe('walk-forward', () => {
       'RMSLE multiple',
       'multiple',
       'coverage',
+      'features',
     ]);
     const rmsle = (...ratios: number[]) =>
       Math.sqrt(ratios.reduce((sum, ratio) => sum + Math.log(ratio) ** 2, 0) / ratios.length).toFixed(3);
@@ -79,6 +80,39 @@ describe('walk-forward', () => {
     ]);
     expect(metrics).toMatchObject({ months: 3, months_better_than_multiple: 1 });
     expect(readFileSync(join(store, 'walk-forward.svg'), 'utf8')).toContain('>2020-03-01</text>');
+  });
+
+  it('says which share of the volumes lies between p10 and p90, and which features a model is of', async () => {
+    // p10 and p90 are ln 2 away from p50 = -ln 2: from (1 + vol_moving_avg) / 4 - 1 to vol_moving_avg. The mean volumes are
+    // 200, 200, 500, 500 and 90: 300 and 900 lie above, 100 of 49 to 200 within, 100 of 124 to 500 below, 80 of 22 to 90 within.
+    const rows = [100, 300, 100, 900, 100, 80].map(
+      (volume, index) => `2020-02-0${index + 2},1,1,1,1,1,${volume}`,
+    );
+    store = (await ingestFiles({ 'stocks/A.csv': csv(...rows) })).store;
+    await runHere(features, { window: 2 }, store);
+    addModel(store, [-Math.LN2, 0, 0], '2020-02-01', { features_key: 'fedcba9876543210' });
+    const { table } = await runTask(['walk-forward', '--store', store]);
+    expect(table).toMatchObject([
+      { as_of: '2020-02-01', rows: 5, coverage: 2 / 5, features_key: 'fedcba9876543210' },
+    ]);
+    const [line = ''] = readFileSync(join(store, 'walk-forward.md'), 'utf8').match(/^\| 2020.*/m) ?? [];
+    expect(line.split('|').slice(-3, -1)).toEqual([' 0.400 ', ' fedcba98 ']);
+  });
+
+  it('hands its switches on to training, and says which command failed', async () => {
+    const range = ['walk-forward', '--store', store, '--from', '1984-01', '--memory-limit', '1MB'];
+    rmSync(join(store, 'features'), { recursive: true });
+    cpSync(join(sample, 'features'), join(store, 'features'), { recursive: true });
+    const { code, stderr, message } = await runCli([...range, '--log-level', 'error']);
+    const { key } = JSON.parse(readFileSync(join(store, 'features/latest.json'), 'utf8'));
+    expect(message).toContain(`train --as-of 1984-01-01 --features ${key} failed`);
+    const levels = stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(levels.map(({ level }) => level)).toEqual(['error', 'error']);
+    expect(levels[0].message).toContain('raise --memory-limit');
+    expect(code).toBe(2);
   });
 
   it('counts the months in which a model was better', async () => {
