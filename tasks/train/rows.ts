@@ -80,24 +80,30 @@ const EDGES = { averageEdges: AVERAGE_EDGES, medianEdges: MEDIAN_EDGES };
 interface Sums {
   min: number;
   max: number;
+  /** The first value: what is summed is how far the values lie from it, so that nothing cancels where they hardly differ. */
+  from: number;
   sum: number;
   squares: number;
 }
 
 function newSums(): Sums {
-  return { min: Infinity, max: -Infinity, sum: 0, squares: 0 };
+  return { min: Infinity, max: -Infinity, from: Number.NaN, sum: 0, squares: 0 };
 }
 
 function addTo(sums: Sums, values: Float32Array): void {
+  if (Number.isNaN(sums.from)) sums.from = values[0] ?? Number.NaN;
   for (const value of values) {
+    const distance = value - sums.from;
     sums.min = Math.min(sums.min, value);
     sums.max = Math.max(sums.max, value);
-    sums.sum += value;
-    sums.squares += value * value;
+    sums.sum += distance;
+    sums.squares += distance * distance;
   }
 }
 
-function scaleOf({ min, max, sum, squares }: Sums, rows: number): Scale {
-  const mean = sum / rows;
-  return { min, max, mean, deviation: Math.sqrt(Math.max(0, squares / rows - mean ** 2)) || 1 };
+function scaleOf({ min, max, from, sum, squares }: Sums, rows: number): Scale {
+  const distance = sum / rows;
+  // Of values that are all the same any deviation will do, but none that is nearly nothing.
+  const deviation = min === max ? 1 : Math.sqrt(squares / rows - distance ** 2);
+  return { min, max, mean: from + distance, deviation };
 }

@@ -38,6 +38,20 @@ it.each<[string, Files]>([
   },
 );
 
+it.each([1_000, 7])('predicts a volume that is always %d, at two prices, to a twentieth', async (volume) => {
+  const days = rows.flatMap((day) => [day, DAYS + day]);
+  const model = await trainOn({
+    'stocks/A.csv': csvOfVolumes(...days.map(() => volume)),
+    'stocks/B.csv': csvOfPrices([25], [volume]),
+  });
+  expect(model.scales[0]).toMatchObject({ mean: Math.fround(Math.log1p(volume)), deviation: 1 });
+  for (const median of [1, 25]) {
+    const { point, p50 } = predict(model, volume, median);
+    expect(Math.abs(point / volume - 1)).toBeLessThan(0.05);
+    expect(Math.abs(p50 / volume - 1)).toBeLessThan(0.05);
+  }
+});
+
 async function trainOn(files: Files): Promise<Model> {
   const { store } = await ingestFiles(files);
   await runHere(features, { window: 30 }, store);
@@ -45,9 +59,8 @@ async function trainOn(files: Files): Promise<Model> {
   return decodeModel(readFileSync(join(String(outputs[0]?.uri), 'model.bin')));
 }
 
-/** Prices in turn, with volumes from 0 to the largest of the real set. */
-function csvOfPrices(prices: number[]): string {
-  const volumes = [0, 1, 1_860_000_000, 40];
+/** Prices in turn, and volumes in turn: from 0 to the largest of the real set. */
+function csvOfPrices(prices: number[], volumes = [0, 1, 1_860_000_000, 40]): string {
   return csv(
     ...rows.map((day) => {
       const date = new Date(Date.UTC(2018, 0, 1 + day)).toISOString().slice(0, 10);
