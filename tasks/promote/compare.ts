@@ -4,7 +4,7 @@ import { parquet, readSql } from '../duckdb.ts';
 import { InputError } from '../errors.ts';
 import type { ModelFile } from '../models.ts';
 import type { Check } from '../result.ts';
-import { coverage, predictAll, type Score, score } from '../score.ts';
+import { coverage, predictAll, ratio, type Score, score } from '../score.ts';
 import { openDataset } from '../shards.ts';
 
 /** Calendar days in the block, the newest of the features. */
@@ -117,9 +117,4 @@ export function judge(
 /** The day before which all rows lie that a model's weights were trained on. */
 function trainedBefore({ provenance, asOf }: ModelFile['model']): string {
   return provenance.validation_from ?? asOf;
-}
-
-/** Bounded, so that JSON can say it. */
-function ratio(ours: number, theirs: number): number {
-  return ours === theirs ? 1 : Math.min(ours / theirs, 1e9);
 }
