@@ -1,6 +1,6 @@
 /** Batches grow with the rows between these bounds. */
 const BATCH = { min: 256, max: 32_768, share: 1 / 200 };
-/** As many epochs as give this many steps, within bounds. */
+/** As many epochs as give this many steps, within bounds: with more of them a network fits few rows rather than those after them. */
 const STEPS = 1_600;
 const EPOCHS = { min: 2, max: 8 };
 
