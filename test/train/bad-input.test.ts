@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { decodeModel, type Model, predict, type Scale } from '../../serving/model.ts';
 import { features } from '../../tasks/features/features.ts';
+import type { Check } from '../../tasks/result.ts';
 import { isMonotone } from '../../tasks/train/monotone.ts';
 import { train } from '../../tasks/train/train.ts';
 import { csv, csvOfVolumes, type Files, ingestFiles, runHere } from '../fixtures.ts';
@@ -24,7 +25,7 @@ it.each<[string, Files]>([
 ])(
   'trains on %s, and predicts finite volumes in order, which do not fall where vol_moving_avg rises',
   async (_what, files) => {
-    const model = await trainOn(files);
+    const { model } = await trainOn(files);
     expect(await isMonotone(model, evenly(model.scales[1]))).toBe(true);
     for (const average of [0, 1, 500, 1e6, 1e12]) {
       for (const median of [-1e21, -1, 0, 25, 1e19]) {
@@ -40,7 +41,7 @@ it.each<[string, Files]>([
 
 it.each([1_000, 7])('predicts a volume that is always %d, at two prices, to a twentieth', async (volume) => {
   const days = rows.flatMap((day) => [day, DAYS + day]);
-  const model = await trainOn({
+  const { model, read, checks } = await trainOn({
     'stocks/A.csv': csvOfVolumes(...days.map(() => volume)),
     'stocks/B.csv': csvOfPrices([25], [volume]),
   });
@@ -50,6 +51,12 @@ it.each([1_000, 7])('predicts a volume that is always %d, at two prices, to a tw
     expect(Math.abs(point / volume - 1)).toBeLessThan(0.05);
     expect(Math.abs(p50 / volume - 1)).toBeLessThan(0.05);
   }
+  const { vol_moving_avg, ...metrics } = JSON.parse(read('metrics.json'));
+  expect(vol_moving_avg).toMatchObject({ mae: 0, rmsle: 0, r2: null });
+  expect(metrics.by_year[0].mae).toBeLessThan(0.05 * volume);
+  expect(checks[0]?.value).toSatisfy(Number.isFinite);
+  expect(read('card.md')).toMatch(/vol_moving_avg itself \| \d+ \| 0 \| 0\.0000 \| {2}\|/);
+  expect(read('card.md')).not.toMatch(/NaN|Infinity|null|undefined/);
 });
 
 /** Fifty places from the least to the largest. */
@@ -57,11 +64,16 @@ function evenly({ min, max }: Scale): number[] {
   return Array.from({ length: 50 }, (_, index) => min + ((max - min) * index) / 49);
 }
 
-async function trainOn(files: Files): Promise<Model> {
+async function trainOn(files: Files): Promise<{ model: Model; read(file: string): string; checks: Check[] }> {
   const { store } = await ingestFiles(files);
   await runHere(features, { window: 30 }, store);
-  const { outputs } = await runHere(train, { seed: 1 }, store);
-  return decodeModel(readFileSync(join(String(outputs[0]?.uri), 'model.bin')));
+  const { outputs, checks } = await runHere(train, { seed: 1 }, store);
+  const path = (file: string) => join(String(outputs[0]?.uri), file);
+  return {
+    model: decodeModel(readFileSync(path('model.bin'))),
+    read: (file) => readFileSync(path(file), 'utf8'),
+    checks,
+  };
 }
 
 /** Prices in turn, and volumes in turn: from 0 to the largest of the real set. */
