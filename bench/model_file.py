@@ -1,10 +1,11 @@
 """A model.bin as Python's safetensors opens it and numpy computes it, without any of the pipeline's code."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
-from rows import log_inputs
+from rows import log_inputs, run_task
 from safetensors import safe_open
 
 
@@ -41,3 +42,11 @@ class ModelFile:
         prediction = np.clip(point, p10, p90)
         ratios = {"p10": p10, "p50": middle, "p90": p90, "prediction": prediction}
         return {name: np.clip(np.expm1(inputs[:, 0] + ratio), 0, 2**53 - 1) for name, ratio in ratios.items()}
+
+
+def train_ours(store: Path, as_of: str, *options: str) -> ModelFile:
+    """Trains on the features of a store, whatever model of that date there was."""
+    folder = store / "models" / as_of
+    shutil.rmtree(folder, ignore_errors=True)
+    run_task("train", store, "--as-of", as_of, *options)
+    return ModelFile(folder / "model.bin")

@@ -4,13 +4,12 @@ python bench/quality.py [--source ZIP] [--as-of 2019-01-01]      the tables of b
 """
 
 import argparse
-import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
-from model_file import ModelFile
+from model_file import ModelFile, train_ours
 from quality_report import write_report
 from rows import (
     FEATURES,
@@ -24,6 +23,7 @@ from rows import (
     score,
     split,
 )
+from seeds import score_seeds
 from trade_off import trade_off
 from volume_models import fit_all
 
@@ -39,19 +39,19 @@ def main() -> None:
     store = ROOT / "data" / "bench" / f"quality-{args.source.stem}"
     run_task("ingest", store, "--source", args.source)
     run_task("features", store)
-    # A model that is there already would not be trained again.
-    shutil.rmtree(store / "models", ignore_errors=True)
-    run_task("train", store, "--as-of", args.as_of)
-    model = ModelFile(store / "models" / args.as_of / "model.bin")
-    training, test = split(read_rows(feature_files(store)), args.as_of)
+    model = train_ours(store, args.as_of)
+    rows = read_rows(feature_files(store))
+    training, test = split(rows, args.as_of)
     etfs = etf_symbols(args.source)
     figures = {"source": args.source.name, "as_of": args.as_of}
-    figures |= measure(model, training, test, etfs, args.as_of)
+    figures |= measure(model, training, test, etfs)
+    figures["seeds"] = score_seeds(store, training, test, args.as_of)
+    figures["trade_off"] = trade_off(store, rows, args.as_of)
     args.results.mkdir(exist_ok=True)
     write_report(figures, args.results)
 
 
-def measure(model: ModelFile, training: pd.DataFrame, test: pd.DataFrame, etfs: set[str], as_of: str) -> dict:
+def measure(model: ModelFile, training: pd.DataFrame, test: pd.DataFrame, etfs: set[str]) -> dict:
     predictors = {OURS: lambda average, median: model.predict(average, median)["prediction"]}
     predictors |= {f"{OURS}, p50": lambda average, median: model.predict(average, median)["p50"]}
     predictors |= fit_all(training)
@@ -69,7 +69,6 @@ def measure(model: ModelFile, training: pd.DataFrame, test: pd.DataFrame, etfs: 
         "model": {name: model.metadata.get(name) for name in ("training_rows", "validation_from", "seed")},
         "scores": score_all(predictors, test, FEATURES),
         "lag_1": score_all(predictors, lagged, LAGGED),
-        "trade_off": trade_off(training, test, as_of),
         "crossed": int(((answers["p10"] > answers["p50"]) | (answers["p50"] > answers["p90"])).sum()),
         "falling_steps": falling_steps(model),
         "all": describe(test, answers, np.full(len(test), True)),

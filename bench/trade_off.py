@@ -1,32 +1,24 @@
 """What absolute error costs in logarithmic error: a median serves the one, a mean of logarithms the other."""
 
-import numpy as np
+from pathlib import Path
+
 import pandas as pd
-from rows import FEATURES, round_volume, score, split
-from volume_models import BINS_SINCE, bin_ratios, from_ratio
+from model_file import train_ours
+from rows import FEATURES, round_volume, score
 
-# From this vol_moving_avg on, the prediction is more of a median than of a mean of logarithms; None: never.
-TURNS = [0, 1_000, 5_000, 20_000, 100_000, 1_000_000, None]
-
-
-def trade_off(training: pd.DataFrame, test: pd.DataFrame, as_of: str) -> list[dict]:
-    """Scores by turn: on the year before the date, which may choose, and on the test rows, which may not."""
-    year = int(as_of[:4])
-    earlier, block = split(training, f"{year - 1}{as_of[4:]}")
-    before, after = score_turns(earlier, block), score_turns(training, test)
-    return [
-        {"turn": turn, "year_before": chosen, "test": tested}
-        for turn, chosen, tested in zip(TURNS, before, after, strict=True)
-    ]
+# --median-from: a median nearly everywhere, the default in the middle, a mean of logarithms everywhere.
+TURNS = [1, 5_000, 100_000, 1_000_000, 10**12]
+YEARS = 2
 
 
-def score_turns(training: pd.DataFrame, test: pd.DataFrame) -> list[dict[str, float]]:
-    recent = training[training.Date >= BINS_SINCE]
-    average, price, volume = (test[name].to_numpy() for name in [*FEATURES, "Volume"])
-    median, mean = (bin_ratios(recent, statistic)(average, price) for statistic in ("median", "mean"))
-    scores = []
+def trade_off(store: Path, rows: pd.DataFrame, as_of: str) -> list[dict]:
+    """Scores of ours by --median-from, trained before the two years before the date and scored on these."""
+    earlier = f"{int(as_of[:4]) - YEARS}{as_of[4:]}"
+    block = rows[(rows.Date >= earlier) & (rows.Date < as_of)]
+    average, median, volume = (block[name].to_numpy() for name in [*FEATURES, "Volume"])
+    turns = []
     for turn in TURNS:
-        share = np.zeros(len(test)) if turn is None else average / np.maximum(average + turn, 1)
-        predicted = from_ratio(average, share * median + (1 - share) * mean)
-        scores.append(score(round_volume(predicted), volume))
-    return scores
+        model = train_ours(store, earlier, "--median-from", str(turn))
+        predicted = model.predict(average, median)["prediction"]
+        turns.append({"turn": turn, "as_of": earlier, **score(round_volume(predicted), volume)})
+    return turns

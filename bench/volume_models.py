@@ -52,16 +52,18 @@ def fit_forest(rows: pd.DataFrame) -> Predictor:
     return lambda average, median: forest.predict(np.column_stack([average, median]))
 
 
-def fit_lightgbm(rows: pd.DataFrame, objective: str) -> Predictor:
+def fit_lightgbm(rows: pd.DataFrame, objective: str, **settings: int) -> Predictor:
     inputs, target = examples(rows)
-    booster = train_lightgbm(inputs, target, objective)
+    booster = train_lightgbm(inputs, target, objective, **settings)
     return lambda average, median: from_ratio(average, booster.predict(log_inputs(average, median)))
 
 
-def train_lightgbm(inputs: np.ndarray, target: np.ndarray, objective: str, threads: int = THREADS):
+def train_lightgbm(
+    inputs: np.ndarray, target: np.ndarray, objective: str, threads: int = THREADS, **others: int
+):
     import lightgbm
 
-    settings = {"objective": objective, "num_threads": threads, "verbose": -1}
+    settings = {"objective": objective, "num_threads": threads, "verbose": -1, **others}
     return lightgbm.train(settings, lightgbm.Dataset(inputs, target), num_boost_round=200)
 
 

@@ -8,7 +8,8 @@ export interface Score {
   mae: number;
   /** Root mean squared error of ln(1 + volume). */
   rmsle: number;
-  r2: number;
+  /** Null where all volumes are the same, so that there is nothing to explain. */
+  r2: number | null;
 }
 
 /** Scores predictions against volumes; rows whose prediction is NaN are left out. */
@@ -33,7 +34,17 @@ export function score(predicted: Float64Array, volume: Float64Array): Score {
     squared += (guess - actual) ** 2;
     total += (actual - mean) ** 2;
   }
-  return { rows, mae: absolute / rows, rmsle: Math.sqrt(squaredLog / rows), r2: 1 - squared / total };
+  return {
+    rows,
+    mae: absolute / rows,
+    rmsle: Math.sqrt(squaredLog / rows),
+    r2: total > 0 ? 1 - squared / total : null,
+  };
+}
+
+/** Ours by theirs, bounded, so that JSON can say it; 1 where both are nothing. */
+export function ratio(ours: number, theirs: number): number {
+  return ours === theirs ? 1 : Math.min(ours / theirs, 1e9);
 }
 
 /** The share of volumes that lie within [low, high]. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { coverage, predictAll, score } from '../tasks/score.ts';
+import { coverage, predictAll, ratio, score } from '../tasks/score.ts';
 import { constantModel } from './tiny-model.ts';
 
 describe('score', () => {
@@ -21,6 +21,10 @@ describe('score', () => {
     expect(score(volume, volume)).toEqual({ rows: 3, mae: 0, rmsle: 0, r2: 1 });
   });
 
+  it('has no R2 where all volumes are the same', () => {
+    expect(score(Float64Array.of(6, 5), Float64Array.of(5, 5))).toMatchObject({ mae: 0.5, r2: null });
+  });
+
   it('explains nothing when it always says the mean', () => {
     expect(score(Float64Array.of(2, 2), Float64Array.of(1, 3)).r2).toBe(0);
   });
@@ -29,6 +33,14 @@ describe('score', () => {
     const result = score(Float64Array.of(Number.NaN, 2, 2), Float64Array.of(1000, 1, 3));
     expect(result).toMatchObject({ rows: 2, mae: 1, r2: 0 });
   });
+});
+
+it.each([
+  [1, 2, 0.5],
+  [0, 0, 1],
+  [3, 0, 1e9],
+])('ratio of %d to %d is %d', (ours, theirs, bounded) => {
+  expect(ratio(ours, theirs)).toBe(bounded);
 });
 
 it('coverage counts volumes on the bounds as inside', () => {

@@ -84,7 +84,7 @@ export function showLosses(version, losses) {
         y: {
           low: Math.log(low * 0.97),
           high: Math.log(high * 1.03),
-          label: 'pinball loss, logarithmic',
+          label: 'loss, logarithmic',
           ticks: roundTicks(low, high, 5).map((at) => ({ at: Math.log(at), text: digits(at) })),
         },
         series: [

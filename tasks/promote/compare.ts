@@ -4,7 +4,7 @@ import { InputError } from '../errors.ts';
 import { evaluate, readFeatureRows, viewFeatures } from '../feature-rows.ts';
 import type { ModelFile } from '../models.ts';
 import type { Check } from '../result.ts';
-import type { Score } from '../score.ts';
+import { ratio, type Score } from '../score.ts';
 import { openDataset } from '../shards.ts';
 
 /** Calendar days in the block, the newest of the features. */
@@ -119,9 +119,4 @@ function lastSeen({ provenance, asOf }: ModelFile['model']): { before: string; i
     before: measure_from ?? validation_from ?? asOf,
     isSure: Boolean(measure_from) || !validation_from,
   };
-}
-
-/** Bounded, so that JSON can say it. */
-function ratio(ours: number, theirs: number): number {
-  return ours === theirs ? 1 : Math.min(ours / theirs, 1e9);
 }

@@ -16,9 +16,13 @@ const LEAST_ROWS = 100;
  * above the other: split conformal prediction, each side for itself (Romano, Patterson, Candès: Conformalized quantile
  * regression, 2019), in parts by vol_moving_avg (Mondrian). Each part's offset is drawn towards that of all rows, the more the
  * fewer rows it has, and all of them further where a prediction would fall as vol_moving_avg rises.
- * @param model monotone without offsets; then it is with the ones that this gives
+ * @param model monotone at these medians without offsets; then it is with the ones that this gives
  */
-export async function calibrate(model: Model, { volume, average, median }: Block): Promise<Offsets> {
+export async function calibrate(
+  model: Model,
+  { volume, average, median }: Block,
+  medians: number[],
+): Promise<Offsets> {
   const none = { at: [0], down: [0], up: [0] };
   if (volume.length < LEAST_ROWS) return none;
   const { p10, p90 } = await predictAll({ ...model, offsets: none }, average, median);
@@ -35,7 +39,7 @@ export async function calibrate(model: Model, { volume, average, median }: Block
     const towardsAll = (end: 'down' | 'up') =>
       parts.map((part) => all[end] + (part[end] - all[end]) * part.weight * (1 - pooled));
     const offsets = { at: parts.map(({ at }) => at), down: towardsAll('down'), up: towardsAll('up') };
-    if (pooled === 1 || (await isMonotone({ ...model, offsets }))) return offsets;
+    if (pooled === 1 || (await isMonotone({ ...model, offsets }, medians))) return offsets;
   }
 }
 

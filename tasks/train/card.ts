@@ -35,6 +35,9 @@ ${formatCount(metrics.median_from)} shares. A row counts half as much for each $
 
 - vol_moving_avg contains the volume of the day that is predicted. The lagged scores are what a forecast would reach.
 - It knows neither the symbol nor the date. Inputs beyond what training saw are treated like the nearest that it saw.
+- Volume and Adj Close are what the source says today: each later split restates both, each later dividend the prices, so that features of a day
+  know of what came after it.
+- The set holds mostly symbols that were listed at its end. Those that had gone by then are hardly learned from, nor measured on.
 - It is no basis for trading.
 `;
 }
@@ -51,5 +54,5 @@ ${rows.join('\n')}`;
 }
 
 function row(name: string, { rows, mae, rmsle, r2 }: Score): string {
-  return `| ${name} | ${formatCount(rows)} | ${formatCount(mae)} | ${rmsle.toFixed(4)} | ${r2.toFixed(4)} |`;
+  return `| ${name} | ${formatCount(rows)} | ${formatCount(mae)} | ${rmsle.toFixed(4)} | ${r2?.toFixed(4) ?? ''} |`;
 }

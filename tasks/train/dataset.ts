@@ -10,7 +10,7 @@ import type { Examples } from './rows.ts';
 /** About this share of the rows, the latest ones, validates. */
 const VALIDATION_SHARE = 0.1;
 
-/** Rows of each symbol that are left out before the validation block: at least these, and a window's. */
+/** Rows of each symbol that goes on that are left out before the validation block: at least these, and a window's. */
 const EMBARGO = 30;
 
 /**
@@ -50,12 +50,13 @@ export async function findSplit(
  */
 export async function* readTraining(
   features: ShardedDataset,
-  { validationFrom }: Split,
+  { asOf, validationFrom }: Split,
   halfLife: number,
   { database }: Context,
 ): AsyncGenerator<Examples> {
   const embargo = Math.max(EMBARGO, ...features.shards.map(({ record }) => record.parameters.window ?? 0));
   await setSpan('', validationFrom, database);
+  await database.setVariable('as_of', asOf);
   await database.setVariable('embargo', embargo);
   await database.setVariable('validation_from', validationFrom);
   await database.setVariable('half_life', halfLife);
@@ -72,33 +73,14 @@ export async function* readTraining(
   );
 }
 
-/** The quantiles of the log ratio in all rows before the validation block. */
-export interface Start {
-  p10: number;
-  p50: number;
-  p90: number;
-}
-
-/** Finds what the network starts from. */
-export async function readStart(
-  features: ShardedDataset,
-  { validationFrom }: Split,
-  { database }: Context,
-): Promise<Start> {
-  await viewFeatures(features.shards, database);
-  await database.setVariable('validation_from', validationFrom);
-  return {
-    ...(await database.row<Record<keyof Start, number>>(await readSql(import.meta.url, 'start.sql'))),
-  };
-}
-
 /** Reads the rows that calibrate in the same way; each counts the same. */
 export async function* readValidation(
   features: ShardedDataset,
-  { validationFrom, measureFrom }: Split,
+  { asOf, validationFrom, measureFrom }: Split,
   { database }: Context,
 ): AsyncGenerator<Examples> {
   await setSpan(validationFrom, measureFrom, database);
+  await database.setVariable('as_of', asOf);
   await database.setVariable('embargo', 0);
   await database.setVariable('validation_from', validationFrom);
   await database.setVariable('half_life', 1);

@@ -1,22 +1,18 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-node';
+import type { Tensor2D } from '@tensorflow/tfjs-node';
 import type { Dense } from '../../serving/model.ts';
-import type { Start } from './dataset.ts';
+import { type Batch, batcher } from './batch.ts';
 import type { LossLog } from './losses.ts';
-import { type Batch, fallOf, lossOf, Network, outputBiases, probesOf } from './network.ts';
+import { fallOf, lossOf, Network, outputBiases, probesOf } from './network.ts';
+import { MOST_ROWS, planSteps } from './plan.ts';
 import { createRandom, shuffle } from './random.ts';
 import type { Rows } from './rows.ts';
 import type { TensorFlow } from './tensorflow.ts';
 
 /** How much a prediction that falls where vol_moving_avg rises adds to the loss. */
 const FALL_WEIGHT = 10;
-/** As many epochs as give this many steps, within bounds. */
-const STEPS = 1_600;
-const EPOCHS = { min: 2, max: 8 };
 /** Adam's learning rate at the start; it falls to nothing along a half cosine. */
 const LEARNING_RATE = 0.01;
-/** Batches grow with the rows between these bounds, so that few rows still give enough steps. */
-const BATCH = { min: 256, max: 32_768, share: 1 / 200 };
 
 export interface FitOptions {
   training: Rows;
@@ -28,31 +24,21 @@ export interface FitOptions {
    * small and often zero, into a median, which the absolute error rewards where volumes are large.
    */
   medianFrom: number;
-  /** Where the log ratio lies, roughly. */
-  start: Start;
   losses: LossLog;
   onStep: (loss: number) => void;
 }
 
-/** How many epochs and steps fitNetwork() will take. */
-export function planSteps(rows: number): { epochs: number; steps: number } {
-  const stepsAnEpoch = Math.ceil(rows / batchSize(rows));
-  const epochs = Math.min(EPOCHS.max, Math.max(EPOCHS.min, Math.ceil(STEPS / stepsAnEpoch)));
-  return { epochs, steps: epochs * stepsAnEpoch };
-}
-
 /**
- * Trains the network with Adam on the pinball loss and the point's loss, in an order that the seed decides, and gives its
- * weights. Each step's training loss and each epoch's validation loss goes to the disk at once.
+ * Trains the network with Adam on the loss of lossOf() and on how much predictions fall, in an order that the seed decides, and
+ * gives its weights. Each step's training loss and each epoch's validation loss, lossOf() both, is logged at once.
  * @throws InputError when a loss is no finite number
  */
 export async function fitNetwork(
-  { training, validation, seed, medianFrom, start, losses, onStep }: FitOptions,
+  { training, validation, seed, medianFrom, losses, onStep }: FitOptions,
   tf: TensorFlow,
 ): Promise<Dense[]> {
-  const size = batchSize(training.count);
-  const { epochs, steps } = planSteps(training.count);
-  const network = new Network(seed, tf, outputBiases(start));
+  const { size, epochs, steps } = planSteps(training.count);
+  const network = new Network(seed, tf, outputBiases(training.start));
   const optimizer = tf.train.adam(LEARNING_RATE);
   const order = Int32Array.from({ length: training.count }, (_, row) => row);
   const random = createRandom(seed);
@@ -70,19 +56,21 @@ export async function fitNetwork(
         const batch = toBatch(
           tf.gather(training.values, tf.tensor1d(order.subarray(start, start + size), 'int32')),
         );
-        const probes = probesOf(training.scales, seed + step, tf);
+        const probes = probesOf(training.scales, training.medians, seed + step, tf);
         const inputs = tf.concat2d([batch.inputs, probes], 0);
-        return optimizer
-          .minimize(() => {
-            const [rows, probed] = tf.split(
-              network.predict(inputs),
-              [batch.targets.size, probes.shape[0]],
-              0,
-            ) as [Tensor2D, Tensor2D];
-            const fall = tf.mul(FALL_WEIGHT, fallOf(probed, training.scales[0], tf));
-            return tf.add(lossOf(rows, batch, tf), fall).asScalar();
-          }, true)
-          ?.dataSync()[0] as number;
+        let ofRows = Number.NaN;
+        optimizer.minimize(() => {
+          const [rows, probed] = tf.split(
+            network.predict(inputs),
+            [batch.targets.size, probes.shape[0]],
+            0,
+          ) as [Tensor2D, Tensor2D];
+          const loss = lossOf(rows, batch, tf);
+          [ofRows] = loss.dataSync() as unknown as [number];
+          const fall = tf.mul(FALL_WEIGHT, fallOf(probed, training.scales[0], tf));
+          return tf.add(loss, fall).asScalar();
+        });
+        return ofRows;
       });
       losses.write({ step: ++step, epoch, split: 'training', loss });
       onStep(loss);
@@ -96,6 +84,7 @@ export async function fitNetwork(
         split: 'validation',
         loss: await measureLoss(network, validation.values, toValidationBatch, tf),
       });
+    losses.sync();
   }
   const weights = network.weights();
   network.dispose();
@@ -103,17 +92,17 @@ export async function fitNetwork(
   return weights;
 }
 
-/** The mean loss over all rows, taken in slices, so that memory stays small and a signal is heard in between. */
-async function measureLoss(
-  network: Network,
+/** The mean of lossOf() over all rows, taken in slices, so that memory stays small and a signal is heard in between. */
+export async function measureLoss(
+  network: Pick<Network, 'predict'>,
   values: Tensor2D,
   toBatch: (values: Tensor2D) => Batch,
   tf: TensorFlow,
 ): Promise<number> {
   const [count] = values.shape;
   let sum = 0;
-  for (let start = 0; start < count; start += BATCH.max) {
-    const rows = Math.min(BATCH.max, count - start);
+  for (let start = 0; start < count; start += MOST_ROWS) {
+    const rows = Math.min(MOST_ROWS, count - start);
     sum += tf.tidy(() => {
       const batch = toBatch(tf.slice2d(values, [start, 0], [rows, 4]));
       return rows * (lossOf(network.predict(batch.inputs), batch, tf).dataSync()[0] as number);
@@ -121,29 +110,4 @@ async function measureLoss(
     await setImmediate();
   }
   return sum / count;
-}
-
-/** How to make a batch of rows of the shape [rows, 4]: inputs clipped and scaled as the training rows decide. */
-function batcher(
-  { scales, meanWeight }: Rows,
-  medianFrom: number,
-  tf: TensorFlow,
-): (values: Tensor2D) => Batch {
-  const pairs = (name: 'min' | 'max' | 'mean' | 'deviation') => scales.map((scale) => scale[name]);
-  return (values) => {
-    const [inputs, targets, weights] = tf.split(values, [2, 1, 1], 1) as [Tensor2D, Tensor2D, Tensor2D];
-    const clipped = tf.minimum(tf.maximum(inputs, pairs('min')), pairs('max'));
-    const logAverage = tf.squeeze(tf.slice2d(inputs, [0, 0], [-1, 1]), [1]);
-    return {
-      inputs: tf.div(tf.sub(clipped, pairs('mean')), pairs('deviation')),
-      targets: tf.squeeze(targets, [1]) as Tensor1D,
-      medianShares: tf.sigmoid(tf.sub(logAverage, Math.log(medianFrom))) as Tensor1D,
-      weights: tf.div(tf.squeeze(weights, [1]), meanWeight) as Tensor1D,
-    };
-  };
-}
-
-function batchSize(rows: number): number {
-  const wanted = 2 ** Math.round(Math.log2(Math.max(1, rows * BATCH.share)));
-  return Math.min(BATCH.max, Math.max(BATCH.min, wanted));
 }

@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, openSync } from 'node:fs';
+import { appendFileSync, closeSync, fdatasyncSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
 
@@ -12,7 +12,10 @@ export interface Loss {
 /** Who else is told of every loss, at once. */
 export type LossReader = (loss: Loss) => void;
 
-/** Puts every loss on the disk as it happens: as a line of losses.csv and a line of losses.jsonl. */
+/**
+ * Writes every loss as it happens, as a line of losses.csv and a line of losses.jsonl: what is written outlives this process.
+ * It outlives a power cut from the next sync() on.
+ */
 export class LossLog {
   readonly all: Loss[] = [];
   readonly folder: string;
@@ -36,6 +39,11 @@ export class LossLog {
       throw new InputError(
         `training diverged: the ${split} loss of step ${step} is ${loss}; see ${join(this.folder, 'losses.csv')}, look for absurd values in the features, or give another --seed`,
       );
+  }
+
+  /** @throws Error when the disk is full or fails */
+  sync(): void {
+    for (const file of this.#files.values()) fdatasyncSync(file);
   }
 
   close(): void {

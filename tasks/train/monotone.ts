@@ -2,30 +2,32 @@ import { setImmediate } from 'node:timers/promises';
 import type { Dense, Model } from '../../serving/model.ts';
 import { createPredictor } from '../../serving/predictor.ts';
 
-/** Points of the grid along the averages and the prices that training saw. */
+/** Points of the grid along the averages that training saw. */
 const AVERAGES = 2_000;
-const MEDIANS = 50;
 
 /**
  * The model, with its response flattened towards its bias as little as makes all four predictions rise, or stay, with
  * vol_moving_avg on a grid over what training saw. Beyond that they always rise: inputs are clipped there, so that the ratio stays.
  * Flattened wholly the predicted ratios are constant, so that there is always such a model.
+ * @param medians the grid's columns, as signedLog gives them
  */
-export async function makeMonotone(model: Model): Promise<{ model: Model; flattened: number }> {
+export async function makeMonotone(
+  model: Model,
+  medians: number[],
+): Promise<{ model: Model; flattened: number }> {
   for (let flattened = 0; ; flattened = Math.min(1, flattened + 0.05)) {
     const candidate = { ...model, layers: flatten(model.layers, 1 - flattened) };
-    if (flattened === 1 || (await isMonotone(candidate))) return { model: candidate, flattened };
+    if (flattened === 1 || (await isMonotone(candidate, medians))) return { model: candidate, flattened };
   }
 }
 
 /** Whether no prediction falls where vol_moving_avg rises, on the grid. */
-export async function isMonotone(model: Model): Promise<boolean> {
-  const [averages, medians] = model.scales;
+export async function isMonotone(model: Model, medians: number[]): Promise<boolean> {
+  const [averages] = model.scales;
   const predict = createPredictor(model);
-  for (let column = 0; column < MEDIANS; column++) {
+  for (const signedLog of new Set(medians)) {
     // A turn of the event loop, in which a signal is heard.
     await setImmediate();
-    const signedLog = medians.min + ((medians.max - medians.min) * column) / (MEDIANS - 1);
     const median = Math.sign(signedLog) * Math.expm1(Math.min(Math.abs(signedLog), 700));
     let before = [0, 0, 0, 0];
     for (let row = 0; row < AVERAGES; row++) {

@@ -1,5 +1,7 @@
 import type { Tensor1D, Tensor2D, Variable } from '@tensorflow/tfjs-node';
 import { type Dense, OUTPUTS, QUANTILES, type Scale } from '../../serving/model.ts';
+import type { Batch } from './batch.ts';
+import type { Rows } from './rows.ts';
 import type { TensorFlow } from './tensorflow.ts';
 
 /** Widths of the hidden layers; tanh, so that the response is smooth. */
@@ -67,21 +69,9 @@ export class Network {
 }
 
 /** The output biases with which a network of no kernels says these quantiles of the log ratio, and the median as its point. */
-export function outputBiases({ p10, p50, p90 }: { p10: number; p50: number; p90: number }): number[] {
+export function outputBiases({ p10, p50, p90 }: Rows['start']): number[] {
   const rawDistance = (distance: number) => Math.log(Math.expm1(Math.max(distance, LEAST_DISTANCE)));
   return [p50, rawDistance(p50 - p10), rawDistance(p90 - p50), p50];
-}
-
-/** A batch of rows. */
-export interface Batch {
-  /** Scaled, of shape [rows, 2]. */
-  inputs: Tensor2D;
-  /** Log ratios, of shape [rows]. */
-  targets: Tensor1D;
-  /** In [0, 1], of shape [rows]: how far the point is to be a median, and not a mean of logarithms. */
-  medianShares: Tensor1D;
-  /** How much each row counts, 1 on average; of shape [rows]. */
-  weights: Tensor1D;
 }
 
 /**
@@ -102,22 +92,29 @@ export function lossOf(predicted: Tensor2D, { targets, medianShares, weights }: 
 }
 
 /**
- * Random inputs all over what training saw, and then the same with a vol_moving_avg that is a little larger; for fallOf().
+ * Random inputs where training saw some, and then the same with a vol_moving_avg that is a little larger; for fallOf().
+ * @param medians ascending, as signedLog gives them: as many inputs lie between each two
  * @returns scaled, of shape [2 * FALL_POINTS, 2]
  */
-export function probesOf(scales: [Scale, Scale], seed: number, tf: TensorFlow): Tensor2D {
+export function probesOf(
+  [averages, prices]: [Scale, Scale],
+  medians: number[],
+  seed: number,
+  tf: TensorFlow,
+): Tensor2D {
   return tf.tidy(() => {
-    const [average, median] = scales.map(({ min, max, mean, deviation }, index) =>
-      tf.randomUniform(
-        [FALL_POINTS, 1],
-        (min - mean) / deviation,
-        (max - mean) / deviation,
-        'float32',
-        2 * seed + index,
-      ),
-    ) as [Tensor2D, Tensor2D];
-    const larger = tf.add(average, FALL_STEP) as Tensor2D;
-    return tf.concat2d([tf.concat2d([average, median], 1), tf.concat2d([larger, median], 1)], 0);
+    const [low, high] = [averages.min, averages.max].map((x) => (x - averages.mean) / averages.deviation);
+    const average = tf.randomUniform([FALL_POINTS], low, high, 'float32', 2 * seed);
+    const last = medians.length - 1;
+    const places = tf.randomUniform([FALL_POINTS], 0, last, 'float32', 2 * seed + 1);
+    const columns = tf.tensor1d(medians.map((x) => (x - prices.mean) / prices.deviation));
+    const column = tf.minimum(tf.floor(places), Math.max(0, last - 1));
+    const [from, to] = [column, tf.minimum(tf.add(column, 1), last)].map((at) =>
+      tf.gather(columns, tf.cast(at, 'int32')),
+    ) as [Tensor1D, Tensor1D];
+    const median = tf.add(from, tf.mul(tf.sub(places, column), tf.sub(to, from)));
+    const larger = tf.add(average, FALL_STEP);
+    return tf.concat2d([tf.stack([average, median], 1), tf.stack([larger, median], 1)] as Tensor2D[], 0);
   });
 }
 

@@ -2,6 +2,7 @@ import type { Tensor2D } from '@tensorflow/tfjs-node';
 import { cellOf } from '../../serving/arithmetic.ts';
 import type { Density, Scale } from '../../serving/model.ts';
 import { InputError } from '../errors.ts';
+import { Histogram } from './histogram.ts';
 import type { TensorFlow } from './tensorflow.ts';
 
 /** Model inputs and target in log units, one value a row. */
@@ -21,6 +22,10 @@ export interface Rows {
   scales: [Scale, Scale];
   density: Density;
   meanWeight: number;
+  /** Quantiles of the log ratio, to a hundredth: from where the network starts. */
+  start: { p10: number; p50: number; p90: number };
+  /** Signed log medians with as many rows between each two, from the least to the largest: where it is looked whether predictions fall. */
+  medians: number[];
 }
 
 /** Edges of the density's cells: e - 1, e² - 1 … shares; prices of 0, 1.7, 6.4, 19 … in the currency's units. */
@@ -29,6 +34,9 @@ const MEDIAN_EDGES = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10];
 
 const COLUMNS = 4;
 
+/** The shares of the rows up to each of the medians. */
+const MEDIAN_SHARES = Array.from({ length: 50 }, (_, index) => index / 49);
+
 /** Gathers rows as they are read, part by part. */
 export class RowGatherer {
   readonly #tf: TensorFlow;
@@ -36,6 +44,8 @@ export class RowGatherer {
   readonly #values: Float32Array;
   readonly #sums = [newSums(), newSums()] as const;
   readonly #counts = new Float64Array((AVERAGE_EDGES.length + 1) * (MEDIAN_EDGES.length + 1));
+  readonly #ratios = new Histogram();
+  readonly #medians = new Histogram();
   #weight = 0;
   #rows = 0;
 
@@ -54,6 +64,8 @@ export class RowGatherer {
     }
     addTo(this.#sums[0], logAverage);
     addTo(this.#sums[1], signedLogMedian);
+    this.#ratios.add(logRatio);
+    this.#medians.add(signedLogMedian);
     for (const [row, value] of weight.entries()) {
       this.#weight += value;
       const cell = cellOf(logAverage[row] as number, signedLogMedian[row] as number, EDGES);
@@ -66,12 +78,16 @@ export class RowGatherer {
   finish(): Rows {
     if (!this.#sums.every(({ sum }) => Number.isFinite(sum)))
       throw new InputError('a feature is no finite number; remove the features and run that task again');
+    const scales = this.#sums.map((sums) => scaleOf(sums, this.#rows)) as [Scale, Scale];
+    const [p10, p50, p90] = this.#ratios.quantiles([0.1, 0.5, 0.9]) as [number, number, number];
     return {
       count: this.#rows,
       values: this.#tf.tensor2d(this.#values.subarray(0, this.#rows * COLUMNS), [this.#rows, COLUMNS]),
-      scales: [scaleOf(this.#sums[0], this.#rows), scaleOf(this.#sums[1], this.#rows)],
+      scales,
       density: { ...EDGES, shares: Float32Array.from(this.#counts, (count) => count / this.#rows) },
       meanWeight: this.#weight / this.#rows,
+      start: { p10, p50, p90 },
+      medians: [scales[1].min, ...this.#medians.quantiles(MEDIAN_SHARES).slice(1, -1), scales[1].max],
     };
   }
 }
@@ -81,24 +97,30 @@ const EDGES = { averageEdges: AVERAGE_EDGES, medianEdges: MEDIAN_EDGES };
 interface Sums {
   min: number;
   max: number;
+  /** The first value: what is summed is how far the values lie from it, so that nothing cancels where they hardly differ. */
+  from: number;
   sum: number;
   squares: number;
 }
 
 function newSums(): Sums {
-  return { min: Infinity, max: -Infinity, sum: 0, squares: 0 };
+  return { min: Infinity, max: -Infinity, from: Number.NaN, sum: 0, squares: 0 };
 }
 
 function addTo(sums: Sums, values: Float32Array): void {
+  if (Number.isNaN(sums.from)) sums.from = values[0] ?? Number.NaN;
   for (const value of values) {
+    const distance = value - sums.from;
     sums.min = Math.min(sums.min, value);
     sums.max = Math.max(sums.max, value);
-    sums.sum += value;
-    sums.squares += value * value;
+    sums.sum += distance;
+    sums.squares += distance * distance;
   }
 }
 
-function scaleOf({ min, max, sum, squares }: Sums, rows: number): Scale {
-  const mean = sum / rows;
-  return { min, max, mean, deviation: Math.sqrt(Math.max(0, squares / rows - mean ** 2)) || 1 };
+function scaleOf({ min, max, from, sum, squares }: Sums, rows: number): Scale {
+  const distance = sum / rows;
+  // Of values that are all the same any deviation will do, but none that is nearly nothing.
+  const deviation = min === max ? 1 : Math.sqrt(squares / rows - distance ** 2);
+  return { min, max, mean: from + distance, deviation };
 }

@@ -3,8 +3,8 @@ import type { Loss, LossReader } from './losses.ts';
 import type { TensorFlow } from './tensorflow.ts';
 
 /**
- * Writes every loss to event files that TensorBoard reads, on the disk at once: a scalar `pinball loss` by step in each of
- * training/ and validation/, so that TensorBoard draws both in one chart. Event files hold the time.
+ * Writes every loss to event files that TensorBoard reads, each flushed at once: a scalar `loss` by step in each of training/
+ * and validation/, so that TensorBoard draws both in one chart. Event files hold the time.
  * @throws Error that names the folder where its disk is full
  */
 export function tensorBoard(folder: string, tf: TensorFlow): LossReader {
@@ -14,7 +14,7 @@ export function tensorBoard(folder: string, tf: TensorFlow): LossReader {
   const writers = { training: open('training'), validation: open('validation') };
   return ({ split, step, loss }) =>
     naming(pathOf(split), () => {
-      writers[split].scalar('pinball loss', loss, step);
+      writers[split].scalar('loss', loss, step);
       writers[split].flush();
     });
 }

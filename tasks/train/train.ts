@@ -1,30 +1,27 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Model } from '../../serving/model.ts';
 import { decodeModel, encodeModel } from '../../serving/model-file.ts';
 import type { Context } from '../context.ts';
 import { contentKey } from '../key.ts';
 import { isModelThere, publishModel } from '../models.ts';
 import type { Outcome } from '../result.ts';
-import { openDataset, type ShardedDataset } from '../shards.ts';
-import { calibrate } from './calibrate.ts';
+import { ratio } from '../score.ts';
+import { openDataset } from '../shards.ts';
 import { modelCard } from './card.ts';
-import { findSplit, readBlock, readStart, readTraining, readValidation, type Split } from './dataset.ts';
-import { fitNetwork, planSteps } from './fit.ts';
+import { findSplit, readBlock } from './dataset.ts';
 import { LossLog } from './losses.ts';
+import { type Made, makeModel } from './making.ts';
 import { type Metrics, measure } from './metrics.ts';
 import { recordRun } from './mlflow.ts';
 import type { MlflowServer } from './mlflow-client.ts';
-import { makeMonotone } from './monotone.ts';
 import { drawCalibration, drawLosses } from './plots.ts';
-import { findProvenance, type Provenance } from './provenance.ts';
-import { type Examples, RowGatherer, type Rows } from './rows.ts';
+import { findProvenance } from './provenance.ts';
 import { makeRunFolder } from './run-folder.ts';
 import { tensorBoard } from './tensorboard.ts';
-import { loadTensorFlow, type TensorFlow } from './tensorflow.ts';
+import { loadTensorFlow } from './tensorflow.ts';
 
 /** Goes up whenever the same features give another model than before. */
-const FORMAT_VERSION = 3;
+const FORMAT_VERSION = 4;
 
 export interface TrainOptions {
   /** Only rows before this day are known: YYYY-MM-DD. The day after the last row, if not given. */
@@ -157,7 +154,7 @@ export async function train(
         name: 'beats_vol_moving_avg',
         severity: 'warn',
         passed: metrics.model.mae < metrics.vol_moving_avg.mae,
-        value: metrics.model.mae / metrics.vol_moving_avg.mae,
+        value: ratio(metrics.model.mae, metrics.vol_moving_avg.mae),
       },
     ],
     metrics: {
@@ -170,84 +167,4 @@ export async function train(
       coverage: metrics.coverage,
     },
   };
-}
-
-/** A model, and what is to be said of its making. */
-interface Made {
-  model: Model;
-  trainingRows: number;
-  calibrationRows: number;
-  /** How much of its response was flattened to make it monotone: 0 for nothing, 1 for all. */
-  flattened: number;
-}
-
-interface Making {
-  seed: number;
-  halfLife: number;
-  medianFrom: number;
-  provenance: Provenance;
-  losses: LossLog;
-}
-
-/** Trains on the rows before the validation block and calibrates on its first half. */
-async function makeModel(
-  features: ShardedDataset,
-  split: Split,
-  { seed, halfLife, medianFrom, provenance, losses }: Making,
-  context: Context,
-  tf: TensorFlow,
-): Promise<Made> {
-  const { log, progress } = context;
-  const training = await gather(readTraining(features, split, halfLife, context), features.rows, tf);
-  const validation = await gather(readValidation(features, split, context), features.rows, tf);
-  const start = await readStart(features, split, context);
-  const { steps } = planSteps(training.count);
-  log.info('training', {
-    as_of: split.asOf,
-    validation_from: split.validationFrom,
-    rows: training.count,
-    steps,
-    losses: join(losses.folder, 'losses.csv'),
-  });
-  progress.start('train', steps);
-  const layers = await fitNetwork(
-    { training, validation, seed, medianFrom, start, losses, onStep: () => progress.advance() },
-    tf,
-  );
-  tf.dispose([training.values, validation.values]);
-  const { scales, density } = training;
-  const offsets: Model['offsets'] = { at: [0], down: [0], up: [0] };
-  const trained: Model = {
-    layers,
-    scales,
-    offsets,
-    density,
-    asOf: split.asOf,
-    provenance: {
-      ...provenance,
-      validation_from: split.validationFrom,
-      seed: String(seed),
-      half_life: String(halfLife),
-      median_from: String(medianFrom),
-      training_rows: String(training.count),
-    },
-  };
-  const { model, flattened } = await makeMonotone(trained);
-  if (flattened > 0)
-    log.warn('the response was flattened until no prediction falls where vol_moving_avg rises', {
-      flattened,
-    });
-  const calibrating = await readBlock(features, [split.validationFrom, split.measureFrom], context);
-  return {
-    model: { ...model, offsets: await calibrate(model, calibrating) },
-    trainingRows: training.count,
-    calibrationRows: validation.count,
-    flattened,
-  };
-}
-
-async function gather(parts: AsyncIterable<Examples>, mostRows: number, tf: TensorFlow): Promise<Rows> {
-  const gatherer = new RowGatherer(mostRows, tf);
-  for await (const part of parts) gatherer.add(part);
-  return gatherer.finish();
 }

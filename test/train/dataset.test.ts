@@ -2,12 +2,11 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Context } from '../../tasks/context.ts';
-import { Database } from '../../tasks/duckdb.ts';
 import { features } from '../../tasks/features/features.ts';
 import { openDataset, type ShardedDataset } from '../../tasks/shards.ts';
-import { readBlock, readStart, readTraining, readValidation } from '../../tasks/train/dataset.ts';
+import { readBlock, readTraining, readValidation } from '../../tasks/train/dataset.ts';
 import type { Examples } from '../../tasks/train/rows.ts';
-import { csvOfVolumes, ingestFiles, makeFolder, runHere } from '../fixtures.ts';
+import { csvOfVolumes, ingestFiles, runHere } from '../fixtures.ts';
 
 // Rows from 2020-01-01 on, a day apart, in windows of two: the n-th row of A has the volume n, and n - 0.5 as its mean.
 const days = (count: number, first: number) => Array.from({ length: count }, (_, day) => first + day);
@@ -25,8 +24,8 @@ beforeEach(async () => {
 });
 
 describe('readTraining', () => {
-  const read = () =>
-    onFeatures((dataset, context) => gather(readTraining(dataset, SPLIT, HALF_LIFE, context)));
+  const read = (split = SPLIT, from = store) =>
+    onFeatures((dataset, context) => gather(readTraining(dataset, split, HALF_LIFE, context)), from);
 
   // Full windows before 2020-02-04 are those from 01-02 to 02-03, 33 of each symbol; 30 are the embargo.
   it('gives all rows before the validation block but the last 30 of each symbol', async () => {
@@ -41,6 +40,29 @@ describe('readTraining', () => {
     expect(new Set(rows.map(({ signedLogMedian }) => signedLogMedian))).toEqual(
       new Set([Math.fround(Math.LN2)]),
     );
+  });
+
+  // Its windows are full from 01-02 to 01-20: three of them lie within 30 rows before the block, but none of it is in any later window.
+  it('keeps all rows of a symbol that ended before the block, even within an embargo of it', async () => {
+    const { store } = await ingestFiles(
+      {
+        'stocks/A.csv': csvOfVolumes(...days(40, 1)),
+        'stocks/ENDED.csv': csvOfVolumes(...days(20, 2001)),
+      },
+      { shards: 1 },
+    );
+    await runHere(features, { window: 2 }, store);
+    const rows = await read(SPLIT, store);
+    expect(rows.map(({ logAverage }) => Math.round(Math.expm1(logAverage) + 0.5))).toEqual([
+      2,
+      3,
+      4,
+      ...days(19, 2002),
+    ]);
+  });
+
+  it('asks of no row from the as-of date on whether a symbol went on', async () => {
+    expect(await read({ ...SPLIT, asOf: SPLIT.validationFrom })).toHaveLength(2 * 33);
   });
 
   // They lie 33, 32 and 31 days before it.
@@ -59,22 +81,6 @@ it('readValidation gives all rows from then on until those that measure, of the 
     35, 36, 1035, 1036,
   ]);
   expect(rows.map(({ weight }) => weight)).toEqual([1, 1, 1, 1]);
-});
-
-it('the start is the quantiles of the log ratio over all shards, before the validation block, where windows are full', async () => {
-  const folder = makeFolder();
-  await using database = await Database.open({ threads: 2, memoryLimit: '500MB', tempDirectory: folder });
-  // 100 rows with ln(1 + Volume) from 0.01 to 1.00 and vol_moving_avg 0: half in each shard. Two that do not count.
-  const rows = `
-    SELECT exp(i / 100) - 1 AS Volume, 0.0 AS vol_moving_avg, 1.0 AS adj_close_rolling_med, '2020-01-01' AS Date, i FROM range(1, 101) r(i)
-    UNION ALL SELECT 1e9, 0.0, 1.0, '2020-02-01', 0
-    UNION ALL SELECT 1e9, NULL, 1.0, '2020-01-01', 1`;
-  const shards = [0, 1].map((shard) => ({ path: join(folder, `${shard}.parquet`) }));
-  for (const [shard, { path }] of shards.entries())
-    await database.run(`COPY (SELECT * FROM (${rows}) WHERE i % 2 = ${shard}) TO '${path}' (FORMAT parquet)`);
-  const split = { asOf: '2020-03-01', validationFrom: '2020-02-01', measureFrom: '2020-02-15' };
-  const start = await readStart({ shards } as ShardedDataset, split, { database } as never);
-  expect(start).toEqual({ p10: 0.1, p50: 0.5, p90: 0.9 });
 });
 
 describe('readBlock', () => {
@@ -117,12 +123,13 @@ describe('readBlock', () => {
 
 function onFeatures<Result>(
   work: (dataset: ShardedDataset, context: Context) => Promise<Result>,
+  from = store,
 ): Promise<Result> {
   return runHere(
     async (_options, context) =>
       work(await openDataset('features', undefined, 'features', context.store), context),
     {},
-    store,
+    from,
   );
 }
 

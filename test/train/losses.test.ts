@@ -16,6 +16,7 @@ it('a loss is on the disk as soon as it is written, as CSV and as JSON', () => {
   losses.write({ step: 1, epoch: 1, split: 'validation', loss: 0.25 });
   expect(read('losses.csv')).toBe('step,epoch,split,loss\n1,1,training,0.5\n1,1,validation,0.25\n');
   expect(read('losses.jsonl').trim().split('\n')).toHaveLength(2);
+  losses.sync();
 });
 
 it('every reader is told of a loss, and one that is no number is written down before it is refused', () => {

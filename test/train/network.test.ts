@@ -5,7 +5,8 @@ import { beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest'
 import { interpolate, logVolume, signedLog } from '../../serving/arithmetic.ts';
 import type { Model } from '../../serving/model.ts';
 import { decodeModel } from '../../serving/model-file.ts';
-import { fitNetwork } from '../../tasks/train/fit.ts';
+import { batcher } from '../../tasks/train/batch.ts';
+import { fitNetwork, measureLoss } from '../../tasks/train/fit.ts';
 import { LossLog } from '../../tasks/train/losses.ts';
 import { fallOf, lossOf, Network, outputBiases, pinballLoss, probesOf } from '../../tasks/train/network.ts';
 import { createRandom } from '../../tasks/train/random.ts';
@@ -71,7 +72,7 @@ describe('fallOf', () => {
   const scale = { min: 0, max: 10, mean: 5, deviation: 2 };
   // Log ratios that all have this slope in the scaled first input: half of it in ln(1 + vol_moving_avg).
   const withSlope = (slope: number) => {
-    const inputs = probesOf([scale, scale], 1, tf);
+    const inputs = probesOf([scale, scale], [0, 10], 1, tf);
     return tf.mul(tf.slice2d(inputs, [0, 0], [-1, 1]), [[slope, slope, slope, slope]]) as Tensor2D;
   };
 
@@ -82,6 +83,64 @@ describe('fallOf', () => {
     ['how far the slope is below the least one', -4, 1.1],
   ])('is %s', (_what, slope, fall) => {
     expect(fallOf(withSlope(slope), scale, tf).dataSync()[0]).toBeCloseTo(fall, 4);
+  });
+});
+
+describe('probesOf', () => {
+  it('has as many prices between each two medians, and vol_moving_avg all over its range and a little larger', () => {
+    const scale = { min: 0, max: 10, mean: 5, deviation: 2 };
+    const probes = probesOf([scale, scale], [0, 1, 1.1, 1.2, 10], 1, tf).arraySync() as [number, number][];
+    const [before, after] = [probes.slice(0, 256), probes.slice(256)];
+    const prices = before.map(([, median]) => median * 2 + 5);
+    for (const [from, to] of [
+      [0, 1],
+      [1, 1.1],
+      [1.1, 1.2],
+      [1.2, 10],
+    ] as const) {
+      const share = prices.filter((price) => price >= from && price < to).length / 256;
+      expect(Math.abs(share - 0.25)).toBeLessThan(0.08);
+    }
+    const averages = before.map(([average]) => average * 2 + 5);
+    expect(Math.min(...averages)).toBeLessThan(0.5);
+    expect(Math.max(...averages)).toBeGreaterThan(9.5);
+    for (const [row, [average, median]] of after.entries())
+      expect([average - (before[row]?.[0] ?? 0), median]).toEqual([expect.closeTo(0.1, 5), before[row]?.[1]]);
+  });
+});
+
+describe('losses', () => {
+  // Inputs at their mean leave the biases: p10 -2, p50 0.5, p90 1, point 0.5. The target 1 is 3, 0.5 and 0 above the quantiles:
+  // pinball (0.1 x 3 + 0.5 x 0.5 + 0) / 3. Half a median at medianFrom: point 0.5 x 0.5 + 0.5 x 0.25.
+  const PINBALL = 0.55 / 3;
+  const POINT = 0.375;
+  const start = { p10: -2, p50: 0.5, p90: 1 };
+  const at = Math.log(1e5);
+
+  it('of validation are the mean over rows of pinball and point loss, each row at its weight', async () => {
+    const scale = { min: 0, max: 20, mean: at, deviation: 2 };
+    const toBatch = batcher({ scales: [scale, scale], meanWeight: 2 }, 1e5, tf);
+    // The second row is right in all but p10, which is 2.5 too low, and p90, which is 0.5 too high: (0.25 + 0.05) / 3. It counts thrice.
+    const values = tf.tensor2d([
+      [at, at, 1, 1],
+      [at, at, 0.5, 3],
+    ]);
+    const loss = await measureLoss(new Network(1, tf, outputBiases(start)), values, toBatch, tf);
+    expect(loss).toBeCloseTo((0.5 * (PINBALL + POINT) + 1.5 * 0.1) / 2, 5);
+  });
+
+  it('of training are the same, whatever predictions fall', async () => {
+    const gatherer = new RowGatherer(200, tf);
+    const fill = (value: number) => new Float32Array(200).fill(value);
+    gatherer.add({ logAverage: fill(at), signedLogMedian: fill(at), logRatio: fill(1), weight: fill(3) });
+    const rows = { ...gatherer.finish(), start };
+    // The first step meets random kernels, whose inputs are 0 here and whose slope makes volumes fall.
+    rows.scales[0] = { ...rows.scales[0], deviation: 0.01 };
+    const losses = new LossLog(makeFolder());
+    onTestFinished(() => losses.close());
+    await fitNetwork({ training: rows, validation: rows, seed: 1, medianFrom: 1e5, losses, onStep() {} }, tf);
+    tf.dispose(rows.values);
+    expect(losses.all[0]?.loss).toBeCloseTo(PINBALL + POINT, 5);
   });
 });
 
@@ -190,9 +249,12 @@ describe('fitNetwork', () => {
         if ((validation.logRatio[row] as number) < logRatio) below[quantile]++;
       }
     }
-    expect(below.p10 / 5_000).toBeCloseTo(0.1, 1);
-    expect(below.p50 / 5_000).toBeCloseTo(0.5, 1);
-    expect(below.p90 / 5_000).toBeCloseTo(0.9, 1);
+    for (const [quantile, share] of [
+      ['p10', 0.1],
+      ['p50', 0.5],
+      ['p90', 0.9],
+    ] as const)
+      expect(Math.abs(below[quantile] / 5_000 - share)).toBeLessThan(0.02);
   });
 
   it('begins with the quantiles that it is given', () => {
@@ -216,8 +278,7 @@ describe('fitNetwork', () => {
       gatherer.add(examples);
       return gatherer.finish();
     }) as [ReturnType<RowGatherer['finish']>, ReturnType<RowGatherer['finish']>];
-    const start = { p10: -1, p50: 0, p90: 1 };
-    const options = { training: rows, validation: later, seed: 1, medianFrom: 1e5, start, losses, onStep };
+    const options = { training: rows, validation: later, seed: 1, medianFrom: 1e5, losses, onStep };
     const layers = await fitNetwork(options, tf);
     tf.dispose([rows.values, later.values]);
     return { layers, scales: rows.scales };

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import urllib.request
+import zipfile
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -155,17 +156,29 @@ def metrics(store):
     return json.loads((store / "models" / AS_OF / "metrics.json").read_text())
 
 
-def test_training_ends_a_window_before_validation_begins(rows, metrics):
+@pytest.fixture(scope="module")
+def training(rows, metrics):
+    """The rows before the validation block, less the last ones of each symbol that goes on after them."""
     is_later = rows.Date >= metrics["validation_from"]
-    before = rows[~is_later].groupby("Symbol").size()
+    going_on = rows[is_later].Symbol.unique()
+    before = rows[~is_later]
+    is_far = before.groupby("Symbol").cumcount(ascending=False) >= WINDOW
+    return before[is_far | ~before.Symbol.isin(going_on)]
+
+
+def test_training_ends_a_window_before_validation_begins(rows, training, metrics):
+    is_later = rows.Date >= metrics["validation_from"]
     assert metrics["validation_rows"] == is_later.sum()
-    assert metrics["training_rows"] == (before - WINDOW).clip(lower=0).sum()
+    assert metrics["training_rows"] == len(training)
     assert 0.1 <= is_later.mean() < 0.11
 
 
-def test_inputs_are_scaled_by_the_training_rows_alone(rows, metrics, model):
-    training = rows[rows.Date < metrics["validation_from"]]
-    training = training[training.groupby("Symbol").cumcount(ascending=False) >= WINDOW]
+def test_the_model_says_from_which_day_rows_neither_trained_nor_calibrated(metrics, model):
+    assert model[0]["measure_from"] == metrics["measure_from"]
+    assert model[0]["validation_from"] < model[0]["measure_from"] < model[0]["as_of"]
+
+
+def test_inputs_are_scaled_by_the_training_rows_alone(training, model):
     scales = json.loads(model[0]["scales"])
     for scale, x in zip(
         scales, [np.log1p(training.vol_moving_avg), np.log1p(training.adj_close_rolling_med)], strict=True
@@ -175,9 +188,7 @@ def test_inputs_are_scaled_by_the_training_rows_alone(rows, metrics, model):
         np.testing.assert_allclose(measured, expected, rtol=1e-5)
 
 
-def test_density_is_the_share_of_the_training_rows_in_each_cell(rows, metrics, model):
-    training = rows[rows.Date < metrics["validation_from"]]
-    training = training[training.groupby("Symbol").cumcount(ascending=False) >= WINDOW]
+def test_density_is_the_share_of_the_training_rows_in_each_cell(training, model):
     edges = [[-np.inf, *inner, np.inf] for inner in json.loads(model[0]["density_edges"])]
     inputs = np.log1p(training.vol_moving_avg), np.log1p(training.adj_close_rolling_med)
     counts, *_ = np.histogram2d(*inputs, bins=edges)
@@ -204,3 +215,52 @@ def test_scores_are_those_that_pandas_and_numpy_find(rows, metrics, model, lagge
         assert reported[name]["r2"] == pytest.approx(1 - residual, rel=1e-6)
     if not lagged:
         assert metrics["coverage"] == pytest.approx(((volume >= p10) & (volume <= p90)).mean(), abs=1e-3)
+
+
+@pytest.fixture(scope="module")
+def block(rows, metrics, model):
+    """The measuring rows with the answers of the model, and whether each is of an ETF."""
+    block = rows[rows.Date >= metrics["measure_from"]].reset_index(drop=True)
+    answers = predict(model, block.vol_moving_avg.to_numpy(), block.adj_close_rolling_med.to_numpy())
+    block[["p10", "p50", "p90", "point"]] = np.array(answers).T
+    block["point"] = round_half_up(block.point)
+    with zipfile.ZipFile(ROOT / "data/sample.zip") as archive:
+        etfs = {Path(name).stem for name in archive.namelist() if Path(name).parent.name == "etfs"}
+    block["kind"] = np.where(block.Symbol.isin(etfs), "ETF", "stock")
+    block["year"] = block.Date.str[:4]
+    return block
+
+
+@pytest.mark.parametrize("name", ["year", "kind"])
+def test_scores_of_years_and_kinds_are_those_that_pandas_finds(block, metrics, name):
+    reported = {part["part"]: part for part in metrics[f"by_{name}"]}
+    assert set(reported) == set(block[name])
+    for part, rows in block.groupby(name):
+        expect_part(reported[part], rows)
+
+
+def test_scores_of_tenths_are_those_that_pandas_finds(block, metrics):
+    parts = metrics["by_decile"]
+    edges = [int(edge) for part in parts for edge in part["part"].split(" to ")]
+    assert edges[2::2] == edges[1:-1:2]
+    assert sum(part["rows"] for part in parts) == len(block)
+    inner = edges[2::2]
+    tenths = np.searchsorted(inner, block.vol_moving_avg, side="right")
+    # A tenth of the rows each, or two where both begin at 0; rows on an edge and its rounding apart.
+    np.testing.assert_allclose(np.bincount(tenths)[1:] / len(block), 0.1, atol=0.01)
+    assert len(parts) >= 9
+    for tenth, rows in block.groupby(tenths):
+        expect_part(parts[tenth], rows)
+
+
+def expect_part(reported, rows):
+    assert reported["rows"] == len(rows)
+    for suffix, predicted in {"": rows.point, "_vol_moving_avg": rows.vol_moving_avg}.items():
+        assert reported[f"mae{suffix}"] == pytest.approx((predicted - rows.Volume).abs().mean(), rel=1e-6)
+        squares = np.square(np.log1p(predicted) - np.log1p(rows.Volume))
+        assert reported[f"rmsle{suffix}"] == pytest.approx(math.sqrt(squares.mean()), rel=1e-6)
+    # Of a volume on the very edge the last digit decides.
+    assert reported["coverage"] == pytest.approx(rows.Volume.between(rows.p10, rows.p90).mean(), abs=1e-3)
+    for quantile in ("p10", "p50", "p90"):
+        share = (rows.Volume < rows[quantile]).mean()
+        assert reported[f"below_{quantile}"] == pytest.approx(share, abs=1e-3)
