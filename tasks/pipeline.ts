@@ -19,8 +19,8 @@ const SERVER = fileURLToPath(new URL('../serving/server.ts', import.meta.url));
 const QUESTION = '/predict?vol_moving_avg=12345&adj_close_rolling_med=25';
 
 /**
- * Runs every task in a process of its own, as Airflow does, then starts the server and asks it for one prediction.
- * Prints what each task did.
+ * Runs every task in a process of its own, as Airflow does, then starts the server and asks it for one prediction, if a
+ * model is in service. Prints what each task did.
  * @throws InputError or Error like the task that failed; it has said why
  */
 export async function runPipeline(
@@ -43,16 +43,14 @@ export async function runPipeline(
     const features = await run('features');
     const train = await run('train', ...(asOf ? ['--as-of', asOf] : []));
     const promote = await run('promote', '--as-of', String(train.metrics.as_of));
-    const prediction = await askServer(store, environment);
     process.stdout.write(`
 ${formatResults([ingest, features, train, promote])}
 
 ${formatMetrics(train.metrics)}
 ${formatChampion(promote.metrics)}
-
-GET ${QUESTION}
-${prediction}
 `);
+    if (promote.metrics.champion_as_of)
+      process.stdout.write(`\nGET ${QUESTION}\n${await askServer(store, environment)}\n`);
   } finally {
     removeFolder();
     process.off('exit', removeFolder);
@@ -97,6 +95,9 @@ vol_moving_avg itself by ${formatCount(Number(mae_vol_moving_avg))}.`;
 
 function formatChampion({ champion_as_of, challenger_as_of, reason }: TaskResult['metrics']): string {
   if (champion_as_of === challenger_as_of) return `In service is the model as of ${champion_as_of}.`;
-  return `In service stays another model, as of ${champion_as_of}: ${reason}. To serve this one:
+  const stays = champion_as_of
+    ? `In service stays another model, as of ${champion_as_of}`
+    : 'No model is in service';
+  return `${stays}: ${reason}. To serve this one:
   make run-task TASK=promote ARGS="--as-of ${challenger_as_of} --force"`;
 }

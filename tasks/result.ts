@@ -32,7 +32,7 @@ export type ColumnLineage = Record<string, string[]>;
 /** What a task tells of its work: read by Airflow, by `make pipeline`, and later by OpenLineage. */
 export interface TaskResult {
   task: string;
-  /** `refused`: a model was held against the one in service, and was worse. */
+  /** `refused`: a model was kept out of service. */
   status: 'done' | 'up_to_date' | 'refused';
   inputs: (Dataset & { key: string })[];
   outputs: (Dataset & { format: string; key: string; columns: Column[] })[];

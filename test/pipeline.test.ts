@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { runCli, start, startCli, succeed, until } from './command.ts';
-import { hashStore, makeFolder, scratchOf } from './fixtures.ts';
+import { csvOfVolumes, hashStore, makeFolder, makeSource, scratchOf } from './fixtures.ts';
 
 const STAGES = ['ingest', 'features', 'train', 'promote'];
 
@@ -28,6 +28,15 @@ describe('the pipeline', () => {
     expect(again.stdout.match(/up to date/g)).toHaveLength(STAGES.length);
     expect(again.stdout.trim().split('\n').at(-1)).toBe(stdout.trim().split('\n').at(-1));
     expect(hashStore(store)).toEqual(before);
+  });
+
+  it('whose model is refused says why, and asks no server', async () => {
+    const source = await makeSource({ 'stocks/A.csv': csvOfVolumes(...Array(100).fill(100)) });
+    const store = makeFolder();
+    const { stdout } = await succeed(['pipeline', '--store', store, '--source', source]);
+    expect(stdout).toContain('No model is in service: this model is not fit to be the first in service on');
+    expect(stdout).not.toContain('GET ');
+    expect(existsSync(join(store, 'model.bin'))).toBe(false);
   });
 
   it('ends with the exit code and the words of the task that failed', async () => {

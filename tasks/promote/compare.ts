@@ -1,18 +1,10 @@
-import type { Context } from '../context.ts';
-import { readSql } from '../duckdb.ts';
-import { InputError } from '../errors.ts';
-import { evaluate, readFeatureRows, viewFeatures } from '../feature-rows.ts';
+import { evaluate } from '../feature-rows.ts';
 import type { ModelFile } from '../models.ts';
 import type { Check } from '../result.ts';
-import { ratio, type Score } from '../score.ts';
-import { openDataset } from '../shards.ts';
+import { ratio, type Score, score } from '../score.ts';
+import type { NewestBlock } from './newest-block.ts';
 
-/** Calendar days in the block, the newest of the features. */
-const BLOCK_DAYS = 90;
-/** With fewer rows than these that neither model has seen, rows that one has seen are taken, too. */
-const FEWEST_UNSEEN = 1_000;
-
-/** How much worse than the champion a challenger may be. */
+/** How much worse than the champion a challenger may be, and how many of the volumes its interval has to hold. */
 export interface Gates {
   maxMaeRatio: number;
   maxRmsleRatio: number;
@@ -20,64 +12,74 @@ export interface Gates {
   maxCoverage: number;
 }
 
-export interface Comparison {
-  /** The first and the last day, YYYY-MM-DD, and whether no row of it trained or calibrated either model. */
-  block: { from: string; until: string; rows: number; isUnseen: boolean };
-  challenger: Score & { coverage: number };
-  champion: Score & { coverage: number };
+/** What was found of a challenger. */
+export interface Verdict {
+  /** What was measured, by name. */
+  metrics: Record<string, number>;
   checks: Check[];
-  /** Why the challenger is worse; none where it passes. */
+  /** Why it is refused; none where it passes. */
   reasons: string[];
 }
 
-/**
- * Holds two models against the same rows: those of the newest days of the features that neither has seen.
- * @throws InputError when there are no rows to compare on
- */
+/** Holds two models against the same rows. */
 export async function compare(
   challenger: ModelFile,
   champion: ModelFile,
   gates: Gates,
-  featuresKey: string | undefined,
-  { store, database }: Context,
-): Promise<Comparison> {
-  const features = await openDataset('features', featuresKey, 'features', store);
-  await viewFeatures(features.shards, database);
-  const seen = [challenger, champion].map(({ model }) => lastSeen(model));
-  const unseenFrom = seen.map(({ before }) => before).sort()[1] as string;
-  await database.setVariable('unseen_from', unseenFrom);
-  await database.setVariable('block_days', BLOCK_DAYS);
-  const [bounds] = await database.rows<{
-    block_until: string | null;
-    newest_from: string;
-    unseen_rows: bigint;
-  }>(await readSql(import.meta.url, 'block-bounds.sql'));
-  if (!bounds?.block_until)
-    throw new InputError(
-      `${features.uri}: no row has a full window to compare two models on; ingest more rows, or give --force`,
-    );
-  const isWide = unseenFrom <= bounds.newest_from || Number(bounds.unseen_rows) >= FEWEST_UNSEEN;
-  const from = isWide && unseenFrom > bounds.newest_from ? unseenFrom : bounds.newest_from;
-  const rows = await readFeatureRows(from, bounds.block_until, database);
-  const scores = {
-    challenger: await evaluate(challenger.model, rows),
-    champion: await evaluate(champion.model, rows),
+  { rows }: NewestBlock,
+): Promise<Verdict> {
+  const ours = await evaluate(challenger.model, rows);
+  const theirs = await evaluate(champion.model, rows);
+  return {
+    metrics: {
+      mae_challenger: ours.mae,
+      mae_champion: theirs.mae,
+      rmsle_challenger: ours.rmsle,
+      rmsle_champion: theirs.rmsle,
+      coverage_challenger: ours.coverage,
+      coverage_champion: theirs.coverage,
+    },
+    ...judge(ours, theirs, gates),
   };
-  const block = {
-    from,
-    until: bounds.block_until,
-    rows: rows.volume.length,
-    isUnseen: isWide && seen.every(({ isSure }) => isSure),
-  };
-  return { block, ...scores, ...judge(scores.challenger, scores.champion, gates) };
 }
+
+/** Measures a model where there is no other. Only its coverage keeps it out; a MAE above that of vol_moving_avg itself is told of. */
+export async function measure(
+  challenger: ModelFile,
+  { minCoverage, maxCoverage }: Gates,
+  { rows }: NewestBlock,
+): Promise<Verdict> {
+  const ours = await evaluate(challenger.model, rows);
+  const theirs = score(rows.average, rows.volume);
+  const mae = ratio(ours.mae, theirs.mae);
+  const isCovering = ours.coverage >= minCoverage && ours.coverage <= maxCoverage;
+  return {
+    metrics: {
+      mae_challenger: ours.mae,
+      mae_vol_moving_avg: theirs.mae,
+      rmsle_challenger: ours.rmsle,
+      coverage_challenger: ours.coverage,
+    },
+    checks: [
+      { name: 'mae_is_within_vol_moving_avg', severity: 'warn', passed: mae <= 1, value: mae },
+      { name: 'coverage_is_within_gate', severity: 'warn', passed: isCovering, value: ours.coverage },
+    ],
+    reasons: isCovering
+      ? []
+      : [
+          `${(ours.coverage * 100).toFixed(1)} % of the volumes lie between its p10 and p90; --min-coverage is ${minCoverage}, --max-coverage ${maxCoverage}`,
+        ],
+  };
+}
+
+type Measured = Score & { coverage: number };
 
 /** Whether a challenger passes. One whose coverage is out of bounds does if the champion's lies as far from 0.8. */
 export function judge(
-  challenger: Comparison['challenger'],
-  champion: Comparison['champion'],
+  challenger: Measured,
+  champion: Measured,
   { maxMaeRatio, maxRmsleRatio, minCoverage, maxCoverage }: Gates,
-): { checks: Check[]; reasons: string[] } {
+): Omit<Verdict, 'metrics'> {
   const mae = ratio(challenger.mae, champion.mae);
   const rmsle = ratio(challenger.rmsle, champion.rmsle);
   const isCovering =
@@ -106,17 +108,5 @@ export function judge(
   return {
     checks: results.map(([name, passed, value]) => ({ name, severity: 'warn', passed, value })),
     reasons: results.filter(([, passed]) => !passed).map(([, , , reason]) => reason),
-  };
-}
-
-/**
- * The day before which all rows lie that trained or calibrated a model. Not sure of one that does not say where calibration
- * ended: then it is where that began.
- */
-function lastSeen({ provenance, asOf }: ModelFile['model']): { before: string; isSure: boolean } {
-  const { validation_from, measure_from } = provenance;
-  return {
-    before: measure_from ?? validation_from ?? asOf,
-    isSure: Boolean(measure_from) || !validation_from,
   };
 }

@@ -3,14 +3,15 @@ import { rolledBackAt } from '../champion-history.ts';
 import type { Context } from '../context.ts';
 import { type ModelFile, modelDates, readModel } from '../models.ts';
 import type { Outcome } from '../result.ts';
-import { type Comparison, compare, type Gates } from './compare.ts';
+import { compare, type Gates, measure } from './compare.ts';
+import { type NewestBlock, readNewestBlock } from './newest-block.ts';
 
 export interface PromoteOptions {
   /** Which model: YYYY-MM-DD. The newest, if not given. */
   asOf?: string | undefined;
   /** Also in place of a newer or better model, and of one that was rolled back. */
   force: boolean;
-  /** The key of the features to compare on; those that were made last, if not given. */
+  /** The key of the features to measure on; those that were made last, if not given. */
   features?: string | undefined;
   gates: Gates;
 }
@@ -21,14 +22,16 @@ interface Decision {
   reason: string;
   /** Whether it was let in without being held against a champion that cannot be read. */
   isUnmeasured?: boolean;
-  comparison?: Comparison;
+  checks?: Outcome['checks'];
+  metrics?: Outcome['metrics'];
 }
 
 /**
  * Puts a model into service: its model.bin becomes the store's model.bin, and champion.json names it. A model never
- * takes the place of one with a newer as-of date, of one that is better on the newest rows, or after it was rolled back,
- * unless it is forced to. What is in service is what model.bin itself says it is; where it cannot be read, what the history says.
- * @throws InputError when there is no such model, it is damaged, or there are no rows to compare it on
+ * takes the place of one with a newer as-of date, or of one that is better on the newest rows, or after it was rolled back, nor
+ * goes first where its coverage on those rows is out of bounds, unless it is forced to. What is in service is what
+ * model.bin itself says it is; where it cannot be read, what the history says.
+ * @throws InputError when there is no such model, it is damaged, or there are no features to measure it on
  */
 export async function promote(options: PromoteOptions, context: Context): Promise<Outcome> {
   const { store, log } = context;
@@ -50,7 +53,7 @@ export async function promote(options: PromoteOptions, context: Context): Promis
     };
   });
 
-  const { champion, inService, comparison, reason } = result;
+  const { champion, inService, checks = [], metrics, reason } = result;
   if (result.status === 'refused') log.warn(reason, { champion: inService, challenger: asOf });
   else if (result.isUnmeasured) log.warn(reason);
   const uri = store.locate(`models/${asOf}/model.bin`);
@@ -59,12 +62,12 @@ export async function promote(options: PromoteOptions, context: Context): Promis
     inputs: [{ name: 'model', uri, key: challenger.sha256, rows: 0, bytes: challenger.bytes.length }],
     outputs: champion ? [championOutput(champion, store)] : [],
     columnLineage: {},
-    checks: comparison?.checks ?? [],
+    checks,
     metrics: {
       champion_as_of: inService,
       challenger_as_of: asOf,
       reason,
-      ...(comparison && describeComparison(comparison)),
+      ...metrics,
     },
   };
 }
@@ -75,9 +78,10 @@ async function decide(
   { force, features, gates }: PromoteOptions,
   context: Context,
 ): Promise<Decision> {
-  if (!champion && !fault) return { status: 'done', reason: 'no model was in service' };
   if (champion?.sha256 === challenger.sha256) return { status: 'up_to_date', reason: 'it is in service' };
   if (force) return { status: 'done', reason: 'it was forced' };
+  if (!champion && !fault)
+    return admit(challenger, gates, await readNewestBlock([challenger], features, context));
   const current = history.at(-1)?.to;
   if (!current)
     return {
@@ -100,34 +104,46 @@ async function decide(
       isUnmeasured: true,
       reason: `${fault}; this model was not held against it, which was the one as of ${current.as_of}`,
     };
-  const comparison = await compare(challenger, champion, gates, features, context);
-  const { block, reasons } = comparison;
-  const where = `on ${block.rows} rows from ${block.from} to ${block.until}, ${block.isUnseen ? 'which neither has seen' : 'some of which trained or calibrated one of them'}`;
+  const block = await readNewestBlock([challenger, champion], features, context);
+  const { checks, metrics, reasons } = await compare(challenger, champion, gates, block);
+  const told = { checks, metrics: { ...describe(block), ...metrics } };
+  const where = `on ${block.rows.volume.length} rows from ${block.from} to ${block.until}, ${block.isUnseen ? 'which neither has seen' : 'some of which trained or calibrated one of them'}`;
   if (reasons.length > 0)
     return {
       status: 'refused',
       reason: `the model in service is better ${where}: ${reasons.join('; ')}; --force puts this one in its place`,
-      comparison,
+      ...told,
     };
-  const { challenger: ours, champion: theirs } = comparison;
   return {
     status: 'done',
-    reason: `MAE ${ours.mae.toFixed(1)} beside the champion's ${theirs.mae.toFixed(1)} ${where}`,
-    comparison,
+    reason: `MAE ${metrics.mae_challenger?.toFixed(1)} beside the champion's ${metrics.mae_champion?.toFixed(1)} ${where}`,
+    ...told,
   };
 }
 
-function describeComparison({ block, challenger, champion }: Comparison): Outcome['metrics'] {
+/** Decides where there is no champion. */
+async function admit(challenger: ModelFile, gates: Gates, block: NewestBlock): Promise<Decision> {
+  const { checks, metrics, reasons } = await measure(challenger, gates, block);
+  const told = { checks, metrics: { ...describe(block), ...metrics } };
+  const where = `on ${block.rows.volume.length} rows from ${block.from} to ${block.until}, ${block.isUnseen ? 'which it has not seen' : 'some of which trained or calibrated it'}`;
+  if (reasons.length > 0)
+    return {
+      status: 'refused',
+      reason: `this model is not fit to be the first in service ${where}: ${reasons.join('; ')}; train on more rows, or give --force`,
+      ...told,
+    };
   return {
-    block_from: block.from,
-    block_until: block.until,
-    block_rows: block.rows,
-    block_unseen: String(block.isUnseen),
-    mae_challenger: challenger.mae,
-    mae_champion: champion.mae,
-    rmsle_challenger: challenger.rmsle,
-    rmsle_champion: champion.rmsle,
-    coverage_challenger: challenger.coverage,
-    coverage_champion: champion.coverage,
+    status: 'done',
+    reason: `no model was in service; MAE ${metrics.mae_challenger?.toFixed(1)} beside ${metrics.mae_vol_moving_avg?.toFixed(1)} of vol_moving_avg itself ${where}`,
+    ...told,
+  };
+}
+
+function describe({ from, until, rows, isUnseen }: NewestBlock): Outcome['metrics'] {
+  return {
+    block_from: from,
+    block_until: until,
+    block_rows: rows.volume.length,
+    block_unseen: String(isUnseen),
   };
 }
