@@ -1,7 +1,7 @@
 import { readInService } from './champion.ts';
 import { type Change, readHistory, rolledBackAt, successionOf } from './champion-history.ts';
 import type { Context } from './context.ts';
-import { modelDates, modelFolders, readModel } from './models.ts';
+import { type ModelFolder, modelDates, modelFolders, readModel } from './models.ts';
 import type { Outcome } from './result.ts';
 import { formatCount } from './table.ts';
 
@@ -26,8 +26,18 @@ export async function listModels({ store, log }: Context): Promise<Outcome> {
   if (fault) log.warn(fault);
   const history = await readHistory(store);
   const table: NonNullable<Outcome['table']> = [];
-  for (const { name, asOf, isReplaced } of await modelFolders(store)) {
-    const file = await readModel(name, store).catch(() => undefined);
+  const models: (ModelFolder & { sha256: string | undefined })[] = [];
+  for (const folder of await modelFolders(store)) {
+    const file = await readModel(folder.name, store).catch(() => undefined);
+    models.push({ ...folder, sha256: file?.sha256 });
+  }
+  // Whose folder is damaged: the first of its date that is.
+  const damagedChampion =
+    champion && !models.some(({ sha256 }) => sha256 === champion.sha256)
+      ? models.find(({ asOf, sha256 }) => asOf === champion.model.asOf && !sha256)
+      : undefined;
+  for (const model of models) {
+    const { name, asOf, isReplaced, sha256 } = model;
     const scores = await store.readJson<Scores>(`models/${name}/metrics.json`).catch(() => undefined);
     const mae = scores?.model?.mae;
     const theirs = scores?.vol_moving_avg?.mae;
@@ -39,8 +49,11 @@ export async function listModels({ store, log }: Context): Promise<Outcome> {
       mae_ratio: mae !== undefined && theirs ? mae / theirs : null,
       rmsle: scores?.model?.rmsle ?? null,
       coverage: typeof scores?.coverage === 'number' ? scores.coverage : null,
-      sha256: file?.sha256 ?? null,
-      state: stateOf(file?.sha256, isReplaced, champion?.sha256, history),
+      sha256: (model === damagedChampion ? champion?.sha256 : sha256) ?? null,
+      state:
+        model === damagedChampion
+          ? 'champion, damaged'
+          : stateOf(sha256, isReplaced, champion?.sha256, history),
     });
   }
   const before = successionOf(history).at(-2);

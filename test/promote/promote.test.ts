@@ -14,7 +14,8 @@ import { addModel } from '../tiny-model.ts';
 
 let store: string;
 
-const GATES = { maxMaeRatio: 1.02, maxRmsleRatio: 1.02, minCoverage: 0.7, maxCoverage: 0.9 };
+// All volumes are the same, so that a model covers all of them or none.
+const GATES = { maxMaeRatio: 1.02, maxRmsleRatio: 1.02, minCoverage: 0.7, maxCoverage: 1 };
 
 beforeEach(async () => {
   store = (await ingestFiles({ 'stocks/A.csv': csvOfVolumes(100, 100, 100) })).store;
@@ -75,7 +76,8 @@ it('says that it is up to date the second time, and changes nothing', async () =
 it('ends with the newest model however many promote at once', async () => {
   const dates = ['2017-01-01', '2020-01-01', '2018-01-01', '2019-01-01'];
   addModels(...dates);
-  await Promise.all(dates.map((date) => succeed(['promote', '--store', store, '--as-of', date])));
+  const words = ['promote', '--store', store, '--max-coverage', '1', '--as-of'];
+  await Promise.all(dates.map((date) => succeed([...words, date])));
   expectChampion('2020-01-01');
   expect(scratchOf(store)).toEqual([]);
 });
@@ -193,7 +195,9 @@ it('refuses a damaged model, and the champion stays', async () => {
   writeFileSync(path, readFileSync(path).subarray(0, -4));
   await expect(promoteHere()).rejects.toThrow(InputError);
   await expect(promoteHere()).rejects.toThrow(`${path}: `);
-  await expect(promoteHere()).rejects.toThrow('train it again');
+  await expect(promoteHere()).rejects.toThrow(
+    'train it again by train --as-of 2020-01-01, which puts this one aside',
+  );
   expectChampion('2019-01-01');
 });
 
@@ -208,6 +212,85 @@ it('refuses a date that has no model, and names it', async () => {
   await expect(promoteHere('2019-01-01')).rejects.toThrow(InputError);
   await expect(promoteHere('2019-01-01')).rejects.toThrow('2019-01-01');
   expect(existsSync(join(store, 'champion.json'))).toBe(false);
+});
+
+// The last volume is 2, its vol_moving_avg 51, and all others are 100: 51 is 49 off, 9.8 on average of the five rows.
+describe('the first model', () => {
+  const gates = { ...GATES, maxCoverage: 0.9 };
+  const promoteFirst = (outputs: [number, number, number], force = false) => {
+    addModel(store, outputs, '2020-01-01');
+    return runHere(promote, { force, gates }, store);
+  };
+  beforeEach(async () => {
+    store = (await ingestFiles({ 'stocks/A.csv': csvOfVolumes(100, 100, 100, 100, 100, 2) })).store;
+    await runHere(features, { window: 2 }, store);
+  });
+
+  // It predicts vol_moving_avg, and between half and twice as much (of 1 + x) lie four of the five volumes.
+  it('gets in where its coverage is within bounds', async () => {
+    expect(await promoteFirst([0, 0, 0])).toMatchObject({
+      status: 'done',
+      metrics: {
+        champion_as_of: '2020-01-01',
+        reason:
+          'no model was in service; MAE 9.8 beside 9.8 of vol_moving_avg itself on 5 rows from 2019-10-09 to 2020-01-06, some of which trained or calibrated it',
+        block_rows: 5,
+        block_unseen: 'false',
+        coverage_challenger: 0.8,
+      },
+      checks: [
+        { name: 'mae_is_within_vol_moving_avg', severity: 'warn', passed: true, value: 1 },
+        { name: 'coverage_is_within_gate', passed: true, value: 0.8 },
+      ],
+    });
+    expectChampion('2020-01-01');
+  });
+
+  // 1.4 * 101 - 1 is 140, which is 40 off; 1.4 * 52 - 1 is 72, which is 70 off: (4 * 40 + 70) / 5 = 46.
+  it('gets in with a warning where its MAE is above that of vol_moving_avg', async () => {
+    expect(await promoteFirst([Math.log(1.4), 0, 0])).toMatchObject({
+      status: 'done',
+      metrics: { mae_challenger: 46, mae_vol_moving_avg: 9.8 },
+      checks: [
+        { name: 'mae_is_within_vol_moving_avg', severity: 'warn', passed: false, value: 46 / 9.8 },
+        { passed: true },
+      ],
+    });
+    expectChampion('2020-01-01');
+  });
+
+  // Its p10 and p90 are its prediction, 201 and 103; or more than e^3 times less and more, and 2 lies between 1.6 and 1,043.
+  it.each<[string, [number, number, number], string]>([
+    ['below', [Math.LN2, -20, -20], '0.0 %'],
+    ['above', [0, 3, 3], '100.0 %'],
+  ])(
+    'is refused where its coverage is %s the bounds, and none is in service',
+    async (_kind, outputs, share) => {
+      const before = hashStore(store);
+      expect(await promoteFirst(outputs)).toMatchObject({
+        status: 'refused',
+        outputs: [],
+        metrics: {
+          champion_as_of: '',
+          reason: expect.stringContaining(
+            `calibrated it: ${share} of the volumes lie between its p10 and p90; --min-coverage is 0.7, --max-coverage 0.9; train on more rows, or give --force`,
+          ),
+        },
+        checks: [{}, { name: 'coverage_is_within_gate', passed: false }],
+      });
+      expect(hashStore(store)).toEqual({ ...before, ...hashStore(store, 'models') });
+    },
+  );
+
+  it('gets in when it is forced', async () => {
+    expect(await promoteFirst([Math.LN2, -20, -20], true)).toMatchObject({ status: 'done', checks: [] });
+    expectChampion('2020-01-01');
+  });
+
+  it('cannot be judged without features', async () => {
+    rmSync(join(store, 'features'), { recursive: true });
+    await expect(promoteFirst([0, 0, 0])).rejects.toThrow('run features first');
+  });
 });
 
 // vol_moving_avg is 100 and so is the volume. ln 2 predicts 2 * 101 - 1 = 201, which is 101 off; ln 1.4 predicts 140.4.
@@ -398,7 +481,7 @@ describe('rollback', () => {
   it('is written down, as every change is', async () => {
     await succeed(['rollback', '--store', store, '--why', 'it drifts']);
     expect(readHistory().map(({ by, from, to, why }) => [by, from?.as_of, to.as_of, why])).toEqual([
-      ['promote', undefined, '2019-01-01', 'no model was in service'],
+      ['promote', undefined, '2019-01-01', expect.stringContaining('no model was in service; MAE 0.0')],
       ['promote', '2019-01-01', '2020-01-01', expect.stringContaining('MAE 0.0 beside')],
       ['promote', '2020-01-01', '2020-02-01', expect.stringContaining('MAE 0.0 beside')],
       ['rollback', '2020-02-01', '2020-01-01', 'it drifts'],
@@ -419,6 +502,19 @@ it('models lists what there is, marks the champion, what was rolled back and wha
     ['2020-02-01', 'damaged'],
   ]);
   expect(metrics).toMatchObject({ champion_as_of: '2019-06-01', rollback_to_as_of: '2019-01-01' });
+});
+
+it('models says that the folder of the champion is damaged, and which model it is', async () => {
+  addModels('2019-01-01', '2020-01-01');
+  await promoteHere('2020-01-01');
+  const { sha256 } = JSON.parse(readFileSync(join(store, 'champion.json'), 'utf8'));
+  for (const date of ['2019-01-01', '2020-01-01'])
+    writeFileSync(join(store, 'models', date, 'model.bin'), 'damaged');
+  const { table } = await runTask(['models', '--store', store]);
+  expect(table?.map(({ as_of, state, sha256 }) => [as_of, state, sha256])).toEqual([
+    ['2019-01-01', 'damaged', null],
+    ['2020-01-01', 'champion, damaged', sha256],
+  ]);
 });
 
 function readHistory(): Change[] {
