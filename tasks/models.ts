@@ -49,7 +49,10 @@ export async function readModel(name: string, store: Store): Promise<ModelFile> 
       throw new InputError(
         `${path}: there is no such model; run train --as-of ${name} first (models lists what there is)`,
       );
-    throw new InputError(`${path}: ${message}; train it again, which puts this one aside`, { cause });
+    throw new InputError(
+      `${path}: ${message}; train it again by train --as-of ${name}, which puts this one aside`,
+      { cause },
+    );
   }
 }
 

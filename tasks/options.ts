@@ -16,11 +16,16 @@ export function integer(
   };
 }
 
-/** Reads a decimal number from `least` to `most`. */
-export function decimal(name: string, least: number, most: number): (text: string) => number {
+/** Reads a decimal number from `least` to `most`, such as `example`. */
+export function decimal(
+  name: string,
+  least: number,
+  most: number,
+  example: number,
+): (text: string) => number {
   return (text) => {
     if (/^\d+(\.\d+)?$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
-    throw new InputError(`--${name} ${text}: give a number from ${least} to ${most}, for example 1.02`);
+    throw new InputError(`--${name} ${text}: give a number from ${least} to ${most}, for example ${example}`);
   };
 }
 

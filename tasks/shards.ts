@@ -61,7 +61,7 @@ export interface ShardedDataset {
 
 /**
  * Opens a whole dataset: of the given key, or the one that was made last.
- * @throws InputError when there is none, or a shard of it is missing
+ * @throws InputError when there is none, or a shard of it is missing or cut short
  */
 export async function openDataset(
   dataset: 'prices' | 'features',
@@ -82,9 +82,20 @@ export async function openDataset(
     );
   if (!found)
     throw new InputError(
-      `${store.locate(`${dataset}/${key}`)}: shards are missing; run ${maker} again, it makes just those`,
+      `${store.locate(`${dataset}/${key}`)}: shards are missing or cut short: ${await nameBroken(`${dataset}/${key}`, store)}; run ${maker} again, it makes just those`,
     );
   return found;
+}
+
+/** Which shards of a folder are not whole. */
+async function nameBroken(folder: string, store: Store): Promise<string> {
+  let shards = 0;
+  for (const name of (await store.list(folder)).filter((name) => /^shard-\d+\.json$/.test(name)))
+    shards = (await store.readJson<ShardRecord>(`${folder}/${name}`))?.shards ?? shards;
+  const broken: string[] = [];
+  for (let index = 0; index < shards; index++)
+    if (!(await readShard(folder, index, store))) broken.push(shardName(index));
+  return broken.join(', ') || 'all';
 }
 
 /** The keys of a dataset, be they whole or not. */

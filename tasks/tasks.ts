@@ -142,7 +142,7 @@ export const tasks: Record<string, Task> = {
       seed: { ...text('The same seed gives the same model', integer('seed', 0)), default: '1' },
       features: featuresKey,
       'half-life': {
-        ...text('Years after which a row counts half', decimal('half-life', 0.1, 1000)),
+        ...text('Years after which a row counts half', decimal('half-life', 0.1, 1000, 8)),
         default: '8',
       },
       'median-from': {
@@ -182,22 +182,26 @@ export const tasks: Record<string, Task> = {
     'a model -> model.bin and champion.json: puts it into service',
     {
       'as-of': { ...asOf, describe: 'Which model: YYYY-MM-DD', defaultDescription: 'the newest' },
-      force: { type: 'boolean', default: false, describe: 'Put it in place of a newer or better model, too' },
-      features: { ...featuresKey, describe: 'Key of the features to compare on; the latest, if not given' },
+      force: {
+        type: 'boolean',
+        default: false,
+        describe: 'Put it in place of a newer or better model, and whatever its coverage',
+      },
+      features: { ...featuresKey, describe: 'Key of the features to measure on; the latest, if not given' },
       'max-mae-ratio': {
-        ...text('MAE at most this many times the champion’s', decimal('max-mae-ratio', 0, 1000)),
+        ...text('MAE at most this many times the champion’s', decimal('max-mae-ratio', 0, 1000, 1.02)),
         default: '1.02',
       },
       'max-rmsle-ratio': {
-        ...text('RMSLE at most this many times the champion’s', decimal('max-rmsle-ratio', 0, 1000)),
+        ...text('RMSLE at most this many times the champion’s', decimal('max-rmsle-ratio', 0, 1000, 1.02)),
         default: '1.02',
       },
       'min-coverage': {
-        ...text('Share of volumes between p10 and p90, at least', decimal('min-coverage', 0, 1)),
+        ...text('Share of volumes between p10 and p90, at least', decimal('min-coverage', 0, 1, 0.7)),
         default: '0.7',
       },
       'max-coverage': {
-        ...text('Share of volumes between p10 and p90, at most', decimal('max-coverage', 0, 1)),
+        ...text('Share of volumes between p10 and p90, at most', decimal('max-coverage', 0, 1, 0.9)),
         default: '0.9',
       },
     },

@@ -3,6 +3,7 @@ import { InputError } from '../tasks/errors.ts';
 import {
   commit,
   date,
+  decimal,
   fromEnvironment,
   integer,
   key,
@@ -34,6 +35,8 @@ test.each([
   [integer('shards', 1), '1e3', '--shards 1e3: give a whole number from 1 on'],
   [integer('seed', 0), 'one', '--seed one: give a whole number from 0 on'],
   [integer('seed', 0), '', '--seed : give a whole number from 0 on'],
+  [decimal('min-coverage', 0, 1, 0.7), '78', '--min-coverage 78: give a number from 0 to 1, for example 0.7'],
+  [decimal('half-life', 0.1, 1000, 8), '0', '--half-life 0: give a number from 0.1 to 1000, for example 8'],
   [slice('shard'), '4/3', '--shard 4/3: give it as i/n with 1 <= i <= n'],
   [slice('shard'), '0/3', '--shard 0/3: give it as i/n with 1 <= i <= n'],
   [slice('shard'), '1', '--shard 1: give it as i/n with 1 <= i <= n'],

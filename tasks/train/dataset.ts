@@ -40,7 +40,7 @@ export async function findSplit(
     await readSql(import.meta.url, 'split.sql'),
   );
   if (!split?.as_of || !split.validation_from || !split.measure_from)
-    throw tooFew(features, split?.as_of, 'has a full window');
+    throw await tooFew(features, split?.as_of, split?.as_of, 'has a full window', database);
   return { asOf: split.as_of, validationFrom: split.validation_from, measureFrom: split.measure_from };
 }
 
@@ -61,15 +61,17 @@ export async function* readTraining(
   await database.setVariable('validation_from', validationFrom);
   await database.setVariable('half_life', halfLife);
   let rows = 0;
-  for await (const table of readShards('examples.sql', features, database)) {
+  for await (const { path, table } of readShards('examples.sql', features, database)) {
     rows += table.numRows;
-    yield toExamples(table);
+    yield toExamples(path, table);
   }
   if (rows > 0) return;
-  throw tooFew(
+  throw await tooFew(
     features,
+    asOf,
     validationFrom,
     `is left to train on (validation begins there, after an embargo of ${embargo} rows)`,
+    database,
   );
 }
 
@@ -84,7 +86,8 @@ export async function* readValidation(
   await database.setVariable('embargo', 0);
   await database.setVariable('validation_from', validationFrom);
   await database.setVariable('half_life', 1);
-  for await (const table of readShards('examples.sql', features, database)) yield toExamples(table);
+  for await (const { path, table } of readShards('examples.sql', features, database))
+    yield toExamples(path, table);
 }
 
 /** Some days' rows: the columns of block.sql, a value a row. */
@@ -106,10 +109,10 @@ export async function readBlock(
   { database }: Context,
 ): Promise<Block> {
   await setSpan(from, until, database);
-  const [first, ...others] = (await Array.fromAsync(readShards('block.sql', features, database))) as [
-    Table,
-    ...Table[],
-  ];
+  const [first, ...others] = (await Array.fromAsync(
+    readShards('block.sql', features, database),
+    ({ table }) => table,
+  )) as [Table, ...Table[]];
   const rows = first.concat(...others);
   return {
     year: column(rows, 'year'),
@@ -122,8 +125,9 @@ export async function readBlock(
   };
 }
 
-function toExamples(table: Table): Examples {
+function toExamples(path: string, table: Table): Examples {
   return {
+    path,
     logAverage: column(table, 'log_average'),
     signedLogMedian: column(table, 'signed_log_median'),
     logRatio: column(table, 'log_ratio'),
@@ -140,17 +144,27 @@ async function* readShards(
   file: string,
   { shards }: ShardedDataset,
   database: Database,
-): AsyncGenerator<Table> {
+): AsyncGenerator<{ path: string; table: Table }> {
   const sql = await readSql(import.meta.url, file);
   for (const shard of shards) {
     await viewFeatures([shard], database);
     await database.setVariable('etfs', shard.record.etfs ?? []);
-    yield await readTable(sql, database);
+    yield { path: shard.path, table: await readTable(sql, database) };
   }
 }
 
-function tooFew(features: ShardedDataset, before: string | null | undefined, what: string): InputError {
+/** Where no row is later than the as-of date, a later one is no way out. */
+async function tooFew(
+  features: ShardedDataset,
+  asOf: string | null | undefined,
+  before: string | null | undefined,
+  what: string,
+  database: Database,
+): Promise<InputError> {
+  await viewFeatures(features.shards, database);
+  await database.setVariable('as_of', asOf ?? '');
+  const [later] = await database.rows("FROM features WHERE Date >= getvariable('as_of') LIMIT 1");
   return new InputError(
-    `${features.uri}: no row${before ? ` before ${before}` : ''} ${what}; give a later --as-of, or ingest more rows`,
+    `${features.uri}: no row${before ? ` before ${before}` : ''} ${what}; ${later ? 'give a later --as-of, or ingest more rows' : 'there are too few rows: ingest more'}`,
   );
 }

@@ -7,6 +7,8 @@ import type { TensorFlow } from './tensorflow.ts';
 
 /** Model inputs and target in log units, one value a row. */
 export interface Examples {
+  /** The shard that they were read from. */
+  path: string;
   logAverage: Float32Array;
   signedLogMedian: Float32Array;
   logRatio: Float32Array;
@@ -54,7 +56,8 @@ export class RowGatherer {
     this.#values = new Float32Array(mostRows * COLUMNS);
   }
 
-  add({ logAverage, signedLogMedian, logRatio, weight }: Examples): void {
+  /** @throws InputError when a feature is no finite number */
+  add({ path, logAverage, signedLogMedian, logRatio, weight }: Examples): void {
     for (const [column, values] of [logAverage, signedLogMedian, logRatio, weight].entries()) {
       let place = this.#rows * COLUMNS + column;
       for (const value of values) {
@@ -64,6 +67,10 @@ export class RowGatherer {
     }
     addTo(this.#sums[0], logAverage);
     addTo(this.#sums[1], signedLogMedian);
+    if (!this.#sums.every(({ sum }) => Number.isFinite(sum)))
+      throw new InputError(
+        `${path}: a feature is no finite number; remove the folder that it lies in, and run features again`,
+      );
     this.#ratios.add(logRatio);
     this.#medians.add(signedLogMedian);
     for (const [row, value] of weight.entries()) {
@@ -74,10 +81,8 @@ export class RowGatherer {
     this.#rows += weight.length;
   }
 
-  /** All rows that were added; nothing can be added any more. @throws InputError when one of them is no finite number */
+  /** All rows that were added; nothing can be added any more. */
   finish(): Rows {
-    if (!this.#sums.every(({ sum }) => Number.isFinite(sum)))
-      throw new InputError('a feature is no finite number; remove the features and run that task again');
     const scales = this.#sums.map((sums) => scaleOf(sums, this.#rows)) as [Scale, Scale];
     const [p10, p50, p90] = this.#ratios.quantiles([0.1, 0.5, 0.9]) as [number, number, number];
     return {

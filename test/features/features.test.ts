@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { InputError } from '../../tasks/errors.ts';
@@ -397,13 +397,18 @@ describe('the features task', () => {
     );
   });
 
-  test('names a shard that is missing as ingest to be run again', async () => {
+  test.each([
+    ['missing', (path: string) => rm(path)],
+    ['cut short', (path: string) => truncate(path, 100)],
+  ])('names a shard that is %s as ingest to be run again', async (_kind, spoil) => {
     const { store, result } = await ingestFiles(files, { shards: 2 });
     const before = hashStore(store);
     const folder = String(result.outputs[0]?.uri);
-    await rm(join(folder, 'shard-01.parquet'));
+    await spoil(join(folder, 'shard-01.parquet'));
     await expect(makeFeatures(store)).rejects.toThrow(
-      new InputError(`${folder}: shards are missing; run ingest again, it makes just those`),
+      new InputError(
+        `${folder}: shards are missing or cut short: shard-01; run ingest again, it makes just those`,
+      ),
     );
     await ingestInto(store, await makeSource(files), { shards: 2 });
     expect(hashStore(store)).toEqual(before);

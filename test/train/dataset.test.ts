@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Context } from '../../tasks/context.ts';
 import { features } from '../../tasks/features/features.ts';
 import { openDataset, type ShardedDataset } from '../../tasks/shards.ts';
-import { readBlock, readTraining, readValidation } from '../../tasks/train/dataset.ts';
+import { findSplit, readBlock, readTraining, readValidation } from '../../tasks/train/dataset.ts';
 import type { Examples } from '../../tasks/train/rows.ts';
 import { csvOfVolumes, ingestFiles, runHere } from '../fixtures.ts';
 
@@ -83,6 +83,33 @@ it('readValidation gives all rows from then on until those that measure, of the 
   expect(rows.map(({ weight }) => weight)).toEqual([1, 1, 1, 1]);
 });
 
+// With windows of two, 31 rows have 30 full ones; validation begins with the 28th of these, and all 27 before it are embargoed.
+describe('too few rows', () => {
+  const split = async (volumes: number[], asOf?: string) => {
+    const { store } = await ingestFiles({ 'stocks/A.csv': csvOfVolumes(...volumes) });
+    await runHere(features, { window: 2 }, store);
+    return onFeatures(async (dataset, context) => {
+      const found = await findSplit(dataset, asOf, context);
+      return gather(readTraining(dataset, found, HALF_LIFE, context));
+    }, store);
+  };
+
+  it('are to become more, where the as-of date already is the day after the last one', async () => {
+    await expect(split(days(31, 1))).rejects.toThrow('; there are too few rows: ingest more');
+    await expect(split(days(31, 1), '2020-02-01')).rejects.toThrow('; there are too few rows: ingest more');
+    await expect(split([1])).rejects.toThrow('has a full window; there are too few rows: ingest more');
+  });
+
+  it('before an earlier as-of date may be had by a later one, too', async () => {
+    await expect(split(days(31, 1), '2020-01-31')).rejects.toThrow(
+      '; give a later --as-of, or ingest more rows',
+    );
+    await expect(split(days(31, 1), '2020-01-02')).rejects.toThrow(
+      'has a full window; give a later --as-of, or ingest more rows',
+    );
+  });
+});
+
 describe('readBlock', () => {
   it('gives the rows of a span with their kind and the features of the row before', async () => {
     const block = await onFeatures((dataset, context) =>
@@ -133,9 +160,11 @@ function onFeatures<Result>(
   );
 }
 
+type Row = Record<Exclude<keyof Examples, 'path'>, number>;
+
 /** The rows of all shards, one object each, those of A first. */
-async function gather(parts: AsyncIterable<Examples>): Promise<Record<keyof Examples, number>[]> {
-  const rows: Record<keyof Examples, number>[] = [];
+async function gather(parts: AsyncIterable<Examples>): Promise<Row[]> {
+  const rows: Row[] = [];
   for await (const { logAverage, signedLogMedian, logRatio, weight } of parts)
     for (const [row, value] of weight.entries())
       rows.push({

@@ -132,7 +132,13 @@ describe('losses', () => {
   it('of training are the same, whatever predictions fall', async () => {
     const gatherer = new RowGatherer(200, tf);
     const fill = (value: number) => new Float32Array(200).fill(value);
-    gatherer.add({ logAverage: fill(at), signedLogMedian: fill(at), logRatio: fill(1), weight: fill(3) });
+    gatherer.add({
+      path: '',
+      logAverage: fill(at),
+      signedLogMedian: fill(at),
+      logRatio: fill(1),
+      weight: fill(3),
+    });
     const rows = { ...gatherer.finish(), start };
     // The first step meets random kernels, whose inputs are 0 here and whose slope makes volumes fall.
     rows.scales[0] = { ...rows.scales[0], deviation: 0.01 };
@@ -289,6 +295,7 @@ describe('fitNetwork', () => {
     const random = createRandom(seed);
     const logAverage = Float32Array.from({ length: rows }, () => 2 + random());
     return {
+      path: '',
       logAverage,
       signedLogMedian: Float32Array.from({ length: rows }, () => random()),
       logRatio: logAverage.map((x) => x / 2 - 0.5 + random()),

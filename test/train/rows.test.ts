@@ -19,8 +19,20 @@ function examplesOf(logAverage: number[], signedLogMedian = logAverage, logRatio
   const [average, median, ratio] = [logAverage, signedLogMedian, logRatio].map((values) =>
     Float32Array.from(values),
   ) as [Float32Array, Float32Array, Float32Array];
-  return { logAverage: average, signedLogMedian: median, logRatio: ratio, weight: average.map(() => 1) };
+  return {
+    path: 'shard-00.parquet',
+    logAverage: average,
+    signedLogMedian: median,
+    logRatio: ratio,
+    weight: average.map(() => 1),
+  };
 }
+
+it.each([Number.NaN, Number.POSITIVE_INFINITY])('a feature of %d names its shard', (value) => {
+  expect(() =>
+    gather(examplesOf([1]), { ...examplesOf([1, value]), path: '/features/shard-01.parquet' }),
+  ).toThrow('/features/shard-01.parquet: a feature is no finite number; remove the folder that it lies in');
+});
 
 it('inputs are scaled by mean and deviation over all parts', () => {
   // 1, 2 and 6: mean 3, variance (4 + 1 + 9) / 3.

@@ -168,7 +168,7 @@ describe('train refuses, names the reason and publishes nothing', () => {
   it.each(['shard-03.parquet', 'shard-03.json'])('features without their %s', async (file) => {
     const [key] = readdirSync(join(store, 'features')).filter((name) => !name.includes('.')) as [string];
     rmSync(join(store, 'features', key, file));
-    await expectRefusal(store, 'shards are missing; run features again');
+    await expectRefusal(store, 'shards are missing or cut short: shard-03; run features again');
   });
 
   it('fewer rows than a window', async () => {
@@ -224,7 +224,7 @@ describe('training that is stopped in the middle', () => {
     const { code, message } = await runCli(['train', '--store', store, '--as-of', EARLY]);
     expect({ code, message }).toEqual({
       code: 2,
-      message: expect.stringContaining('a feature is no finite number; remove the features'),
+      message: expect.stringMatching(/shard-\d+\.parquet: a feature is no finite number; remove the folder/),
     });
     expect(existsSync(join(store, 'models'))).toBe(false);
     expect(scratchOf(store)).toEqual([]);

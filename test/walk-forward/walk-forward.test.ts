@@ -153,7 +153,7 @@ describe('walk-forward', () => {
     writeFileSync(join(folder, 'model.bin'), 'damaged');
     const { code, message, stdout } = await runCli(['walk-forward', '--store', store]);
     expect(message).toContain(`${folder}/model.bin: `);
-    expect(message).toContain('train it again');
+    expect(message).toContain('train it again by train --as-of 2020-03-01, which puts this one aside');
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   });
 
