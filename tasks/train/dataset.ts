@@ -10,7 +10,7 @@ import type { Examples } from './rows.ts';
 /** About this share of the rows, the latest ones, validates. */
 const VALIDATION_SHARE = 0.1;
 
-/** Rows of each symbol that goes on that are left out before the validation block: at least these, and a window's. */
+/** Rows of each symbol that are left out before the validation block: at least these, and a window's. */
 const EMBARGO = 30;
 
 /**
@@ -50,13 +50,12 @@ export async function findSplit(
  */
 export async function* readTraining(
   features: ShardedDataset,
-  { asOf, validationFrom }: Split,
+  { validationFrom }: Split,
   halfLife: number,
   { database }: Context,
 ): AsyncGenerator<Examples> {
   const embargo = Math.max(EMBARGO, ...features.shards.map(({ record }) => record.parameters.window ?? 0));
   await setSpan('', validationFrom, database);
-  await database.setVariable('as_of', asOf);
   await database.setVariable('embargo', embargo);
   await database.setVariable('validation_from', validationFrom);
   await database.setVariable('half_life', halfLife);
@@ -78,11 +77,10 @@ export async function* readTraining(
 /** Reads the rows that calibrate in the same way; each counts the same. */
 export async function* readValidation(
   features: ShardedDataset,
-  { asOf, validationFrom, measureFrom }: Split,
+  { validationFrom, measureFrom }: Split,
   { database }: Context,
 ): AsyncGenerator<Examples> {
   await setSpan(validationFrom, measureFrom, database);
-  await database.setVariable('as_of', asOf);
   await database.setVariable('embargo', 0);
   await database.setVariable('validation_from', validationFrom);
   await database.setVariable('half_life', 1);

@@ -1,10 +1,8 @@
--- The rows of a span of days in log units (those of logVolume and signedLog in serving/arithmetic.ts), less the embargo: the last rows in the span of
--- each symbol that has rows after it, so that no later window reaches into what is read here.
+-- The rows of a span of days, less each symbol's last ones before its end, in log units (those of logVolume and signedLog in serving/arithmetic.ts).
 -- A row counts half as much for each half-life by which it is older than the validation block.
 --   features                      one shard, by Symbol, Date
 --   variables from_day, until_day YYYY-MM-DD, the second excluded
---             as_of               YYYY-MM-DD: rows from then on are not known
---             embargo             how many rows of such a symbol are left out
+--             embargo             how many rows of each symbol are left out
 --             validation_from     YYYY-MM-DD
 --             half_life           in years
 WITH full_windows AS (
@@ -15,11 +13,6 @@ WITH full_windows AS (
     AND Date < getvariable('until_day')
     AND vol_moving_avg IS NOT NULL
     AND adj_close_rolling_med IS NOT NULL
-),
-going_on AS (
-  SELECT DISTINCT Symbol
-  FROM features
-  WHERE Date >= getvariable('until_day') AND Date < getvariable('as_of')
 )
 SELECT
   CAST(ln(1 + vol_moving_avg) AS FLOAT) AS log_average,
@@ -27,4 +20,4 @@ SELECT
   CAST(ln(1 + Volume) - ln(1 + vol_moving_avg) AS FLOAT) AS log_ratio,
   CAST(power(0.5, greatest(0, date_diff('day', CAST(Date AS DATE), CAST(getvariable('validation_from') AS DATE))) / 365.25 / getvariable('half_life')) AS FLOAT) AS weight
 FROM full_windows
-QUALIFY lead(Symbol, getvariable('embargo')) OVER () = Symbol OR Symbol NOT IN (FROM going_on)
+QUALIFY lead(Symbol, getvariable('embargo')) OVER () = Symbol

@@ -24,8 +24,8 @@ beforeEach(async () => {
 });
 
 describe('readTraining', () => {
-  const read = (split = SPLIT, from = store) =>
-    onFeatures((dataset, context) => gather(readTraining(dataset, split, HALF_LIFE, context)), from);
+  const read = () =>
+    onFeatures((dataset, context) => gather(readTraining(dataset, SPLIT, HALF_LIFE, context)));
 
   // Full windows before 2020-02-04 are those from 01-02 to 02-03, 33 of each symbol; 30 are the embargo.
   it('gives all rows before the validation block but the last 30 of each symbol', async () => {
@@ -40,29 +40,6 @@ describe('readTraining', () => {
     expect(new Set(rows.map(({ signedLogMedian }) => signedLogMedian))).toEqual(
       new Set([Math.fround(Math.LN2)]),
     );
-  });
-
-  // Its windows are full from 01-02 to 01-20: three of them lie within 30 rows before the block, but none of it is in any later window.
-  it('keeps all rows of a symbol that ended before the block, even within an embargo of it', async () => {
-    const { store } = await ingestFiles(
-      {
-        'stocks/A.csv': csvOfVolumes(...days(40, 1)),
-        'stocks/ENDED.csv': csvOfVolumes(...days(20, 2001)),
-      },
-      { shards: 1 },
-    );
-    await runHere(features, { window: 2 }, store);
-    const rows = await read(SPLIT, store);
-    expect(rows.map(({ logAverage }) => Math.round(Math.expm1(logAverage) + 0.5))).toEqual([
-      2,
-      3,
-      4,
-      ...days(19, 2002),
-    ]);
-  });
-
-  it('asks of no row from the as-of date on whether a symbol went on', async () => {
-    expect(await read({ ...SPLIT, asOf: SPLIT.validationFrom })).toHaveLength(2 * 33);
   });
 
   // They lie 33, 32 and 31 days before it.
@@ -150,13 +127,12 @@ describe('readBlock', () => {
 
 function onFeatures<Result>(
   work: (dataset: ShardedDataset, context: Context) => Promise<Result>,
-  from = store,
 ): Promise<Result> {
   return runHere(
     async (_options, context) =>
       work(await openDataset('features', undefined, 'features', context.store), context),
     {},
-    from,
+    store,
   );
 }
 
