@@ -50,7 +50,7 @@ export async function findSplit(
  */
 export async function* readTraining(
   features: ShardedDataset,
-  { validationFrom }: Split,
+  { asOf, validationFrom }: Split,
   halfLife: number,
   { database }: Context,
 ): AsyncGenerator<Examples> {

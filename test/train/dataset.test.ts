@@ -127,12 +127,13 @@ describe('readBlock', () => {
 
 function onFeatures<Result>(
   work: (dataset: ShardedDataset, context: Context) => Promise<Result>,
+  from = store,
 ): Promise<Result> {
   return runHere(
     async (_options, context) =>
       work(await openDataset('features', undefined, 'features', context.store), context),
     {},
-    store,
+    from,
   );
 }
 
