@@ -31,6 +31,7 @@ let store: Store | undefined;
 let interrupt = () => {};
 for (const [signal, code] of Object.entries({ SIGTERM: 143, SIGINT: 130 })) {
   process.on(signal, () => {
+    log.warn(`stopped by ${signal}`);
     interrupt();
     store?.removeScratch();
     process.exit(code);

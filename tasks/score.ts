@@ -42,6 +42,23 @@ export function score(predicted: Float64Array, volume: Float64Array): Score {
   };
 }
 
+/**
+ * The constant multiple of vol_moving_avg that has the least mean absolute error: the median of volume / vol_moving_avg, each row
+ * counting as much as its vol_moving_avg; 1 where all of those are 0.
+ */
+export function bestMultiple(average: Float64Array, volume: Float64Array): number {
+  const rows = [...average.keys()].filter((row) => (average[row] as number) > 0);
+  const ratios = Float64Array.from(average, (one, row) => (volume[row] as number) / one);
+  rows.sort((a, b) => (ratios[a] as number) - (ratios[b] as number));
+  const half = average.reduce((sum, one) => sum + one, 0) / 2;
+  let weight = 0;
+  for (const row of rows) {
+    weight += average[row] as number;
+    if (weight >= half) return ratios[row] as number;
+  }
+  return 1;
+}
+
 /** Ours by theirs, bounded, so that JSON can say it; 1 where both are nothing. */
 export function ratio(ours: number, theirs: number): number {
   return ours === theirs ? 1 : Math.min(ours / theirs, 1e9);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { QueryError } from './duckdb.ts';
 import { InputError } from './errors.ts';
 import type { Check } from './result.ts';
 import type { Store } from './store.ts';
@@ -96,6 +97,22 @@ async function nameBroken(folder: string, store: Store): Promise<string> {
   for (let index = 0; index < shards; index++)
     if (!(await readShard(folder, index, store))) broken.push(shardName(index));
   return broken.join(', ') || 'all';
+}
+
+/** How DuckDB speaks of a Parquet file that it cannot read, and not what features.sql itself says. */
+const DAMAGED =
+  /^(?!.*a row left its place)((Invalid|Invalid Input|Serialization|Conversion) Error|.*(Parquet|TProtocol))/s;
+
+/**
+ * What to throw where a query over shards failed: an InputError where they are damaged, the cause itself otherwise.
+ * @param folder of the dataset, of all keys
+ */
+export function damageOf(where: string, folder: string, maker: string, cause: unknown): unknown {
+  if (!(cause instanceof QueryError) || !DAMAGED.test(cause.message)) return cause;
+  return new InputError(
+    `${where}: is damaged; remove the folder ${folder}, of which other keys may share the file, and run ${maker} again`,
+    { cause },
+  );
 }
 
 /** The keys of a dataset, be they whole or not. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { coverage, predictAll, ratio, score } from '../tasks/score.ts';
+import { bestMultiple, coverage, predictAll, ratio, score } from '../tasks/score.ts';
 import { constantModel } from './tiny-model.ts';
 
 describe('score', () => {
@@ -33,6 +33,16 @@ describe('score', () => {
     const result = score(Float64Array.of(Number.NaN, 2, 2), Float64Array.of(1000, 1, 3));
     expect(result).toMatchObject({ rows: 2, mae: 1, r2: 0 });
   });
+});
+
+// Ratios 0.5, 2 and 3, of weights 10, 4 and 5: half of 19 is reached at 0.5. Its absolute errors are 0 + 6 + 12.5; those of 2 are 15 + 0 + 5.
+it.each([
+  [[10, 4, 5], [5, 8, 15], 0.5],
+  [[4, 10, 5, 0], [8, 5, 15, 7], 0.5],
+  [[10, 4, 7], [5, 8, 21], 2],
+  [[0, 0], [3, 4], 1],
+])('the best multiple of %j for %j is %d', (average, volume, multiple) => {
+  expect(bestMultiple(Float64Array.from(average), Float64Array.from(volume))).toBe(multiple);
 });
 
 it.each([

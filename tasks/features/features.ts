@@ -1,21 +1,16 @@
 import { dirname, join } from 'node:path';
 import { countNulls, countOf, runChecks } from '../checks.ts';
 import type { Context } from '../context.ts';
-import { type Database, parquet, QueryError, readSql } from '../duckdb.ts';
-import { InputError } from '../errors.ts';
+import { type Database, parquet, readSql } from '../duckdb.ts';
 import { contentKey } from '../key.ts';
 import { publishOrigin } from '../latest.ts';
 import { describeShards } from '../outcome.ts';
 import { publishShards, type ShardContent, type Slice } from '../publish.ts';
 import type { Outcome } from '../result.ts';
-import { openDataset, shardName } from '../shards.ts';
+import { damageOf, openDataset, shardName } from '../shards.ts';
 
 /** Goes up whenever the same prices give other Parquet files than before. */
 const FORMAT_VERSION = 4;
-
-/** How DuckDB speaks of a Parquet file that it cannot read, and not what features.sql itself says. */
-const DAMAGED =
-  /^(?!.*a row left its place)((Invalid Input|Serialization|Conversion) Error|.*(Parquet|TProtocol))/s;
 
 const COPIED = ['Symbol', 'Security Name', 'Date', 'Open', 'High', 'Low', 'Close', 'Adj Close', 'Volume'];
 const LINEAGE = {
@@ -78,11 +73,7 @@ async function makeShard(
     await database.createView('prices', `SELECT *, file_row_number AS place FROM ${parquet(prices)}`);
     await database.copyToParquet(await readSql(import.meta.url, 'features.sql'), path);
   } catch (cause) {
-    if (!(cause instanceof QueryError) || !DAMAGED.test(cause.message)) throw cause;
-    throw new InputError(
-      `${prices}: is damaged; remove the folder ${dirname(dirname(prices))}, of which other keys may share the file, and run ingest again`,
-      { cause },
-    );
+    throw damageOf(prices, dirname(dirname(prices)), 'ingest', cause);
   }
   await database.createView('features', `SELECT *, file_row_number AS place FROM ${parquet(path)}`);
   await database.run(

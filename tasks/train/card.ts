@@ -5,7 +5,7 @@ import type { Part } from './parts.ts';
 
 /** A model card in Markdown: what the model is for, how well it does, and what it cannot do. */
 export function modelCard(metrics: Metrics): string {
-  const { as_of, validation_from, model, vol_moving_avg, lag_1 } = metrics;
+  const { as_of, validation_from, model, vol_moving_avg, best_multiple, lag_1 } = metrics;
   return `# Trading volume, as of ${as_of}
 
 Predicts a day's trading volume of a stock or ETF, in shares, from the mean volume and the median adjusted close of its
@@ -16,6 +16,7 @@ its interval calibrated from then until ${metrics.measure_from}, and all of it m
 |---|---:|---:|---:|---:|
 ${row('this model', model)}
 ${row('vol_moving_avg itself', vol_moving_avg)}
+${row(`${best_multiple.multiple.toFixed(3)} times vol_moving_avg, the best multiple in hindsight`, best_multiple)}
 ${row('p50 of this model', metrics.p50)}
 ${row('this model, features of the row before', lag_1.model)}
 ${row('vol_moving_avg of the row before', lag_1.vol_moving_avg)}
@@ -31,9 +32,12 @@ ${metrics.by_kind ? `${partTable('kind', metrics.by_kind)}\n\n` : ''}${partTable
 The prediction is near the mean of logarithms where vol_moving_avg is small, and near the median where it is above
 ${formatCount(metrics.median_from)} shares. A row counts half as much for each ${metrics.half_life} years of its age. No prediction falls where vol_moving_avg rises${metrics.flattened > 0 ? ` (its response was flattened by ${Math.round(metrics.flattened * 100)} % for that)` : ''}.
 
+Made by ${metrics.git_commit ? `commit ${metrics.git_commit}, ` : ''}TensorFlow.js ${metrics.tfjs_version}, DuckDB ${metrics.duckdb_version} and Node ${metrics.node_version}.
+
 ## Limits
 
 - vol_moving_avg contains the volume of the day that is predicted. The lagged scores are what a forecast would reach.
+- Nothing from ${validation_from} on trained it. The newest row that it was calibrated or measured on is of ${metrics.newest_row}.
 - It knows neither the symbol nor the date. Inputs beyond what training saw are treated like the nearest that it saw.
 - Volume and Adj Close are what the source says today: each later split restates both, each later dividend the prices, so that features of a day
   know of what came after it.

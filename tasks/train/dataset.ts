@@ -1,10 +1,11 @@
+import { dirname } from 'node:path';
 import type { Table } from 'apache-arrow';
 import { column, readTable } from '../arrow.ts';
 import type { Context } from '../context.ts';
 import { type Database, readSql } from '../duckdb.ts';
 import { InputError } from '../errors.ts';
 import { viewFeatures } from '../feature-rows.ts';
-import type { ShardedDataset } from '../shards.ts';
+import { damageOf, type ShardedDataset } from '../shards.ts';
 import type { Examples } from './rows.ts';
 
 /** About this share of the rows, the latest ones, validates. */
@@ -21,6 +22,8 @@ export interface Split {
   asOf: string;
   validationFrom: string;
   measureFrom: string;
+  /** The day of the newest row before asOf. */
+  newestRow: string;
 }
 
 /**
@@ -36,12 +39,21 @@ export async function findSplit(
   await viewFeatures(features.shards, database);
   await database.setVariable('as_of', asOf ?? '');
   await database.setVariable('validation_share', VALIDATION_SHARE);
-  const [split] = await database.rows<Record<'as_of' | 'validation_from' | 'measure_from', string | null>>(
-    await readSql(import.meta.url, 'split.sql'),
-  );
-  if (!split?.as_of || !split.validation_from || !split.measure_from)
+  const [split] = await database
+    .rows<Record<'as_of' | 'validation_from' | 'measure_from' | 'newest_row', string | null>>(
+      await readSql(import.meta.url, 'split.sql'),
+    )
+    .catch((cause) => {
+      throw damageOf(`a shard of ${features.uri}`, dirname(features.uri), 'features', cause);
+    });
+  if (!split?.as_of || !split.validation_from || !split.measure_from || !split.newest_row)
     throw await tooFew(features, split?.as_of, split?.as_of, 'has a full window', database);
-  return { asOf: split.as_of, validationFrom: split.validation_from, measureFrom: split.measure_from };
+  return {
+    asOf: split.as_of,
+    validationFrom: split.validation_from,
+    measureFrom: split.measure_from,
+    newestRow: split.newest_row,
+  };
 }
 
 /**
@@ -140,14 +152,17 @@ async function setSpan(from: string, until: string, database: Database): Promise
 
 async function* readShards(
   file: string,
-  { shards }: ShardedDataset,
+  { shards, uri }: ShardedDataset,
   database: Database,
 ): AsyncGenerator<{ path: string; table: Table }> {
   const sql = await readSql(import.meta.url, file);
   for (const shard of shards) {
     await viewFeatures([shard], database);
     await database.setVariable('etfs', shard.record.etfs ?? []);
-    yield { path: shard.path, table: await readTable(sql, database) };
+    const table = await readTable(sql, database).catch((cause) => {
+      throw damageOf(shard.path, dirname(uri), 'features', cause);
+    });
+    yield { path: shard.path, table };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Model } from '../../serving/model.ts';
-import { predictAll, type Score, score } from '../score.ts';
+import { bestMultiple, predictAll, type Score, score } from '../score.ts';
 import type { Block } from './dataset.ts';
 import { byDecile, byKind, byYear, type Part, scoreParts, WHOLE } from './parts.ts';
 import type { Provenance } from './provenance.ts';
@@ -8,6 +8,8 @@ import type { Provenance } from './provenance.ts';
 export interface Metrics extends Measured, Provenance {
   key: string;
   as_of: string;
+  /** The day of the newest row before as_of. */
+  newest_row: string;
   /** Training < validation_from <= calibration < measure_from <= measuring < as_of. */
   validation_from: string;
   measure_from: string;
@@ -26,6 +28,8 @@ export interface Measured {
   /** The model in service, and vol_moving_avg itself as a prediction. */
   model: Score;
   vol_moving_avg: Score;
+  /** The multiple of vol_moving_avg that would have had the least MAE on these very rows, and its scores. */
+  best_multiple: Score & { multiple: number };
   /** The median as a prediction, where it differs from the point. */
   p50: Score;
   /** The same two with the features of the row before: vol_moving_avg contains the same day's Volume, and this does not. */
@@ -45,10 +49,18 @@ export async function measure(model: Model, block: Block): Promise<Measured> {
   const { volume, average, median, laggedAverage, laggedMedian, year, isEtf } = block;
   const now = await predictAll(model, average, median);
   const lagged = await predictAll(model, laggedAverage, laggedMedian);
+  const multiple = bestMultiple(average, volume);
   const [all] = scoreParts(block, now, WHOLE) as [Part];
   return {
     model: score(now.point, volume),
     vol_moving_avg: score(average, volume),
+    best_multiple: {
+      multiple,
+      ...score(
+        average.map((one) => multiple * one),
+        volume,
+      ),
+    },
     p50: score(now.p50.map(Math.round), volume),
     lag_1: { model: score(lagged.point, volume), vol_moving_avg: score(laggedAverage, volume) },
     coverage: all.coverage,

@@ -1,4 +1,4 @@
--- Where to split the rows with full windows by time: the as-of date, the day from which they validate, and the day in the middle of those.
+-- Where to split the rows with full windows by time: the as-of date, the day from which they validate, the day in the middle of those, and the newest.
 --   features                     all shards
 --   variable as_of               YYYY-MM-DD, or '' for the day after the last one
 --   variable validation_share    about this share of the rows lies on the later side
@@ -21,6 +21,7 @@ running AS (
 )
 SELECT
   as_of,
+  (SELECT max(Date) FROM running) AS newest_row,
   (SELECT max(Date) FROM running WHERE rows_from_here >= all_rows * getvariable('validation_share')) AS validation_from,
   (SELECT max(Date) FROM running WHERE rows_from_here >= all_rows * getvariable('validation_share') / 2) AS measure_from
 FROM cutoff

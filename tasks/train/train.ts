@@ -23,6 +23,9 @@ import { loadTensorFlow } from './tensorflow.ts';
 /** Goes up whenever the same features give another model than before. */
 const FORMAT_VERSION = 4;
 
+/** From the newest row to the as-of date, before a warning: a weekend and holidays. */
+const MOST_DAYS_AFTER = 7;
+
 export interface TrainOptions {
   /** Only rows before this day are known: YYYY-MM-DD. The day after the last row, if not given. */
   asOf?: string | undefined;
@@ -105,6 +108,7 @@ export async function train(
       const metrics: Metrics = {
         key,
         as_of: split.asOf,
+        newest_row: split.newestRow,
         validation_from: split.validationFrom,
         measure_from: split.measureFrom,
         training_rows: made.trainingRows,
@@ -156,6 +160,12 @@ export async function train(
         passed: metrics.model.mae < metrics.vol_moving_avg.mae,
         value: ratio(metrics.model.mae, metrics.vol_moving_avg.mae),
       },
+      {
+        name: 'as_of_follows_the_newest_row',
+        severity: 'warn',
+        passed: daysBetween(metrics.newest_row, metrics.as_of) <= MOST_DAYS_AFTER,
+        value: daysBetween(metrics.newest_row, metrics.as_of),
+      },
     ],
     metrics: {
       as_of: metrics.as_of,
@@ -167,4 +177,9 @@ export async function train(
       coverage: metrics.coverage,
     },
   };
+}
+
+/** How many days lie between two days, each YYYY-MM-DD. */
+function daysBetween(from: string, until: string): number {
+  return (Date.parse(until) - Date.parse(from)) / 86_400_000;
 }

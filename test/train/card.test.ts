@@ -32,7 +32,9 @@ const metrics: Metrics = {
   duckdb_version: '1',
   node_version: '24',
   model: score,
+  newest_row: '2019-12-30',
   vol_moving_avg: { ...score, mae: 2_000_000 },
+  best_multiple: { ...score, mae: 1_500_000, multiple: 0.75 },
   p50: score,
   lag_1: { model: { ...score, rows: 1_230 }, vol_moving_avg: { ...score, r2: null } },
   coverage: 0.7956,
@@ -51,6 +53,8 @@ it('says what it was trained on, how well it does, and what it cannot do', () =>
       '# Trading volume, as of 2020-01-01',
       '| this model | 1,234 | 1,000,000 | 1.5000 | 0.2500 |',
       '| vol_moving_avg itself | 1,234 | 2,000,000 | 1.5000 | 0.2500 |',
+      '| 0.750 times vol_moving_avg, the best multiple in hindsight | 1,234 | 1,500,000 | 1.5000 | 0.2500 |',
+      'Made by TensorFlow.js 4, DuckDB 1 and Node 24.',
       '| this model, features of the row before | 1,230 | 1,000,000 | 1.5000 | 0.2500 |',
       '79.6 % of the volumes lie between p10 and p90; 80 % are meant.',
       '| 2019 | 617 | 1,001 | 2,000 | 0.5000 | 1.2500 | 81.3 % |',
@@ -59,6 +63,7 @@ it('says what it was trained on, how well it does, and what it cannot do', () =>
   );
   const limits = card.slice(card.indexOf('## Limits'));
   for (const limit of [
+    'Nothing from 2018-01-01 on trained it. The newest row that it was calibrated or measured on is of 2019-12-30.',
     'volume of the day that is predicted',
     'each later split restates',
     'listed at its end',
@@ -71,7 +76,8 @@ it('leaves a cell empty where there is no R2, and has kinds and flattening only 
   expect(card).toContain('| vol_moving_avg of the row before | 1,234 | 1,000,000 | 1.5000 |  |\n');
   expect(card).not.toContain('| kind |');
   expect(card).not.toContain('flattened');
-  const other = modelCard({ ...metrics, flattened: 0.15, by_kind: [part('stock')] });
+  const other = modelCard({ ...metrics, flattened: 0.15, by_kind: [part('stock')], git_commit: 'fed-dirty' });
+  expect(other).toContain('Made by commit fed-dirty, TensorFlow.js 4,');
   expect(other).toContain('| stock | 617 |');
   expect(other).toContain('flattened by 15 %');
 });

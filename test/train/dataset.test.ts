@@ -10,7 +10,12 @@ import { csvOfVolumes, ingestFiles, runHere } from '../fixtures.ts';
 
 // Rows from 2020-01-01 on, a day apart, in windows of two: the n-th row of A has the volume n, and n - 0.5 as its mean.
 const days = (count: number, first: number) => Array.from({ length: count }, (_, day) => first + day);
-const SPLIT = { asOf: '2020-02-07', validationFrom: '2020-02-04', measureFrom: '2020-02-06' };
+const SPLIT = {
+  asOf: '2020-02-07',
+  validationFrom: '2020-02-04',
+  measureFrom: '2020-02-06',
+  newestRow: '2020-02-06',
+};
 const HALF_LIFE = 2 / 365.25;
 
 let store: string;

@@ -206,6 +206,10 @@ def test_scores_are_those_that_pandas_and_numpy_find(rows, metrics, model, lagge
     answers = {"model": round_half_up(point), "vol_moving_avg": average}
     if not lagged:
         answers["p50"] = round_half_up(p50)
+        multiple = metrics["best_multiple"]["multiple"]
+        answers["best_multiple"] = multiple * average
+        errors = [np.abs(factor * multiple * average - volume).mean() for factor in (0.99, 1, 1.01)]
+        assert errors[1] == min(errors)
     for name, predicted in answers.items():
         assert reported[name]["rows"] == len(block)
         assert reported[name]["mae"] == pytest.approx(np.abs(predicted - volume).mean(), rel=1e-6)

@@ -121,6 +121,19 @@ describe('the model of a date and a seed', () => {
     expect(set.stdout).toBe(all.stdout);
   });
 
+  // A row a day from 2020-01-01 on: the hundredth is of 2020-04-09.
+  it.each([
+    ['2020-04-16', true, 7],
+    ['2020-04-17', false, 8],
+  ])('is warned of as of %s: passed %s, as the newest row is %d days older', async (asOf, passed, value) => {
+    const volumes = Array.from({ length: 100 }, (_, day) => 1_000 + day);
+    const { store: few } = await ingestFiles({ 'stocks/FEW.csv': csvOfVolumes(...volumes) });
+    await runHere(features, { window: 2 }, few);
+    const { checks } = await runHere(train, { seed: 1, asOf }, few);
+    const name = 'as_of_follows_the_newest_row';
+    expect(checks).toContainEqual({ name, severity: 'warn', passed, value });
+  });
+
   it('is not made twice, and is other bytes for another seed', async () => {
     const args = ['train', '--store', store, '--as-of', EARLY, '--seed'];
     expect(await runTask([...args, '3'])).toMatchObject({ status: 'done' });
@@ -169,6 +182,17 @@ describe('train refuses, names the reason and publishes nothing', () => {
     const [key] = readdirSync(join(store, 'features')).filter((name) => !name.includes('.')) as [string];
     rmSync(join(store, 'features', key, file));
     await expectRefusal(store, 'shards are missing or cut short: shard-03; run features again');
+  });
+
+  // As a flipped bit would leave it: of the same size.
+  it('features of which a shard is damaged', async () => {
+    const [key] = readdirSync(join(store, 'features')).filter((name) => !name.includes('.')) as [string];
+    const path = join(store, 'features', key, 'shard-03.parquet');
+    const bytes = readFileSync(path);
+    // A new file: the old one may be shared with other stores.
+    rmSync(path);
+    writeFileSync(path, bytes.fill(0xff, 100, bytes.length - 20_000));
+    await expectRefusal(store, `is damaged; remove the folder ${join(store, 'features')}`);
   });
 
   it('fewer rows than a window', async () => {
