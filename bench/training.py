@@ -18,7 +18,7 @@ from model_file import ModelFile
 from rows import FEATURES, default_source, feature_files, log_inputs, round_volume, run_task, score
 from volume_models import from_ratio
 
-from bench import DATA, FULL, GROWTH, ROOT, machine, make_set
+from bench import DATA, FULL, GROWTH, ROOT, machine, make_set, warm
 
 TITLES = {"ours": "this pipeline", "lightgbm": "LightGBM l1, 200 rounds"}
 
@@ -59,6 +59,7 @@ def compare(files: int, rows: int, args: argparse.Namespace) -> dict:
         # A model that is there already would not be trained again.
         shutil.rmtree(store / "models", ignore_errors=True)
         for name, command in commands.items():
+            warm(shards[0].parent)
             runs[name].append(measure([str(part) for part in command]))
             print(f"{files} files", name, json.dumps(runs[name][-1]), flush=True)
     test = read_test(shards, args.as_of)
