@@ -16,7 +16,7 @@ its interval calibrated from then until ${metrics.measure_from}, and all of it m
 |---|---:|---:|---:|---:|
 ${row('this model', model)}
 ${row('vol_moving_avg itself', vol_moving_avg)}
-${row(`${best_multiple.multiple.toFixed(3)} times vol_moving_avg, the best multiple in hindsight`, best_multiple)}
+${row(`${best_multiple.multiple.toFixed(3)} times it, the best in hindsight`, best_multiple)}
 ${row('p50 of this model', metrics.p50)}
 ${row('this model, features of the row before', lag_1.model)}
 ${row('vol_moving_avg of the row before', lag_1.vol_moving_avg)}

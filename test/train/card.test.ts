@@ -53,7 +53,7 @@ it('says what it was trained on, how well it does, and what it cannot do', () =>
       '# Trading volume, as of 2020-01-01',
       '| this model | 1,234 | 1,000,000 | 1.5000 | 0.2500 |',
       '| vol_moving_avg itself | 1,234 | 2,000,000 | 1.5000 | 0.2500 |',
-      '| 0.750 times vol_moving_avg, the best multiple in hindsight | 1,234 | 1,500,000 | 1.5000 | 0.2500 |',
+      '| 0.750 times it, the best in hindsight | 1,234 | 1,500,000 | 1.5000 | 0.2500 |',
       'Made by TensorFlow.js 4, DuckDB 1 and Node 24.',
       '| this model, features of the row before | 1,230 | 1,000,000 | 1.5000 | 0.2500 |',
       '79.6 % of the volumes lie between p10 and p90; 80 % are meant.',
