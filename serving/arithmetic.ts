@@ -42,6 +42,11 @@ export function signedLog(x: number): number {
   return Math.sign(x) * Math.log1p(Math.abs(x));
 }
 
+/** What has this signedLog and, where that is not negative, this logVolume; finite, as what lies beyond 700 log units counts as 700. */
+export function signedExp(x: number): number {
+  return Math.sign(x) * Math.expm1(Math.min(Math.abs(x), 700));
+}
+
 /** The nearest that training saw. */
 export function clip(x: number, { min, max }: Scale): number {
   return Math.min(Math.max(x, min), max);

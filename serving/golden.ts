@@ -1,3 +1,4 @@
+import { signedExp } from './arithmetic.ts';
 import { type Model, ModelError } from './model.ts';
 import { createPredictor } from './predictor.ts';
 
@@ -13,10 +14,7 @@ export function goldenVectors(model: Model): GoldenVector[] {
   const [averages, medians] = model.scales.map(({ min, max, mean }) => [min - 1, min, mean, max, max + 1]);
   return (averages ?? []).flatMap((average) =>
     (medians ?? []).map((median): GoldenVector => {
-      const inputs = [
-        Math.max(0, Math.expm1(Math.min(average, 700))),
-        Math.sign(median) * Math.expm1(Math.min(Math.abs(median), 700)),
-      ] as const;
+      const inputs = [Math.max(0, signedExp(average)), signedExp(median)] as const;
       const { point, p10, p50, p90 } = predict(...inputs);
       return [...inputs, point, p10, p50, p90];
     }),

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { signedExp } from './arithmetic.ts';
 import type { InService } from './service.ts';
 
 /** So many points along vol_moving_avg and along adj_close_rolling_med. */
@@ -73,8 +74,7 @@ function hull(all: Stretch[]): Stretch {
 
 /** The input, in its own units, at this part of a stretch. */
 function at([low, high]: Stretch, part: number): number {
-  const x = low + part * (high - low);
-  return Math.sign(x) * Math.expm1(Math.abs(x));
+  return signedExp(low + part * (high - low));
 }
 
 function middle(stretch: Stretch): number {

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { signedExp } from '../../serving/arithmetic.ts';
 import type { Dense, Model } from '../../serving/model.ts';
 import { createPredictor } from '../../serving/predictor.ts';
 
@@ -28,11 +29,11 @@ export async function isMonotone(model: Model, medians: number[]): Promise<boole
   for (const signedLog of new Set(medians)) {
     // A turn of the event loop, in which a signal is heard.
     await setImmediate();
-    const median = Math.sign(signedLog) * Math.expm1(Math.min(Math.abs(signedLog), 700));
+    const median = signedExp(signedLog);
     let before = [0, 0, 0, 0];
     for (let row = 0; row < AVERAGES; row++) {
       const logAverage = averages.min + ((averages.max - averages.min) * row) / (AVERAGES - 1);
-      const { point, p10, p50, p90 } = predict(Math.expm1(Math.min(logAverage, 700)), median);
+      const { point, p10, p50, p90 } = predict(signedExp(logAverage), median);
       const now = [point, p10, p50, p90];
       // The last digits of exp() may fall where a function does not.
       if (now.some((value, index) => value < (before[index] as number) * (1 - 1e-12))) return false;
