@@ -44,15 +44,11 @@ export async function compare(
 }
 
 /** Measures a model where there is no other. Only its coverage keeps it out; a MAE above that of vol_moving_avg itself is told of. */
-export async function measure(
-  challenger: ModelFile,
-  { minCoverage, maxCoverage }: Gates,
-  { rows }: NewestBlock,
-): Promise<Verdict> {
+export async function measure(challenger: ModelFile, gates: Gates, { rows }: NewestBlock): Promise<Verdict> {
   const ours = await evaluate(challenger.model, rows);
   const theirs = score(rows.average, rows.volume);
   const mae = ratio(ours.mae, theirs.mae);
-  const isCovering = ours.coverage >= minCoverage && ours.coverage <= maxCoverage;
+  const isCovering = isWithin(ours.coverage, gates);
   return {
     metrics: {
       mae_challenger: ours.mae,
@@ -67,7 +63,7 @@ export async function measure(
     reasons: isCovering
       ? []
       : [
-          `${(ours.coverage * 100).toFixed(1)} % of the volumes lie between its p10 and p90; --min-coverage is ${minCoverage}, --max-coverage ${maxCoverage}`,
+          `${(ours.coverage * 100).toFixed(1)} % of the volumes lie between its p10 and p90; ${coverageGate(gates)}`,
         ],
   };
 }
@@ -75,15 +71,12 @@ export async function measure(
 type Measured = Score & { coverage: number };
 
 /** Whether a challenger passes. One whose coverage is out of bounds does if the champion's lies as far from 0.8. */
-export function judge(
-  challenger: Measured,
-  champion: Measured,
-  { maxMaeRatio, maxRmsleRatio, minCoverage, maxCoverage }: Gates,
-): Omit<Verdict, 'metrics'> {
+export function judge(challenger: Measured, champion: Measured, gates: Gates): Omit<Verdict, 'metrics'> {
+  const { maxMaeRatio, maxRmsleRatio } = gates;
   const mae = ratio(challenger.mae, champion.mae);
   const rmsle = ratio(challenger.rmsle, champion.rmsle);
   const isCovering =
-    (challenger.coverage >= minCoverage && challenger.coverage <= maxCoverage) ||
+    isWithin(challenger.coverage, gates) ||
     Math.abs(challenger.coverage - 0.8) <= Math.abs(champion.coverage - 0.8);
   const results: [string, boolean, number, string][] = [
     [
@@ -102,11 +95,19 @@ export function judge(
       'coverage_is_within_gate',
       isCovering,
       challenger.coverage,
-      `${(challenger.coverage * 100).toFixed(1)} % of the volumes lie between its p10 and p90, the champion's ${(champion.coverage * 100).toFixed(1)} %; --min-coverage is ${minCoverage}, --max-coverage ${maxCoverage}`,
+      `${(challenger.coverage * 100).toFixed(1)} % of the volumes lie between its p10 and p90, the champion's ${(champion.coverage * 100).toFixed(1)} %; ${coverageGate(gates)}`,
     ],
   ];
   return {
     checks: results.map(([name, passed, value]) => ({ name, severity: 'warn', passed, value })),
     reasons: results.filter(([, passed]) => !passed).map(([, , , reason]) => reason),
   };
+}
+
+function isWithin(coverage: number, { minCoverage, maxCoverage }: Gates): boolean {
+  return coverage >= minCoverage && coverage <= maxCoverage;
+}
+
+function coverageGate({ minCoverage, maxCoverage }: Gates): string {
+  return `--min-coverage is ${minCoverage}, --max-coverage ${maxCoverage}`;
 }

@@ -107,7 +107,7 @@ async function decide(
   const block = await readNewestBlock([challenger, champion], features, context);
   const { checks, metrics, reasons } = await compare(challenger, champion, gates, block);
   const told = { checks, metrics: { ...describe(block), ...metrics } };
-  const where = `on ${block.rows.volume.length} rows from ${block.from} to ${block.until}, ${block.isUnseen ? 'which neither has seen' : 'some of which trained or calibrated one of them'}`;
+  const where = tellOf(block, 'which neither has seen', 'some of which trained or calibrated one of them');
   if (reasons.length > 0)
     return {
       status: 'refused',
@@ -125,7 +125,7 @@ async function decide(
 async function admit(challenger: ModelFile, gates: Gates, block: NewestBlock): Promise<Decision> {
   const { checks, metrics, reasons } = await measure(challenger, gates, block);
   const told = { checks, metrics: { ...describe(block), ...metrics } };
-  const where = `on ${block.rows.volume.length} rows from ${block.from} to ${block.until}, ${block.isUnseen ? 'which it has not seen' : 'some of which trained or calibrated it'}`;
+  const where = tellOf(block, 'which it has not seen', 'some of which trained or calibrated it');
   if (reasons.length > 0)
     return {
       status: 'refused',
@@ -137,6 +137,10 @@ async function admit(challenger: ModelFile, gates: Gates, block: NewestBlock): P
     reason: `no model was in service; MAE ${metrics.mae_challenger?.toFixed(1)} beside ${metrics.mae_vol_moving_avg?.toFixed(1)} of vol_moving_avg itself ${where}`,
     ...told,
   };
+}
+
+function tellOf({ from, until, rows, isUnseen }: NewestBlock, unseen: string, seen: string): string {
+  return `on ${rows.volume.length} rows from ${from} to ${until}, ${isUnseen ? unseen : seen}`;
 }
 
 function describe({ from, until, rows, isUnseen }: NewestBlock): Outcome['metrics'] {
