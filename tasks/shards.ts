@@ -76,22 +76,21 @@ export async function openDataset(
       `${store.locate(dataset)}: there are no ${dataset} in this store; run ${maker} first`,
     );
   const found = await readShards(dataset, key, store);
+  if (found) return found;
   const keys = await listKeys(dataset, store);
-  if (!found && !keys.includes(key))
+  if (!keys.includes(key))
     throw new InputError(
       `${store.locate(`${dataset}/${key}`)}: is not there; run ${maker}, or give as --${dataset} one that is: ${keys.join(', ') || 'none'}`,
     );
-  if (!found)
-    throw new InputError(
-      `${store.locate(`${dataset}/${key}`)}: shards are missing or cut short: ${await nameBroken(`${dataset}/${key}`, store)}; run ${maker} again, it makes just those`,
-    );
-  return found;
+  throw new InputError(
+    `${store.locate(`${dataset}/${key}`)}: shards are missing or cut short: ${await nameBroken(`${dataset}/${key}`, store)}; run ${maker} again, it makes just those`,
+  );
 }
 
 /** Which shards of a folder are not whole. */
 async function nameBroken(folder: string, store: Store): Promise<string> {
   let shards = 0;
-  for (const name of (await store.list(folder)).filter((name) => /^shard-\d+\.json$/.test(name)))
+  for (const name of await listRecords(folder, store))
     shards = (await store.readJson<ShardRecord>(`${folder}/${name}`))?.shards ?? shards;
   const broken: string[] = [];
   for (let index = 0; index < shards; index++)
@@ -128,7 +127,7 @@ export async function readShards(
 ): Promise<ShardedDataset | undefined> {
   const folder = `${dataset}/${key}`;
   const shards: ShardedDataset['shards'] = [];
-  for (const name of (await store.list(folder)).filter((name) => /^shard-\d+\.json$/.test(name))) {
+  for (const name of await listRecords(folder, store)) {
     const index = Number(/\d+/.exec(name)?.[0]);
     const record = await readShard(folder, index, store);
     if (!record) return undefined;
@@ -143,6 +142,11 @@ export async function readShards(
     rows: shards.reduce((rows, { record }) => rows + record.rows, 0),
     bytes: shards.reduce((bytes, { record }) => bytes + (record.files[0]?.bytes ?? 0), 0),
   };
+}
+
+/** The names of a folder's shard records. */
+async function listRecords(folder: string, store: Store): Promise<string[]> {
+  return (await store.list(folder)).filter((name) => /^shard-\d+\.json$/.test(name));
 }
 
 /** The record of a shard whose files are all there, or undefined. */

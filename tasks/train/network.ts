@@ -15,7 +15,7 @@ const LEAST_SLOPE = 0.1;
 /** Between quantiles at the start: a softplus hardly learns from where it is flat. */
 const LEAST_DISTANCE = 0.05;
 
-/** The network whose arithmetic serving/arithmetic.ts repeats: two scaled inputs; three quantiles and a point of the log ratio. */
+/** The network whose arithmetic serving/predictor.ts repeats: two scaled inputs; three quantiles and a point of the log ratio. */
 export class Network {
   readonly #tf: TensorFlow;
   readonly #layers: { kernel: Variable; bias: Variable }[];

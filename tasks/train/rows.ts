@@ -36,8 +36,8 @@ const MEDIAN_EDGES = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10];
 
 const COLUMNS = 4;
 
-/** The shares of the rows up to each of the medians. */
-const MEDIAN_SHARES = Array.from({ length: 50 }, (_, index) => index / 49);
+/** The shares of the rows up to each of the medians but the first and the last. */
+const MEDIAN_SHARES = Array.from({ length: 48 }, (_, index) => (index + 1) / 49);
 
 /** Gathers rows as they are read, part by part. */
 export class RowGatherer {
@@ -92,7 +92,7 @@ export class RowGatherer {
       density: { ...EDGES, shares: Float32Array.from(this.#counts, (count) => count / this.#rows) },
       meanWeight: this.#weight / this.#rows,
       start: { p10, p50, p90 },
-      medians: [scales[1].min, ...this.#medians.quantiles(MEDIAN_SHARES).slice(1, -1), scales[1].max],
+      medians: [scales[1].min, ...this.#medians.quantiles(MEDIAN_SHARES), scales[1].max],
     };
   }
 }
