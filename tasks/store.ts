@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import {
   copyFile,
   link,
@@ -65,21 +65,21 @@ export class Store {
    */
   async scratch(): Promise<{ path: string; [Symbol.asyncDispose](): Promise<void> }> {
     const path = this.locate(`${SCRATCH}/${randomUUID()}`);
-    const lock = await open(`${path}${LOCK}`, 'a+');
-    await waitForLock(lock.fd);
-    if ((await lock.stat()).nlink === 0) {
+    // Synchronous, so that no signal comes between what is made and its entry in #scratch.
+    const lock = openSync(`${path}${LOCK}`, 'a+');
+    if (!tryLock(lock) || fstatSync(lock).nlink === 0) {
       // Somebody took it for one that was left behind.
-      await lock.close();
+      closeSync(lock);
       return this.scratch();
     }
-    await mkdir(path);
     this.#scratch.add(path);
+    mkdirSync(path);
     return {
       path,
       [Symbol.asyncDispose]: async () => {
         await rm(path, { recursive: true, force: true });
         await rm(`${path}${LOCK}`, { force: true });
-        await lock.close();
+        closeSync(lock);
         this.#scratch.delete(path);
       },
     };
