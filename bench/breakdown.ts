@@ -2,6 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { tanh } from '../serving/arithmetic.ts';
 import { prepare } from '../serving/champion.ts';
 import { Drift } from '../serving/drift.ts';
 import { createMetrics } from '../serving/metrics.ts';
@@ -65,7 +66,7 @@ export function alone(file: string): Record<string, number> {
     inference: time((i) => current.predictor.predict(i, 25).point),
     [`of which ${hidden} times tanh`]: time((i) => {
       let sum = 0;
-      for (let j = 0; j < hidden; j++) sum += Math.tanh((i % 100) / 50 + j / 64);
+      for (let j = 0; j < hidden; j++) sum += tanh((i % 100) / 50 + j / 64);
       return sum;
     }),
     'parsing the query': time((i) => readPlain(`${QUESTION}${i % 10}`)?.[1] ?? 0),

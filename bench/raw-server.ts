@@ -1,4 +1,7 @@
-/** node:http answering the bytes that the server answers, and nothing else: what no framework can beat. */
+/**
+ * node:http answering the bytes that the server answers, and nothing else: what no framework can beat. Its options are those
+ * that it comes with or, where OPTIONS is "ours", those of the server.
+ */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { httpOptions } from '../serving/http-options.ts';
@@ -11,7 +14,10 @@ const HEADERS = [
   ...['X-Content-Type-Options', 'nosniff', 'X-Frame-Options', 'DENY', 'Referrer-Policy', 'no-referrer'],
 ];
 
-const server = createServer(httpOptions(readSettings({})), (_request, response) => {
+const ours = httpOptions(readSettings({}));
+// The time is one of the bytes: Keep-Alive names it.
+const options = process.env.OPTIONS === 'ours' ? ours : { keepAliveTimeout: ours.keepAliveTimeout };
+const server = createServer(options, (_request, response) => {
   response.writeHead(200, HEADERS);
   response.end(BODY);
 });

@@ -4,6 +4,11 @@ import { median } from './breakdown.ts';
 import type { Closed, Open } from './load.ts';
 import { drawBars, drawSteps } from './plots.ts';
 
+export const OURS = 'ours, 1 worker';
+/** node:http with the options that it comes with, and with those that the server gives it. */
+export const PLAIN = 'node:http';
+export const ALIKE = 'node:http, our options';
+
 /** All that bench/serving.ts measured. */
 export interface Result {
   host: { cpu: string; cores: number; node: string; loadBefore: number };
@@ -12,7 +17,7 @@ export interface Result {
   connections: number;
   model: string;
   closed: Record<string, Closed[]>;
-  /** At these shares of our maximum, ours and node:http in turn. */
+  /** At these shares of our maximum, ours and node:http with our options in turn. */
   open: { share: number; server: string; runs: Open[] }[];
   /** Shares of the server's busy time under load, by part. */
   shares: Record<string, number>;
@@ -28,31 +33,33 @@ const PERCENTILES = ['p50', 'p90', 'p99', 'p99.9', 'max'] as const;
 /** The tables of bench/results/serving.md. */
 export function formatServing(result: Result): string {
   const { host, rounds, seconds, connections, closed, open, shares, alone, loading } = result;
-  const base = ratesOf(closed['node:http'] ?? []);
-  const micros = median((closed['ours, 1 worker'] ?? []).map(({ cpuMicros }) => cpuMicros));
+  const micros = median((closed[OURS] ?? []).map(({ cpuMicros }) => cpuMicros));
+  /** The median over the rounds of the ratio within a round. */
+  const ratio = (runs: Closed[], peer: string) =>
+    median(ratesOf(runs).map((rate, round) => rate / (closed[peer]?.[round]?.rate ?? Number.NaN))).toFixed(2);
   return `# Serving
 
-${host.cores} cores, ${host.cpu}, Node ${host.node}; load average before ${host.loadBefore.toFixed(1)}. Model: ${result.model}. node:http answers the same bytes, headers included.
+${host.cores} cores, ${host.cpu}, Node ${host.node}; load average before ${host.loadBefore.toFixed(1)}. Model: ${result.model}. node:http answers the same bytes, headers included, once with
+the options that it comes with, once with those that the server gives it (serving/http-options.ts).
 
 ## Maximum rate
 Closed loop: wrk, 1 thread, ${connections} connections, on the same host; ${rounds} rounds of ${seconds} s in turn, medians (least and most). CPU in cores.
 
-| server | requests/s | least to most | of node:http | server CPU | wrk CPU | server CPU µs a request |
-|---|--:|--:|--:|--:|--:|--:|
+| server | requests/s | least to most | of ${PLAIN} | of ${ALIKE} | server CPU | wrk CPU | server CPU µs a request |
+|---|--:|--:|--:|--:|--:|--:|--:|
 ${Object.entries(closed)
   .map(([name, runs]) => {
     const rates = ratesOf(runs);
-    const ratio = median(rates.map((rate, round) => rate / (base[round] as number)));
     const of = (key: keyof Closed) => median(runs.map((run) => run[key]));
-    return `| ${name} | ${whole(median(rates))} | ${whole(Math.min(...rates))} to ${whole(Math.max(...rates))} | ${ratio.toFixed(2)} | ${of('serverCpu').toFixed(2)} | ${of('generatorCpu').toFixed(2)} | ${of('cpuMicros').toFixed(1)} |`;
+    return `| ${name} | ${whole(median(rates))} | ${whole(Math.min(...rates))} to ${whole(Math.max(...rates))} | ${ratio(runs, PLAIN)} | ${ratio(runs, ALIKE)} | ${of('serverCpu').toFixed(2)} | ${of('generatorCpu').toFixed(2)} | ${of('cpuMicros').toFixed(1)} |`;
   })
   .join('\n')}
 
-*of node:http* is the median over the rounds of the ratio within a round.
+Ratios are medians over the rounds of the ratio within a round.
 
 ## Latency at a constant rate
 Open loop: requests are due at equal distances whether earlier ones were answered or not, and times run from when they were due
-(no coordinated omission). Shares are of our maximum with 1 worker; node:http gets the same rates in turn with it, to tell what is the
+(no coordinated omission). Shares are of our maximum with 1 worker; ${ALIKE}, gets the same rates in turn with it, to tell what is the
 machine's. Medians of ${rounds} runs of ${seconds} s. *generator late* is the 99th percentile of the load generator's own delay, part of the times.
 
 | of maximum | server | asked/s | reached/s | ${PERCENTILES.map((name) => `${name} ms`).join(' | ')} | generator late ms |

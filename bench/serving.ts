@@ -11,12 +11,11 @@ import { dense, modelOf } from '../test/tiny-model.ts';
 import { alone, inFolder, median, modelLoad, sharesOf, startTime } from './breakdown.ts';
 import { type Closed, CONNECTIONS, closedLoop, type Open, openLoop, QUESTION } from './load.ts';
 import { type Started, startServer, stopAll } from './servers.ts';
-import { formatServing, type Result, writePlots } from './serving-report.ts';
+import { ALIKE, formatServing, OURS, PLAIN, type Result, writePlots } from './serving-report.ts';
 
 const ROUNDS = Number(process.env.ROUNDS || 3);
 const SECONDS = Number(process.env.SECONDS || 2);
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
-const OURS = 'ours, 1 worker';
 
 const store = mkdtempSync(join(tmpdir(), 'bench-serving-'));
 const model = join(store, 'model.bin');
@@ -44,10 +43,13 @@ async function measure(): Promise<Omit<Result, 'host' | keyof typeof run>> {
     const ours = await server(['serving/server.ts']);
     const body = await (await fetch(ours.url + QUESTION)).text();
     const version = (await fetch(ours.url + QUESTION)).headers.get('x-model-version') ?? '';
-    const raw = await server(['bench/raw-server.ts'], { BODY: body, VERSION: version });
-    await expectSame(ours.url, raw.url);
+    const plain = await server(['bench/raw-server.ts'], { BODY: body, VERSION: version });
+    const alike = await server(['bench/raw-server.ts'], { BODY: body, VERSION: version, OPTIONS: 'ours' });
+    await expectSame(ours.url, plain.url);
+    await expectSame(ours.url, alike.url);
     const servers: Record<string, Started> = {
-      'node:http': raw,
+      [PLAIN]: plain,
+      [ALIKE]: alike,
       [OURS]: ours,
       'ours, 2 workers': await server(['serving/server.ts', '--workers', '2']),
       Fastify: await server(['bench/fastify-server.ts'], { VERSION: version }),
@@ -60,7 +62,7 @@ async function measure(): Promise<Omit<Result, 'host' | keyof typeof run>> {
         closed[name] = [...(closed[name] ?? []), await closedLoop(url, pid, SECONDS)];
     const most = median((closed[OURS] ?? []).map(({ rate }) => rate));
     const open: Result['open'] = [];
-    const pair = { 'node:http': raw, [OURS]: ours };
+    const pair = { [ALIKE]: alike, [OURS]: ours };
     for (const { url } of Object.values(pair)) await openLoop(url, most / 4, 1);
     for (const share of [0.5, 0.7, 0.9]) {
       const runs: Record<string, Open[]> = {};

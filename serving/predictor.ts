@@ -1,4 +1,4 @@
-import { clip, interpolate, logVolume, signedLog } from './arithmetic.ts';
+import { clip, interpolate, logVolume, signedLog, tanh } from './arithmetic.ts';
 import type { Model, Prediction } from './model.ts';
 
 const MAX = Number.MAX_SAFE_INTEGER;
@@ -38,7 +38,7 @@ export function createPredictor({
     for (const step of steps) {
       signal = apply(step, signal);
       if (step === steps.at(-1)) break;
-      for (let j = 0; j < step.outputs; j++) signal[j] = Math.tanh(signal[j] as number);
+      for (let j = 0; j < step.outputs; j++) signal[j] = tanh(signal[j] as number);
     }
     const place = clip(logAverage, averageScale);
     // p10 and p90 lie a softplus away from p50, and calibration moves them no further than to p50: they cannot cross.

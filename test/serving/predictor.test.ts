@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { clip, interpolate, logVolume, signedLog } from '../../serving/arithmetic.ts';
+import { clip, interpolate, logVolume, signedLog, tanh } from '../../serving/arithmetic.ts';
 import type { Dense, Model, Offsets, Prediction } from '../../serving/model.ts';
 import { createPredictor } from '../../serving/predictor.ts';
 import { dense, modelOf } from '../tiny-model.ts';
@@ -47,6 +47,16 @@ it('keeps what it returned when it is asked again', () => {
   expect(first).toStrictEqual(predictPlainly(model, 12_345, 25));
 });
 
+it('has a tanh as near to the true one as doubles allow', () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.double(), fc.double({ min: -25, max: 25 })), (x) => {
+      if (Number.isNaN(x)) expect(tanh(x)).toBeNaN();
+      else expect(Math.abs(tanh(x) - Math.tanh(x))).toBeLessThanOrEqual(4e-16);
+    }),
+    { numRuns: 20_000 },
+  );
+});
+
 /** The formula of docs/model.md, step by step. */
 function predictPlainly({ layers, scales, offsets }: Model, average: number, median: number): Prediction {
   const logAverage = logVolume(average);
@@ -57,7 +67,7 @@ function predictPlainly({ layers, scales, offsets }: Model, average: number, med
   ];
   for (const [index, layer] of layers.entries()) {
     signal = sums(layer, signal);
-    if (index < layers.length - 1) signal = signal.map(Math.tanh);
+    if (index < layers.length - 1) signal = signal.map(tanh);
   }
   const [middle = 0, below = 0, above = 0, point = 0] = signal;
   const place = clip(logAverage, averageScale);
