@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { median } from './breakdown.ts';
 import type { Closed, Open } from './load.ts';
+import type { Pauses } from './pauses.ts';
 import { drawBars, drawSteps } from './plots.ts';
 
 export const OURS = 'ours, 1 worker';
@@ -19,6 +20,8 @@ export interface Result {
   closed: Record<string, Closed[]>;
   /** At these shares of our maximum, ours and node:http with our options in turn. */
   open: { share: number; server: string; runs: Open[] }[];
+  /** Of this machine, when its cores are busy. */
+  pauses: Pauses;
   /** Shares of the server's busy time under load, by part. */
   shares: Record<string, number>;
   /** Nanoseconds of parts alone. */
@@ -32,7 +35,7 @@ const PERCENTILES = ['p50', 'p90', 'p99', 'p99.9', 'max'] as const;
 
 /** The tables of bench/results/serving.md. */
 export function formatServing(result: Result): string {
-  const { host, rounds, seconds, connections, closed, open, shares, alone, loading } = result;
+  const { host, rounds, seconds, connections, closed, open, pauses, shares, alone, loading } = result;
   const micros = median((closed[OURS] ?? []).map(({ cpuMicros }) => cpuMicros));
   /** The median over the rounds of the ratio within a round. */
   const ratio = (runs: Closed[], peer: string) =>
@@ -70,6 +73,9 @@ ${open
     return `| ${share * 100} % | ${server} | ${whole(rate)} | ${whole(reached)} | ${PERCENTILES.map((name) => percentiles[name].toFixed(2)).join(' | ')} | ${late.toFixed(2)} |`;
   })
   .join('\n')}
+
+Afterwards each core ran a loop that only looks at the clock, for ${rounds * seconds} s: ${(pauses.share * 100).toFixed(1)} % of the time went by in pauses of over 1 ms, of which
+the longest was ${pauses.longest.toFixed(1)} ms. That much of the times above is the machine's.
 
 ## Where the time of a request goes, under load
 V8's sampling profiler in the server during a closed loop; µs are these shares of the ${micros.toFixed(1)} µs of CPU a request above.

@@ -10,6 +10,7 @@ import { decodeModel, encodeModel } from '../serving/model-file.ts';
 import { dense, modelOf } from '../test/tiny-model.ts';
 import { alone, inFolder, median, modelLoad, sharesOf, startTime } from './breakdown.ts';
 import { type Closed, CONNECTIONS, closedLoop, type Open, openLoop, QUESTION } from './load.ts';
+import { pausesOf } from './pauses.ts';
 import { type Started, startServer, stopAll } from './servers.ts';
 import { ALIKE, formatServing, OURS, PLAIN, type Result, writePlots } from './serving-report.ts';
 
@@ -72,13 +73,14 @@ async function measure(): Promise<Omit<Result, 'host' | keyof typeof run>> {
       for (const [server, all] of Object.entries(runs)) open.push({ share, server, runs: all });
     }
     for (const { stop } of Object.values(servers)) await stop();
+    const pauses = await pausesOf(ROUNDS * SECONDS);
     const shares = await inFolder(async (folder) => {
       const profiled = await server(['--cpu-prof', `--cpu-prof-dir=${folder}`, 'serving/server.ts']);
       await closedLoop(profiled.url, profiled.pid, SECONDS);
       await profiled.stop();
       return sharesOf(folder);
     });
-    return { model: shape, closed, open, shares, alone: alone(model), loading, start };
+    return { model: shape, closed, open, pauses, shares, alone: alone(model), loading, start };
   } finally {
     stopAll();
     rmSync(store, { recursive: true });
