@@ -19,9 +19,6 @@ const UNLIMITED =
 /** A name or an IPv4 address, or an IPv6 address in brackets; a port after it or not. */
 const HOST = /^([a-z\d][\w.-]*|\[[\da-f:.]+\])(:\d{1,5})?$/i;
 
-/** The last that was found to be one; that of the next request is nearly always the same. */
-let soundHost: string | undefined;
-
 /** Checks target, Host, token, rate and announced length of requests. */
 export function createGuard(
   { token, rateLimit, bodyLimit }: Settings,
@@ -69,10 +66,9 @@ export function createGuard(
  */
 export function hasSoundHost(rawHeaders: string[]): boolean {
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    const [name, value] = [rawHeaders[i] as string, rawHeaders[i + 1] as string];
-    if (name.length !== 4 || name.toLowerCase() !== 'host' || value === soundHost) continue;
-    if (!HOST.test(value)) return false;
-    soundHost = value;
+    const name = rawHeaders[i] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host' && !HOST.test(rawHeaders[i + 1] as string))
+      return false;
   }
   return true;
 }

@@ -3,47 +3,14 @@ import { type Fault, RequestError } from './problem.ts';
 /** What the assignment's clients send: a decimal number, with an exponent or without. */
 const DECIMAL = /^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
-const BEFORE_AVERAGE = '/predict?vol_moving_avg=';
-const BEFORE_MEDIAN = '&adj_close_rolling_med=';
-const POINT = '.'.charCodeAt(0);
-const ZERO = '0'.charCodeAt(0);
-const NINE = '9'.charCodeAt(0);
-/** Numbers of more characters are left to parseQuery. */
-const LONGEST = 40;
-/** So many digits make a whole number that a double holds, as it does the power of ten of their places: the ratio is rounded right. */
-const EXACT = 15;
-const POWERS_OF_TEN = Array.from({ length: EXACT }, (_, places) => Number(`1e${places}`));
+/** GET /predict as nearly all clients spell it. */
+const PLAIN =
+  /^\/predict\?vol_moving_avg=(\d{1,20}(?:\.\d{1,20})?)&adj_close_rolling_med=(-?\d{1,20}(?:\.\d{1,20})?)$/;
 
-/**
- * The volume average and price median of a question that is spelled as nearly all clients spell it, as parseQuery would read them;
- * null for any other. A regular expression would do it in a line, and made a request 5 % dearer.
- */
+/** The volume average and price median of a plainly spelled question, as parseQuery would read them; null for any other. */
 export function readPlain(url: string): [volumeAverage: number, priceMedian: number] | null {
-  if (!url.startsWith(BEFORE_AVERAGE)) return null;
-  const end = url.indexOf('&', BEFORE_AVERAGE.length);
-  if (!url.startsWith(BEFORE_MEDIAN, end)) return null;
-  const start = end + BEFORE_MEDIAN.length;
-  const isNegative = url[start] === '-';
-  const average = readDigits(url, BEFORE_AVERAGE.length, end);
-  const median = readDigits(url, isNegative ? start + 1 : start, url.length);
-  if (Number.isNaN(average) || Number.isNaN(median)) return null;
-  return [average, isNegative ? -median : median];
-}
-
-/** The number spelled from start to end by digits alone, or with a point among them; NaN if it is spelled otherwise. */
-function readDigits(text: string, start: number, end: number): number {
-  const length = end - start;
-  if (length < 1 || length > LONGEST) return Number.NaN;
-  let digits = 0;
-  let point = 0;
-  for (let i = start; i < end; i++) {
-    const code = text.charCodeAt(i);
-    if (code >= ZERO && code <= NINE) digits = digits * 10 + (code - ZERO);
-    else if (code === POINT && !point && i > start && i < end - 1) point = i;
-    else return Number.NaN;
-  }
-  if (length > EXACT) return Number(text.slice(start, end));
-  return point ? digits / (POWERS_OF_TEN[end - 1 - point] as number) : digits;
+  const match = PLAIN.exec(url);
+  return match && [Number(match[1]), Number(match[2])];
 }
 
 /** What GET /predict asks for. */
