@@ -54,7 +54,7 @@ tensorboard: $(PYTHON_PACKAGES) ## the losses of every training, on port 6006 [S
 serve: export STORE := $(STORE)
 serve: export PORT := $(PORT)
 serve: $(PACKAGES) ## serve the champion over HTTP [STORE= PORT=3000]
-	@node --single-threaded-gc serving/server.ts
+	@node serving/server.ts
 
 airflow: export STORE := $(STORE)
 airflow: images $(PYTHON_PACKAGES) ## Airflow on this host, the tasks in containers, until Ctrl-C [STORE=]

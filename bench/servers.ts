@@ -2,9 +2,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** What `make serve` and the image give to node. */
-export const SERVER = ['--single-threaded-gc', 'serving/server.ts'];
-
 export interface Started {
   url: string;
   pid: number;

@@ -11,7 +11,7 @@ import { dense, modelOf } from '../test/tiny-model.ts';
 import { alone, inFolder, median, modelLoad, sharesOf, startTime } from './breakdown.ts';
 import { type Closed, CONNECTIONS, closedLoop, type Open, openLoop, QUESTION } from './load.ts';
 import { pausesOf } from './pauses.ts';
-import { SERVER, type Started, startServer, stopAll } from './servers.ts';
+import { type Started, startServer, stopAll } from './servers.ts';
 import { ALIKE, formatServing, OURS, PLAIN, type Result, writePlots } from './serving-report.ts';
 
 const ROUNDS = Number(process.env.ROUNDS || 3);
@@ -41,7 +41,7 @@ async function measure(): Promise<Omit<Result, 'host' | keyof typeof run>> {
     const start = await startTime(store);
     const server = (args: string[], environment: Record<string, string> = {}) =>
       startServer(node, args, { STORE: store, SHADOW: 'off', ...environment });
-    const ours = await server(SERVER);
+    const ours = await server(['serving/server.ts']);
     const body = await (await fetch(ours.url + QUESTION)).text();
     const version = (await fetch(ours.url + QUESTION)).headers.get('x-model-version') ?? '';
     const plain = await server(['bench/raw-server.ts'], { BODY: body, VERSION: version });
@@ -52,7 +52,7 @@ async function measure(): Promise<Omit<Result, 'host' | keyof typeof run>> {
       [PLAIN]: plain,
       [ALIKE]: alike,
       [OURS]: ours,
-      'ours, 2 workers': await server([...SERVER, '--workers', '2']),
+      'ours, 2 workers': await server(['serving/server.ts', '--workers', '2']),
       Fastify: await server(['bench/fastify-server.ts'], { VERSION: version }),
       'FastAPI, RandomForest(100)': await startServer('.venv/bin/python', ['bench/fastapi_server.py'], {}),
     };
@@ -75,7 +75,7 @@ async function measure(): Promise<Omit<Result, 'host' | keyof typeof run>> {
     for (const { stop } of Object.values(servers)) await stop();
     const pauses = await pausesOf(ROUNDS * SECONDS);
     const shares = await inFolder(async (folder) => {
-      const profiled = await server(['--cpu-prof', `--cpu-prof-dir=${folder}`, ...SERVER]);
+      const profiled = await server(['--cpu-prof', `--cpu-prof-dir=${folder}`, 'serving/server.ts']);
       await closedLoop(profiled.url, profiled.pid, SECONDS);
       await profiled.stop();
       return sharesOf(folder);

@@ -11,7 +11,7 @@ import { tableFromArrays, tableFromIPC, tableToIPC } from 'apache-arrow';
 import { encodeModel } from '../serving/model-file.ts';
 import { constantModel } from '../test/tiny-model.ts';
 import { drawLines } from './plots.ts';
-import { SERVER, startServer } from './servers.ts';
+import { startServer } from './servers.ts';
 
 /** Before that a server still warms up. */
 const WHOLE_MINUTES = 10;
@@ -87,7 +87,7 @@ const PATTERN = KINDS.flatMap((kind) => Array<Kind>(kind.share).fill(kind));
 
 const store = mkdtempSync(join(tmpdir(), 'soak-'));
 promote(models[0] as Buffer);
-const server = await startServer(process.execPath, SERVER, { STORE: store, POLL_MS: '500' });
+const server = await startServer(process.execPath, ['serving/server.ts'], { STORE: store, POLL_MS: '500' });
 try {
   const { samples, counts, swaps, faults } = await soak(server.url);
   const growth = slope(samples.slice(samples.length >> 1));

@@ -37,5 +37,4 @@ ENV STORE=/store PORT=3000 HOST=0.0.0.0
 EXPOSE 3000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT + '/health/live').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# Why so: docs/decisions.md, 71.
-ENTRYPOINT ["tini", "--", "node", "--single-threaded-gc", "serving/server.ts"]
+ENTRYPOINT ["tini", "--", "node", "serving/server.ts"]
