@@ -1,7 +1,9 @@
+import { dirname } from 'node:path';
 import type { Model } from '../serving/model.ts';
 import { column, readTable } from './arrow.ts';
 import { type Database, parquet, readSql } from './duckdb.ts';
 import { coverage, predictAll, type Score, score } from './score.ts';
+import { damageOf, type ShardedDataset } from './shards.ts';
 
 /** Rows with full windows, a value a row. */
 export interface FeatureRows {
@@ -10,16 +12,40 @@ export interface FeatureRows {
   median: Float64Array;
 }
 
-/** Gives the rows of these shards the name `features`, which .sql files select from. */
-export async function viewFeatures(shards: { path: string }[], database: Database): Promise<void> {
-  await database.createView('features', `SELECT * FROM ${parquet(...shards.map(({ path }) => path))}`);
+/** The features of a key, or some of its shards. */
+export type Features = Pick<ShardedDataset, 'shards' | 'uri'>;
+
+/**
+ * Gives the rows of features the name `features`, which .sql files select from.
+ * @throws InputError where a shard is damaged
+ */
+export async function viewFeatures(features: Features, database: Database): Promise<void> {
+  const paths = features.shards.map(({ path }) => path);
+  await database.createView('features', `SELECT * FROM ${parquet(...paths)}`).catch(refuseDamaged(features));
 }
 
-/** Reads the rows of a span of days, both included, from the view `features`. */
-export async function readFeatureRows(from: string, until: string, database: Database): Promise<FeatureRows> {
+/** For the `catch` of a query over features. @throws InputError where a shard is damaged, the cause itself otherwise */
+export function refuseDamaged({ shards: [shard, another], uri }: Features): (cause: unknown) => never {
+  return (cause) => {
+    const where = shard && !another ? shard.path : `a shard of ${uri}`;
+    throw damageOf(where, dirname(uri), 'features', cause);
+  };
+}
+
+/**
+ * Reads the rows of a span of days, both included, from the view `features`, which is of these.
+ * @throws InputError where a shard is damaged
+ */
+export async function readFeatureRows(
+  features: Features,
+  from: string,
+  until: string,
+  database: Database,
+): Promise<FeatureRows> {
   await database.setVariable('from_day', from);
   await database.setVariable('until_day', until);
-  const rows = await readTable(await readSql(import.meta.url, 'feature-rows.sql'), database);
+  const sql = await readSql(import.meta.url, 'feature-rows.sql');
+  const rows = await readTable(sql, database).catch(refuseDamaged(features));
   return {
     volume: column(rows, 'volume'),
     average: column(rows, 'vol_moving_avg'),

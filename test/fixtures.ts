@@ -1,7 +1,7 @@
 /** What tests work on: folders, price files made by hand, stores that are filled within this process, and what lies in a store. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -126,6 +126,16 @@ export async function readRows(
 export async function query(sql: string): Promise<unknown[][]> {
   await using database = await openDatabase();
   return (await (await database.connection.run(sql)).getRowsJS()) as unknown[][];
+}
+
+/** Puts other bytes into the shards of the features, as many as there were, from one position up to another or the end. */
+export function damageFeatures(store: string, from: number, to?: number): void {
+  for (const path of globSync(join(store, 'features/*/*.parquet'))) {
+    const bytes = readFileSync(path);
+    // A new file: the old one may be shared with other stores.
+    rmSync(path);
+    writeFileSync(path, bytes.fill(0xff, from, to));
+  }
 }
 
 /** Name -> SHA-256 of each file that is published in a store, or in some folders of it. */

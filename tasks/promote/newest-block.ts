@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { readSql } from '../duckdb.ts';
 import { InputError } from '../errors.ts';
-import { type FeatureRows, readFeatureRows, viewFeatures } from '../feature-rows.ts';
+import { type FeatureRows, readFeatureRows, refuseDamaged, viewFeatures } from '../feature-rows.ts';
 import type { ModelFile } from '../models.ts';
 import { openDataset } from '../shards.ts';
 
@@ -22,7 +22,7 @@ export interface NewestBlock {
 
 /**
  * Reads the rows of the newest days of the features, where there are enough those that none of the models has seen.
- * @throws InputError when there are no features, or no row has a full window
+ * @throws InputError when there are no features, a shard of them is damaged, or no row has a full window
  */
 export async function readNewestBlock(
   models: ModelFile[],
@@ -30,7 +30,7 @@ export async function readNewestBlock(
   { store, database }: Context,
 ): Promise<NewestBlock> {
   const features = await openDataset('features', featuresKey, 'features', store);
-  await viewFeatures(features.shards, database);
+  await viewFeatures(features, database);
   const seen = models.map(({ model }) => lastSeen(model));
   const unseenFrom = seen
     .map(({ before }) => before)
@@ -38,11 +38,11 @@ export async function readNewestBlock(
     .at(-1) as string;
   await database.setVariable('unseen_from', unseenFrom);
   await database.setVariable('block_days', BLOCK_DAYS);
-  const [bounds] = await database.rows<{
-    block_until: string | null;
-    newest_from: string;
-    unseen_rows: bigint;
-  }>(await readSql(import.meta.url, 'block-bounds.sql'));
+  const [bounds] = await database
+    .rows<{ block_until: string | null; newest_from: string; unseen_rows: bigint }>(
+      await readSql(import.meta.url, 'block-bounds.sql'),
+    )
+    .catch(refuseDamaged(features));
   if (!bounds?.block_until)
     throw new InputError(
       `${features.uri}: no row has a full window to measure a model on; ingest more rows, or give --force`,
@@ -52,7 +52,7 @@ export async function readNewestBlock(
   return {
     from,
     until: bounds.block_until,
-    rows: await readFeatureRows(from, bounds.block_until, database),
+    rows: await readFeatureRows(features, from, bounds.block_until, database),
     isUnseen: isWide && seen.every(({ isSure }) => isSure),
   };
 }

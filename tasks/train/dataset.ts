@@ -1,11 +1,10 @@
-import { dirname } from 'node:path';
 import type { Table } from 'apache-arrow';
 import { column, readTable } from '../arrow.ts';
 import type { Context } from '../context.ts';
 import { type Database, readSql } from '../duckdb.ts';
 import { InputError } from '../errors.ts';
-import { viewFeatures } from '../feature-rows.ts';
-import { damageOf, type ShardedDataset } from '../shards.ts';
+import { refuseDamaged, viewFeatures } from '../feature-rows.ts';
+import type { ShardedDataset } from '../shards.ts';
 import type { Examples } from './rows.ts';
 
 /** About this share of the rows, the latest ones, validates. */
@@ -36,16 +35,14 @@ export async function findSplit(
   asOf: string | undefined,
   { database }: Context,
 ): Promise<Split> {
-  await viewFeatures(features.shards, database);
+  await viewFeatures(features, database);
   await database.setVariable('as_of', asOf ?? '');
   await database.setVariable('validation_share', VALIDATION_SHARE);
   const [split] = await database
     .rows<Record<'as_of' | 'validation_from' | 'measure_from' | 'newest_row', string | null>>(
       await readSql(import.meta.url, 'split.sql'),
     )
-    .catch((cause) => {
-      throw damageOf(`a shard of ${features.uri}`, dirname(features.uri), 'features', cause);
-    });
+    .catch(refuseDamaged(features));
   if (!split?.as_of || !split.validation_from || !split.measure_from || !split.newest_row)
     throw await tooFew(features, split?.as_of, split?.as_of, 'has a full window', database);
   return {
@@ -157,11 +154,10 @@ async function* readShards(
 ): AsyncGenerator<{ path: string; table: Table }> {
   const sql = await readSql(import.meta.url, file);
   for (const shard of shards) {
-    await viewFeatures([shard], database);
+    const features = { shards: [shard], uri };
+    await viewFeatures(features, database);
     await database.setVariable('etfs', shard.record.etfs ?? []);
-    const table = await readTable(sql, database).catch((cause) => {
-      throw damageOf(shard.path, dirname(uri), 'features', cause);
-    });
+    const table = await readTable(sql, database).catch(refuseDamaged(features));
     yield { path: shard.path, table };
   }
 }
@@ -174,7 +170,7 @@ async function tooFew(
   what: string,
   database: Database,
 ): Promise<InputError> {
-  await viewFeatures(features.shards, database);
+  await viewFeatures(features, database);
   await database.setVariable('as_of', asOf ?? '');
   const [later] = await database.rows("FROM features WHERE Date >= getvariable('as_of') LIMIT 1");
   return new InputError(

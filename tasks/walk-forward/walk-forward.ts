@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { readSql } from '../duckdb.ts';
 import { InputError } from '../errors.ts';
-import { evaluate, readFeatureRows, viewFeatures } from '../feature-rows.ts';
+import { evaluate, readFeatureRows, refuseDamaged, viewFeatures } from '../feature-rows.ts';
 import { modelDates, readModel } from '../models.ts';
 import { CLI, startNode, succeed } from '../node-process.ts';
 import type { Outcome } from '../result.ts';
@@ -38,16 +38,18 @@ export async function walkForward(
   const features = await openDataset('features', key, 'features', store);
   const dates = from && to ? firstsOfMonth(from, to) : await modelDates(store);
   if (from) for (const asOf of dates) await train(asOf, features.key, switches, store);
-  await viewFeatures(features.shards, database);
+  await viewFeatures(features, database);
   const multiple = await readSql(import.meta.url, 'multiple.sql');
   const months: Month[] = [];
   for (const asOf of dates) {
-    const rows = await readFeatureRows(asOf, lastDayOfMonthFrom(asOf), database);
+    const rows = await readFeatureRows(features, asOf, lastDayOfMonthFrom(asOf), database);
     const { volume, average } = rows;
     if (volume.length === 0) continue;
     const { model } = await readModel(asOf, store);
     await database.setVariable('as_of', asOf);
-    const [fitted] = await database.rows<{ multiple: number | null }>(multiple);
+    const [fitted] = await database
+      .rows<{ multiple: number | null }>(multiple)
+      .catch(refuseDamaged(features));
     const factor = fitted?.multiple ?? undefined;
     months.push({
       asOf,

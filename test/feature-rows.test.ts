@@ -1,0 +1,27 @@
+import { join } from 'node:path';
+import { beforeEach, expect, it } from 'vitest';
+import { features } from '../tasks/features/features.ts';
+import { runCli } from './command.ts';
+import { csvOfVolumes, damageFeatures, ingestFiles, runHere } from './fixtures.ts';
+import { addModel } from './tiny-model.ts';
+
+let store: string;
+beforeEach(async () => {
+  store = (await ingestFiles({ 'stocks/A.csv': csvOfVolumes(100, 100, 100) })).store;
+  await runHere(features, { window: 2 }, store);
+  addModel(store, [0, 0, 0], '2020-01-01');
+});
+
+it.each([
+  ['train', 'rows', 4, 100],
+  ['train', 'footer', 100],
+  ['promote', 'rows', 4, 100],
+  ['promote', 'footer', 100],
+  ['walk-forward', 'rows', 4, 100],
+  ['walk-forward', 'footer', 100],
+])('%s says what to remove where the %s of features are damaged', async (task, _what, from, to?: number) => {
+  damageFeatures(store, from, to);
+  const { code, message } = await runCli([task, '--store', store]);
+  expect(message).toContain(`is damaged; remove the folder ${join(store, 'features')}, of which`);
+  expect(code).toBe(2);
+});
