@@ -1,12 +1,21 @@
 import type * as z from 'zod';
 import { bodyError, type Fault, RequestError } from './problem.ts';
-import { MAX_INSTANCES } from './schemas.ts';
+import { Instance, MAX_INSTANCES, TensorRow } from './schemas.ts';
 
 /** The largest JSON body, in bytes. */
 export const MAX_JSON_BYTES = 16 * 2 ** 20;
 
 /** So many faults are named at most. */
 const MAX_FAULTS = 20;
+
+/** Lists of rows by their name, and what a row of theirs is. */
+const ROWS = new Map<string, z.ZodType>([
+  ['instances', Instance],
+  ['data', TensorRow],
+]);
+/** No other list of a sound body is longer, and none lies deeper. */
+const MAX_LIST = 4;
+const MAX_DEPTH = 3;
 
 /**
  * The media type of a request without its parameters, in lower case.
@@ -39,8 +48,7 @@ export async function readJson<T extends z.ZodType>(
   }
   // A list would be walked element by element, which takes seconds and gigabytes.
   if (typeof value !== 'object' || Array.isArray(value)) throw bodyError('', 'must be an object');
-  refuseLong(value, 0);
-  const result = shape.safeParse(value);
+  const result = shape.safeParse(shorten(value));
   if (result.success) return result.data;
   const faults = result.error.issues.slice(0, MAX_FAULTS).map(
     ({ path, message }): Fault => ({
@@ -76,12 +84,25 @@ async function readBytes(request: Request, limit: number): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** The schema names a fault for every element, so lists that are too long never get there. */
-function refuseLong(value: unknown, depth: number): void {
-  if (typeof value !== 'object' || value === null || depth > 3) return;
-  for (const [key, inner] of Object.entries(value)) {
-    if (Array.isArray(inner) && inner.length > MAX_INSTANCES)
-      throw new RequestError(413, `${key.slice(0, 40)} may have ${MAX_INSTANCES} elements`);
-    if (!Array.isArray(inner) || inner.length <= 8) refuseLong(inner, depth + 1);
+/**
+ * What a schema shall see of a body. It makes an issue of every wrong element, in seconds and gigabytes where there are millions: so
+ * lists of rows end where MAX_FAULTS are wrong, and other lists after the first element that is too many.
+ */
+function shorten(value: unknown, name = '', depth = 0): unknown {
+  if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return value;
+  if (!Array.isArray(value)) {
+    const inner = Object.entries(value).map(([key, inner]) => [key, shorten(inner, key, depth + 1)]);
+    return Object.fromEntries(inner);
   }
+  if (value.length > MAX_INSTANCES)
+    throw new RequestError(413, `${name.slice(0, 40)} may have ${MAX_INSTANCES} elements`);
+  const row = ROWS.get(name);
+  if (!row) return cut(value).map((inner) => shorten(inner, '', depth + 1));
+  let wrong = 0;
+  const last = value.findIndex((inner) => !row.safeParse(cut(inner)).success && ++wrong === MAX_FAULTS);
+  return (last < 0 ? value : value.slice(0, last + 1)).map(cut);
+}
+
+function cut<T>(value: T): T {
+  return Array.isArray(value) ? (value.slice(0, MAX_LIST + 1) as T) : value;
 }

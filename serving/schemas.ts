@@ -59,13 +59,15 @@ export const Problem = z
 
 const Parameters = z.record(z.string(), z.unknown());
 
+export const TensorRow = z.union([z.number(), z.array(z.number())]);
+
 export const Tensor = z
   .object({
     name: z.string(),
     shape: z.array(z.int().min(0)).min(1).max(2),
     datatype: z.enum(['FP64', 'FP32']),
     parameters: Parameters.optional(),
-    data: z.array(z.union([z.number(), z.array(z.number())])).max(MAX_INSTANCES),
+    data: z.array(TensorRow).max(MAX_INSTANCES),
   })
   .meta({ id: 'Tensor' });
 

@@ -84,7 +84,7 @@ export function badRequests(): Bad[] {
       const other = NAMES.find((one) => one !== name);
       return [
         ...TEXTS.map((text) => get(`/predict?${name}=${text}&${other}=1`, 400)),
-        ...WRONG.map((text) => json('/predict', `{"instances":[${row(name, text === '.5' ? '.5' : text)}]}`)),
+        ...WRONG.map((text) => json('/predict', `{"instances":[${row(name, text)}]}`)),
         ...WRONG.filter((text) => text !== '[1]').map((text) =>
           json(infer, `{"inputs":[${NAMES.map((one) => tensor(one, name, text)).join()}]}`),
         ),
@@ -95,6 +95,7 @@ export function badRequests(): Bad[] {
     }),
     ...WRONG.map((text) => json('/predict', text)),
     ...WRONG.map((text) => json('/predict', `{"instances":${text}}`)),
+    json('/predict', JSON.stringify({ instances: Array(100_000).fill({}) })),
     ...WRONG.map((text) => json(infer, `{"inputs":${text}}`)),
     ...Array.from({ length: body.length }, (_, length) => json('/predict', body.slice(0, length))),
     ...Array.from({ length: ipc.length / 8 - 1 }, (_, i) => arrow(ipc.subarray(0, i * 8))),
@@ -113,6 +114,9 @@ export function badRequests(): Bad[] {
     ...['INT64', 'BYTES', 'BOOL', 'fp64', '', 1, null].map((datatype) => tensors({ datatype })),
     ...[[[1, 2]], [[1], 2], [[]], [], [['1']], { 0: 1 }].map((data) => tensors({ data })),
     tensors({ data: [[1]] }),
+    tensors({ data: [Array(500_000).fill(''), ...Array(8).fill(1)] }),
+    tensors({ data: Array(100_000).fill('') }),
+    tensors({ shape: Array(100_000).fill('') }),
     tensors({ data: [-1] }),
     tensors({ shape: [2], data: [1, 2] }),
     tensors({}, { name: NAMES[0] }),
