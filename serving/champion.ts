@@ -20,6 +20,8 @@ export interface ModelSource {
   /** As-of dates of the trained models, ascending. */
   dates(): Promise<string[]>;
   trained(asOf: string): Promise<Buffer>;
+  /** What changes when the trained model of a date is another one; undefined where there is none. */
+  trainedStamp(asOf: string): Promise<string | undefined>;
   /** A report of a trained model; undefined where there is none. */
   modelReport(asOf: string, name: ModelReport): Promise<string | undefined>;
   /** A report of all models; undefined where there is none. */
@@ -66,6 +68,7 @@ export function folderSource(store: string): ModelSource {
       return (names ?? []).filter((name) => DATE.test(name)).sort();
     },
     trained: (asOf) => readFile(join(store, 'models', asOf, 'model.bin')),
+    trainedStamp: (asOf) => stampOf(join('models', asOf, 'model.bin')),
     // The date becomes a part of a path.
     modelReport: async (asOf, name) => (DATE.test(asOf) ? textOf('models', asOf, name) : undefined),
     storeReport: textOf,

@@ -10,7 +10,9 @@ export function createWatch(
 ): () => Promise<void> {
   const load = createLoader(source);
   const { service } = watched;
-  /** The date of the challenger that was loaded, and what was last wrong with one. */
+  /** What is wrong with the model that lies there, as far as it could be read. */
+  let verdict: string | undefined;
+  /** The date and the stamp of the challenger that was loaded, and what was last wrong with one. */
   let challenger: string | undefined;
   let complaint = '';
 
@@ -28,12 +30,13 @@ export function createWatch(
       if (found) {
         const { next, doubt } = found;
         service.current = next;
-        service.fault = undefined;
+        verdict = undefined;
         watched.drift = new Drift(next.model.density);
         metrics.loads.inc({ outcome: 'success' });
         log('info', `serving the model as of ${next.version}`, { model: next.version });
         if (doubt) refuse(doubt);
       }
+      service.fault = verdict;
     } catch (error) {
       refuse(error as Error);
     }
@@ -43,6 +46,8 @@ export function createWatch(
   function refuse(error: Error): void {
     const isOfChampion = error instanceof ChampionError;
     service.fault = isOfChampion ? error.message : `model.bin ${error.message}`;
+    // A store that cannot be reached says nothing of the model, and may be back at the next look.
+    if (!('syscall' in error)) verdict = service.fault;
     metrics.loads.inc({ outcome: 'failure', reason: isOfChampion ? 'champion.json' : 'model.bin' });
     const kept = service.current && `; the model as of ${service.current.version} stays in service`;
     log('error', `${service.fault}${kept ?? ''}; run the task promote again`);
@@ -51,15 +56,16 @@ export function createWatch(
   async function challenge(): Promise<void> {
     if (shadow === 'off' || !service.current) return;
     const date = shadow === 'newest' ? (await source.dates()).at(-1) : shadow;
-    const wanted = date === service.current.version ? undefined : date;
+    const wanted =
+      date && date !== service.current.version ? `${date} ${await source.trainedStamp(date)}` : undefined;
     if (wanted === challenger) return;
     challenger = undefined;
     watched.shadow.challenger = undefined;
-    if (!wanted) return;
+    if (!date || !wanted) return;
     try {
-      watched.shadow.challenger = prepare(await source.trained(wanted));
+      watched.shadow.challenger = prepare(await source.trained(date));
     } catch (error) {
-      throw new Error(`${wanted}: ${(error as Error).message}`, { cause: error });
+      throw new Error(`${date}: ${(error as Error).message}`, { cause: error });
     }
     challenger = wanted;
     complaint = '';

@@ -40,9 +40,9 @@ async function predict() {
   for (const id of FIELDS) setFault(id, '');
   const serial = ++asked;
   const answer = await ask(`/predict?${query}&detail=1`);
-  if (!answer) return showProblem({ detail: 'The server does not answer.' });
-  const body = await answer.json();
+  const body = await answer?.json();
   if (serial !== asked) return;
+  if (!answer) return showProblem({ detail: 'The server does not answer.' });
   if (!answer.ok) return showProblem(body);
   show(body, `/predict?${query}`);
   announce(Number(query.get('vol_moving_avg')), Number(query.get('adj_close_rolling_med')));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createApp } from '../../serving/app.ts';
@@ -133,6 +133,47 @@ it('tries a challenger again that could not be read, and tells of it once', asyn
   await look();
   expect(watched.shadow.challenger).toBeUndefined();
   expect(errors).toHaveLength(1);
+});
+
+it('scores with a challenger that was trained anew for the same date', async () => {
+  const store = makeFolder();
+  writeFileSync(join(store, 'model.bin'), encodeModel(constantModel([0, 0, 0], '2020-01-01')));
+  addModel(store, [0, 0, 0], '2021-01-01');
+  const { watched, look } = watch(store);
+  await look();
+  expect(watched.shadow.challenger?.predictor.predict(100, 1).point).toBeCloseTo(100, 3);
+  addModel(store, [Math.LN2, 0, 0], '2021-01-01');
+  await look();
+  // Twice 101, less 1
+  expect(watched.shadow.challenger?.predictor.predict(100, 1).point).toBeCloseTo(201, 3);
+});
+
+it('finds fault while the store is away, and with a refused model when it is back, but with no sound one', async () => {
+  const store = makeFolder();
+  const away = `${store}-away`;
+  const model = encodeModel(constantModel([0, 0, 0], '2020-01-01'));
+  writeFileSync(join(store, 'model.bin'), model);
+  const { watched, look } = watch(store);
+  const leave = async () => {
+    renameSync(store, away);
+    writeFileSync(store, 'no folder');
+    await look();
+    expect(watched.service.fault).toMatch(/^model\.bin ENOTDIR/);
+    rmSync(store);
+    renameSync(away, store);
+    await look();
+  };
+  await look();
+  await leave();
+  expect(watched.service.fault).toBeUndefined();
+
+  writeFileSync(join(store, 'model.bin'), model.subarray(0, -4));
+  await look();
+  const fault = watched.service.fault;
+  expect(fault).toMatch(/^model\.bin /);
+  await leave();
+  expect(watched.service.fault).toBe(fault);
+  expect(watched.service.current?.version).toBe('2020-01-01');
 });
 
 /** Looks at a store, and what came of it. */
