@@ -23,20 +23,27 @@ const NATIVE = 'sockets, parser, kernel (native)';
 const COLLECTION = 'garbage collection';
 
 interface Profile {
+  /** Microseconds. */
+  startTime: number;
+  endTime: number;
   nodes: { id: number; callFrame: { functionName: string; url: string } }[];
   samples: number[];
   timeDeltas: number[];
 }
 
-/** Shares of the busy time of a server by part, from a profile that it wrote when it ended. */
-export function sharesOf(folder: string): Record<string, number> {
+/** Shares of the busy time of a server by part in its last seconds, from a profile that it wrote when it ended. */
+export function sharesOf(folder: string, seconds: number): Record<string, number> {
   const [name = ''] = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));
-  const { nodes, samples, timeDeltas }: Profile = JSON.parse(readFileSync(join(folder, name), 'utf8'));
+  const { nodes, samples, timeDeltas, startTime, endTime }: Profile = JSON.parse(
+    readFileSync(join(folder, name), 'utf8'),
+  );
   const partOf = new Map(nodes.map(({ id, callFrame }) => [id, part(callFrame)]));
   const times: Record<string, number> = {};
+  let at = startTime;
   for (const [i, id] of samples.entries()) {
+    at += timeDeltas[i] as number;
     const key = partOf.get(id);
-    if (key) times[key] = (times[key] ?? 0) + (timeDeltas[i] as number);
+    if (key && at > endTime - seconds * 1e6) times[key] = (times[key] ?? 0) + (timeDeltas[i] as number);
   }
   const total = Object.values(times).reduce((sum, time) => sum + time, 0);
   return Object.fromEntries(

@@ -63,14 +63,14 @@ Ratios are medians over the rounds of the ratio within a round.
 ## Latency at a constant rate
 Open loop: requests are due at equal distances whether earlier ones were answered or not, and times run from when they were due
 (no coordinated omission). Shares are of our maximum with 1 worker; ${ALIKE}, gets the same rates in turn with it, to tell what is the
-machine's. Medians of ${rounds} runs of ${seconds} s. *generator late* is the 99th percentile of the load generator's own delay, part of the times.
+machine's. Medians of ${rounds} runs of ${seconds} s, of p99 also the least and most; *max* and *least reached* are of all of them. *generator late* is the 99th percentile of the load generator's own delay, part of the times.
 
-| of maximum | server | asked/s | reached/s | ${PERCENTILES.map((name) => `${name} ms`).join(' | ')} | generator late ms |
+| of maximum | server | asked/s | least reached/s | ${PERCENTILES.map((name) => `${name} ms`).join(' | ')} | generator late ms |
 |--:|---|--:|--:|${PERCENTILES.map(() => '--:|').join('')}--:|
 ${open
   .map(({ share, server, runs }) => {
     const { rate, reached, percentiles, late } = together(runs);
-    return `| ${share * 100} % | ${server} | ${whole(rate)} | ${whole(reached)} | ${PERCENTILES.map((name) => percentiles[name].toFixed(2)).join(' | ')} | ${late.toFixed(2)} |`;
+    return `| ${share * 100} % | ${server} | ${whole(rate)} | ${whole(reached)} | ${PERCENTILES.map((name) => (name === 'p99' ? `${percentiles.p99.toFixed(2)} (${spanOf(runs)})` : percentiles[name].toFixed(2))).join(' | ')} | ${late.toFixed(2)} |`;
   })
   .join('\n')}
 
@@ -94,7 +94,7 @@ ${Object.entries(alone)
 
 | model and process | ms |
 |---|--:|
-| model load: read, checksum, shapes, golden vectors (${whole(loading.bytes)} bytes), first in a process | ${loading.first.toFixed(2)} |
+| model load: read, checksum, shapes, golden vectors (${whole(loading.bytes)} bytes), the first time | ${loading.first.toFixed(2)} |
 | the same once compiled | ${loading.later.toFixed(2)} |
 | of which 25 golden vectors | ${loading.golden.toFixed(3)} |
 | from the start of the process until it is ready to predict | ${result.start.toFixed(0)} |
@@ -119,18 +119,24 @@ export function writePlots(folder: string, { closed, open }: Result): void {
   );
 }
 
-/** The medians of some runs. */
+/** The least and the most p99. */
+function spanOf(runs: Open[]): string {
+  const all = runs.map(({ percentiles }) => percentiles.p99);
+  return `${Math.min(...all).toFixed(1)} to ${Math.max(...all).toFixed(1)}`;
+}
+
+/** The medians of some runs, and of the rest the worst. */
 function together(runs: Open[]): Open {
   const of = (read: (run: Open) => number) => median(runs.map(read));
   return {
     rate: of(({ rate }) => rate),
-    reached: of(({ reached }) => reached),
+    reached: Math.min(...runs.map(({ reached }) => reached)),
     percentiles: {
       p50: of(({ percentiles }) => percentiles.p50),
       p90: of(({ percentiles }) => percentiles.p90),
       p99: of(({ percentiles }) => percentiles.p99),
       'p99.9': of(({ percentiles }) => percentiles['p99.9']),
-      max: of(({ percentiles }) => percentiles.max),
+      max: Math.max(...runs.map(({ percentiles }) => percentiles.max)),
     },
     late: of(({ late }) => late),
   };

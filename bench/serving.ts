@@ -76,9 +76,9 @@ async function measure(): Promise<Omit<Result, 'host' | keyof typeof run>> {
     const pauses = await pausesOf(ROUNDS * SECONDS);
     const shares = await inFolder(async (folder) => {
       const profiled = await server(['--cpu-prof', `--cpu-prof-dir=${folder}`, 'serving/server.ts']);
-      await closedLoop(profiled.url, profiled.pid, SECONDS);
+      await closedLoop(profiled.url, profiled.pid, 1 + SECONDS);
       await profiled.stop();
-      return sharesOf(folder);
+      return sharesOf(folder, SECONDS);
     });
     return { model: shape, closed, open, pauses, shares, alone: alone(model), loading, start };
   } finally {
