@@ -5,6 +5,10 @@ import { Instance, MAX_INSTANCES, TensorRow } from './schemas.ts';
 /** The largest JSON body, in bytes. */
 export const MAX_JSON_BYTES = 16 * 2 ** 20;
 
+/** The bytes of all JSON bodies that are being read at one time. */
+const MAX_HELD_BYTES = 16 * MAX_JSON_BYTES;
+let held = 0;
+
 /** So many faults are named at most. */
 const MAX_FAULTS = 20;
 
@@ -33,7 +37,7 @@ export function mediaTypeOf(request: Request): string {
   return (request.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
-/** Reads a JSON body of this shape. @throws RequestError 400, 413 */
+/** Reads a JSON body of this shape. @throws RequestError 400, 413, 503 while too many others are being read */
 export async function readJson<T extends z.ZodType>(
   request: Request,
   shape: T,
@@ -75,13 +79,22 @@ export async function* readChunks(
 async function readBytes(request: Request, limit: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of readChunks(request.body, limit)) {
-    size += chunk.length;
-    if (size > MAX_JSON_BYTES)
-      throw new RequestError(413, `a JSON body may have ${MAX_JSON_BYTES} bytes; send an Arrow stream`);
-    chunks.push(chunk);
+  try {
+    for await (const chunk of readChunks(request.body, limit)) {
+      size += chunk.length;
+      held += chunk.length;
+      if (size > MAX_JSON_BYTES)
+        throw new RequestError(413, `a JSON body may have ${MAX_JSON_BYTES} bytes; send an Arrow stream`);
+      if (held > MAX_HELD_BYTES)
+        throw new RequestError(503, 'too many large bodies come in at one time; come back', [], {
+          'retry-after': '1',
+        });
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    held -= size;
   }
-  return Buffer.concat(chunks);
 }
 
 /**

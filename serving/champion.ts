@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ModelError } from './model.ts';
 import { decodeModel } from './model-file.ts';
 import { type InService, inService } from './service.ts';
 
@@ -87,7 +88,11 @@ export function createLoader(source: ModelSource): () => Promise<Found | undefin
   let isFirst = true;
   return async () => {
     const stamp = await source.stamp();
-    if (stamp === undefined || stamp === known) return undefined;
+    if (stamp === known) return undefined;
+    if (stamp === undefined) {
+      known = undefined;
+      throw new ModelError('is gone');
+    }
     const bytes = await source.model();
     const doubt = await doubtOf(bytes, source);
     if ((await source.stamp()) !== stamp) return undefined;

@@ -30,7 +30,7 @@ export function createGuard(
   return (request) => {
     const { url = '', socket, method, headers, rawHeaders } = request;
     if (!url.startsWith('/') || !hasSoundHost(rawHeaders))
-      return new RequestError(400, 'give a path that begins with /, and a Host that is one');
+      return new RequestError(400, 'give a path that begins with /, and one Host that is one');
     if (rateLimit > 0 && !UNLIMITED.test(url) && !take(socket.remoteAddress ?? ''))
       return refuse(429, `more than ${rateLimit} requests a second came from this address`, {
         'retry-after': '1',
@@ -61,14 +61,15 @@ export function createGuard(
 }
 
 /**
- * Whether Host is one, or is not given at all. Routes are found in `http://<Host><url>`, so that a Host with a / or ? in it, or with
+ * Whether Host is given once and is one, or is not given at all. Routes are found in `http://<Host><url>`, so that a Host with a / or ? in it, or with
  * what becomes one, would lead to another path than the one that is judged here.
  */
 export function hasSoundHost(rawHeaders: string[]): boolean {
+  let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string;
-    if (name.length === 4 && name.toLowerCase() === 'host' && !HOST.test(rawHeaders[i + 1] as string))
-      return false;
+    if (name.length !== 4 || name.toLowerCase() !== 'host') continue;
+    if (++hosts > 1 || !HOST.test(rawHeaders[i + 1] as string)) return false;
   }
   return true;
 }

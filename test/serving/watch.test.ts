@@ -148,6 +148,22 @@ it('scores with a challenger that was trained anew for the same date', async () 
   expect(watched.shadow.challenger?.predictor.predict(100, 1).point).toBeCloseTo(201, 3);
 });
 
+it('goes on without its model.bin, says once that it is gone, and takes the same again', async () => {
+  const store = makeFolder();
+  const bytes = encodeModel(constantModel([0, 0, 0], '2020-01-01'));
+  writeFileSync(join(store, 'model.bin'), bytes);
+  const { watched, look, errors } = watch(store);
+  await look();
+  rmSync(join(store, 'model.bin'));
+  await look();
+  await look();
+  expect(watched.service).toMatchObject({ fault: 'model.bin is gone', current: { version: '2020-01-01' } });
+  expect(errors).toEqual([expect.stringMatching(/^model\.bin is gone; the model as of 2020-01-01 stays/)]);
+  writeFileSync(join(store, 'model.bin'), bytes);
+  await look();
+  expect(watched.service.fault).toBeUndefined();
+});
+
 it('finds fault while the store is away, and with a refused model when it is back, but with no sound one', async () => {
   const store = makeFolder();
   const away = `${store}-away`;
