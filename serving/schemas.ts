@@ -11,7 +11,7 @@ export const Instance = z
   .object({ vol_moving_avg: VolumeAverage, adj_close_rolling_med: PriceMedian })
   .meta({ id: 'Instance' });
 
-/** No more rows than this in one JSON batch; Arrow streams have no such bound. */
+/** No more rows than this in one JSON batch; an Arrow stream may have more. */
 export const MAX_INSTANCES = 100_000;
 
 export const Batch = z
