@@ -120,7 +120,12 @@ function operation({
     responses: {
       200: { description: 'OK', content: answer },
       '4XX': { description: 'What is wrong with the request', content: failure },
-      ...(unready && { 503: { description: 'No model is in service yet, or too many bodies come in at one time', content: unready } }),
+      ...(unready && {
+        503: {
+          description: 'No model is in service yet, or too many bodies come in at one time',
+          content: unready,
+        },
+      }),
     },
   };
 }

@@ -81,7 +81,11 @@ it.each([
   ['too many headers', `GET / HTTP/1.1\r\nHost: a\r\n${'A: b\r\n'.repeat(5_000)}\r\n`, 431],
   ['another version of HTTP', 'GET / HTTP/9.9\r\nHost: a\r\n\r\n', 400],
   ['a Host that is none', 'GET / HTTP/1.1\r\nHost: a b<>\r\n\r\n', 400],
-  ['two Hosts', 'GET /predict?vol_moving_avg=1&adj_close_rolling_med=1 HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n', 400],
+  [
+    'two Hosts',
+    'GET /predict?vol_moving_avg=1&adj_close_rolling_med=1 HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n',
+    400,
+  ],
   ['a null byte in a header', 'GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n', 400],
   ['a blank before a colon', 'GET / HTTP/1.1\r\nHost : a\r\n\r\n', 400],
   ['an expectation', 'GET / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n', 417],
