@@ -2,7 +2,7 @@ import { signedExp } from './arithmetic.ts';
 import { type Model, ModelError } from './model.ts';
 import { createPredictor } from './predictor.ts';
 
-/** How far a golden vector may be from what this program computes: logarithms and exponentials differ in the last digits between versions of V8. */
+/** How far a golden vector may be from what this program computes: versions of V8 differ in the last digits of log and exp. */
 const GOLDEN_TOLERANCE = 1e-9;
 
 /** vol_moving_avg, adj_close_rolling_med, and what the model makes of them. */

@@ -61,8 +61,8 @@ export function createGuard(
 }
 
 /**
- * Whether Host is given once and is one, or is not given at all. Routes are found in `http://<Host><url>`, so that a Host with a / or ? in it, or with
- * what becomes one, would lead to another path than the one that is judged here.
+ * Whether Host is given once and is one, or is not given at all. Routes are found in `http://<Host><url>`, so that a Host with
+ * a / or ? in it, or with what becomes one, would lead to another path than the one that is judged here.
  */
 export function hasSoundHost(rawHeaders: string[]): boolean {
   let hosts = 0;

@@ -68,7 +68,7 @@ export function createListener({
       headers[VERSION] = current.version;
       headers[ID] = id;
       response.writeHead(200, headers);
-      response.end(body, 'latin1');
+      response.end(body);
       const seconds = (performance.now() - start) / 1_000;
       plain.observe(seconds);
       if (accessLog > 0) report('GET', '/predict', 200, seconds, id);

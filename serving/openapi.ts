@@ -122,7 +122,7 @@ function operation({
       '4XX': { description: 'What is wrong with the request', content: failure },
       ...(unready && {
         503: {
-          description: 'No model is in service yet, or too many bodies come in at one time',
+          description: `No model is in service yet${body ? ', or too many bodies come in at one time' : ''}`,
           content: unready,
         },
       }),

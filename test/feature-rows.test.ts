@@ -14,12 +14,12 @@ beforeEach(async () => {
 
 it.each([
   ['train', 'rows', 4, 100],
-  ['train', 'footer', 100],
+  ['train', 'footers', 100],
   ['promote', 'rows', 4, 100],
-  ['promote', 'footer', 100],
+  ['promote', 'footers', 100],
   ['walk-forward', 'rows', 4, 100],
-  ['walk-forward', 'footer', 100],
-])('%s says what to remove where the %s of features are damaged', async (task, _what, from, to?: number) => {
+  ['walk-forward', 'footers', 100],
+])('%s says what to remove where features have damaged %s', async (task, _what, from, to?: number) => {
   damageFeatures(store, from, to);
   const { code, message } = await runCli([task, '--store', store]);
   expect(message).toContain(`is damaged; remove the folder ${join(store, 'features')}, of which`);

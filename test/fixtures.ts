@@ -128,13 +128,14 @@ export async function query(sql: string): Promise<unknown[][]> {
   return (await (await database.connection.run(sql)).getRowsJS()) as unknown[][];
 }
 
-/** Puts other bytes into the shards of the features, as many as there were, from one position up to another or the end. */
-export function damageFeatures(store: string, from: number, to?: number): void {
-  for (const path of globSync(join(store, 'features/*/*.parquet'))) {
+/** Puts as many other bytes into shards of the features, from one position up to another; a negative one counts from the end. */
+export function damageFeatures(store: string, from: number, to?: number, shard = '*'): void {
+  for (const path of globSync(join(store, `features/*/${shard}.parquet`))) {
     const bytes = readFileSync(path);
     // A new file: the old one may be shared with other stores.
     rmSync(path);
-    writeFileSync(path, bytes.fill(0xff, from, to));
+    bytes.subarray(from, to).fill(0xff);
+    writeFileSync(path, bytes);
   }
 }
 
