@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { tanh } from '../serving/arithmetic.ts';
+import { tanh } from '../model/arithmetic.ts';
 import { prepare } from '../serving/champion.ts';
 import { Drift } from '../serving/drift.ts';
 import { createMetrics } from '../serving/metrics.ts';

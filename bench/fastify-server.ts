@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fastify from 'fastify';
+import { decodeModel } from '../model/model-file.ts';
+import { createPredictor } from '../model/predictor.ts';
 import { httpOptions } from '../serving/http-options.ts';
-import { decodeModel } from '../serving/model-file.ts';
-import { createPredictor } from '../serving/predictor.ts';
 import { readSettings } from '../serving/settings.ts';
 
 const predict = createPredictor(decodeModel(readFileSync(join(process.env.STORE ?? '', 'model.bin'))));

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tableFromArrays, tableFromIPC, tableToIPC } from 'apache-arrow';
-import { encodeModel } from '../serving/model-file.ts';
+import { encodeModel } from '../model/model-file.ts';
 import { constantModel } from '../test/tiny-model.ts';
 import { drawLines } from './plots.ts';
 import { startServer } from './servers.ts';

@@ -30,6 +30,7 @@ COPY --from=build /app/node_modules/tslib/ node_modules/tslib/
 COPY --from=build /app/node_modules/swagger-ui-dist/package.json /app/node_modules/swagger-ui-dist/swagger-ui-bundle.js \
   /app/node_modules/swagger-ui-dist/swagger-ui.css node_modules/swagger-ui-dist/
 COPY package.json ./
+COPY model/ model/
 COPY serving/ serving/
 RUN install -d -o node -g node /store
 USER node

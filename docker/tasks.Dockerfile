@@ -21,8 +21,7 @@ FROM base
 COPY --from=build /app/node_modules/ node_modules/
 COPY package.json ./
 COPY tasks/ tasks/
-COPY serving/model.ts serving/arithmetic.ts serving/predictor.ts serving/
-COPY serving/model-file.ts serving/metadata.ts serving/golden.ts serving/
+COPY model/ model/
 COPY data/sample.zip data/
 RUN install -d -o node -g node /store && ln -s /app/data /source
 USER node

@@ -27,8 +27,7 @@ FROM base
 COPY --from=build /app/node_modules/ node_modules/
 COPY package.json ./
 COPY tasks/ tasks/
-COPY serving/model.ts serving/arithmetic.ts serving/predictor.ts serving/
-COPY serving/model-file.ts serving/metadata.ts serving/golden.ts serving/
+COPY model/ model/
 RUN install -d -o node -g node /store
 USER node
 # As many queries at once as --threads allows; Node alone would run four.

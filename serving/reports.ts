@@ -1,5 +1,5 @@
+import { decodeModel, encodeModel } from '../model/model-file.ts';
 import type { ModelSource } from './champion.ts';
-import { decodeModel, encodeModel } from './model-file.ts';
 import type { InService, Service } from './service.ts';
 import { type Surface, surfaceOf } from './surface.ts';
 

@@ -1,4 +1,4 @@
-import type { Prediction } from './model.ts';
+import type { Prediction } from '../model/model.ts';
 import type { InService } from './service.ts';
 
 /** Rows that may wait; beyond, they are dropped and counted. */

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { signedExp } from './arithmetic.ts';
+import { signedExp } from '../model/arithmetic.ts';
 import type { InService } from './service.ts';
 
 /** So many points along vol_moving_avg and along adj_close_rolling_med. */

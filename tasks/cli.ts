@@ -1,15 +1,15 @@
 #!/usr/bin/env node
 import yargs, { type Argv, type Options } from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { Database } from './duckdb.ts';
-import { classifyError, describeError, InputError } from './errors.ts';
-import { closeLogger, createLogger, logToFile } from './log.ts';
+import { Database } from './lib/duckdb.ts';
+import { classifyError, describeError, InputError } from './lib/errors.ts';
+import { closeLogger, createLogger, logToFile } from './lib/log.ts';
+import { progressBar, progressLog } from './lib/progress.ts';
+import { formatTable } from './lib/table.ts';
 import { fromEnvironment, refuseOddSwitches } from './options.ts';
-import { progressBar, progressLog } from './progress.ts';
-import { checkRows } from './report.ts';
-import { prepareResult, writeResult } from './result.ts';
-import { Store } from './store.ts';
-import { formatTable } from './table.ts';
+import { checkRows } from './store/checks-report.ts';
+import { prepareResult, writeResult } from './store/result.ts';
+import { Store } from './store/store.ts';
 import {
   type CommonOptions,
   commonOptions,

@@ -1,7 +1,7 @@
-import type { Database } from './duckdb.ts';
-import type { Logger } from './log.ts';
-import type { Progress } from './progress.ts';
-import type { Store } from './store.ts';
+import type { Database } from './lib/duckdb.ts';
+import type { Logger } from './lib/log.ts';
+import type { Progress } from './lib/progress.ts';
+import type { Store } from './store/store.ts';
 
 /** What every task is given to work with. */
 export interface Context {

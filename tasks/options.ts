@@ -1,6 +1,6 @@
 import type { Options } from 'yargs';
-import { InputError } from './errors.ts';
-import type { Slice } from './publish.ts';
+import { InputError } from './lib/errors.ts';
+import type { Slice } from './store/publish-shards.ts';
 
 /** Reads a whole number from `least` to `most`. */
 export function integer(

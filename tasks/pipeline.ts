@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { CLI, startNode, succeed } from './node-process.ts';
-import type { TaskResult } from './result.ts';
-import { formatCount, formatTable } from './table.ts';
+import { CLI, startNode, succeed } from './lib/node-process.ts';
+import { formatCount, formatTable } from './lib/table.ts';
+import type { TaskResult } from './store/result.ts';
 
 export interface PipelineOptions {
   store: string;

@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises';
-import { readInService } from './champion.ts';
-import type { Champion } from './champion-history.ts';
 import type { Context } from './context.ts';
-import { InputError } from './errors.ts';
-import { findSnapshot } from './raw.ts';
-import type { Outcome } from './result.ts';
-import { listKeys, readShards } from './shards.ts';
-import type { Store } from './store.ts';
+import { InputError } from './lib/errors.ts';
+import { readInService } from './store/champion.ts';
+import type { Champion } from './store/champion-history.ts';
+import type { Outcome } from './store/result.ts';
+import { listKeys, readShards } from './store/shards.ts';
+import { findSnapshot } from './store/snapshots.ts';
+import type { Store } from './store/store.ts';
 
 const DATASETS = ['raw', 'prices', 'features'] as const;
 

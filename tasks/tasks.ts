@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { ArgumentsCamelCase, InferredOptionTypes, Options } from 'yargs';
 import type { Context } from './context.ts';
-import { InputError } from './errors.ts';
+import { InputError } from './lib/errors.ts';
 import {
   commit,
   dataset,
@@ -17,8 +17,8 @@ import {
   slice,
   url,
 } from './options.ts';
-import { archiveName, latestSnapshot } from './raw.ts';
-import type { Outcome } from './result.ts';
+import type { Outcome } from './store/result.ts';
+import { archiveName, latestSnapshot } from './store/snapshots.ts';
 
 /** A task as the command line offers it. A task is imported only when it is run. */
 export interface Task {
@@ -214,10 +214,10 @@ export const tasks: Record<string, Task> = {
   rollback: task(
     'the champion before -> model.bin and champion.json: undoes the last change',
     { why: text('A reason, for champion-history.jsonl', reason('why')) },
-    async (args, context) => (await import('./rollback.ts')).rollback(args, context),
+    async (args, context) => (await import('./promote/rollback.ts')).rollback(args, context),
   ),
   models: task('Lists the models, their scores, and which is in service', {}, async (_args, context) =>
-    (await import('./list-models.ts')).listModels(context),
+    (await import('./promote/list-models.ts')).listModels(context),
   ),
   prune: task(
     'Remove old raw, prices and features, but not what the model in service came from',

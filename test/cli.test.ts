@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { shardOf } from '../tasks/shards.ts';
+import { shardOf } from '../tasks/store/shards.ts';
 import { tasks } from '../tasks/tasks.ts';
 import { runCli, runTask, start, succeed } from './command.ts';
 import { csvOfVolumes, type Files, hashStore, makeFolder, makeSource } from './fixtures.ts';

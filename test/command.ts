@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { TaskResult } from '../tasks/result.ts';
+import type { TaskResult } from '../tasks/store/result.ts';
 import { makeFolder } from './fixtures.ts';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));

@@ -8,11 +8,11 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
 import type { Context } from '../tasks/context.ts';
-import { Database } from '../tasks/duckdb.ts';
 import { type IngestOptions, ingest } from '../tasks/ingest/ingest.ts';
-import { createLogger } from '../tasks/log.ts';
-import type { Outcome } from '../tasks/result.ts';
-import { Store } from '../tasks/store.ts';
+import { Database } from '../tasks/lib/duckdb.ts';
+import { createLogger } from '../tasks/lib/log.ts';
+import type { Outcome } from '../tasks/store/result.ts';
+import { Store } from '../tasks/store/store.ts';
 
 export const HEADER = 'Date,Open,High,Low,Close,Adj Close,Volume';
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { inLanes } from '../tasks/lanes.ts';
+import { inLanes } from '../tasks/lib/lanes.ts';
 import { openDatabase } from './fixtures.ts';
 
 test('the error of the first plan is thrown, though that of a later one came first', async () => {

@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../tasks/errors.ts';
-import { publishModel } from '../tasks/models.ts';
-import { Store } from '../tasks/store.ts';
+import { InputError } from '../tasks/lib/errors.ts';
+import { publishModel } from '../tasks/store/models.ts';
+import { Store } from '../tasks/store/store.ts';
 import { hashStore, makeFolder } from './fixtures.ts';
 import { addModel } from './tiny-model.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { InputError } from '../tasks/errors.ts';
+import { InputError } from '../tasks/lib/errors.ts';
 import {
   commit,
   date,

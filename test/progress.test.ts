@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { expect, test, vi } from 'vitest';
-import { createLogger } from '../tasks/log.ts';
-import { progressBar, progressLog } from '../tasks/progress.ts';
+import { createLogger } from '../tasks/lib/log.ts';
+import { progressBar, progressLog } from '../tasks/lib/progress.ts';
 
 test('what was there before is done, but counts for no rate', () => {
   const now = vi.spyOn(performance, 'now').mockReturnValue(0);

@@ -1,10 +1,10 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { InputError } from '../tasks/errors.ts';
-import { type PublishedShards, publishShards, type ShardContent } from '../tasks/publish.ts';
-import type { Check } from '../tasks/result.ts';
-import { shardName } from '../tasks/shards.ts';
+import { InputError } from '../tasks/lib/errors.ts';
+import { type PublishedShards, publishShards, type ShardContent } from '../tasks/store/publish-shards.ts';
+import type { Check } from '../tasks/store/result.ts';
+import { shardName } from '../tasks/store/shards.ts';
 import { hashStore, makeFolder, runHere } from './fixtures.ts';
 
 const SOUND: Check = { name: 'promise', severity: 'fail', passed: true, value: 0 };

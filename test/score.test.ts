@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bestMultiple, coverage, predictAll, ratio, score } from '../tasks/score.ts';
+import { bestMultiple, coverage, predictAll, ratio, score } from '../model/score.ts';
 import { constantModel } from './tiny-model.ts';
 
 describe('score', () => {

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tryLock } from 'fs-native-extensions';
 import { expect, test, vi } from 'vitest';
-import { Store } from '../tasks/store.ts';
+import { Store } from '../tasks/store/store.ts';
 import { makeFolder, scratchOf } from './fixtures.ts';
 
 vi.mock('node:crypto', { spy: true });

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { features } from '../tasks/features/features.ts';
-import { Store } from '../tasks/store.ts';
+import { Store } from '../tasks/store/store.ts';
 import { type Running, runCli, SAMPLE, start, startCli, succeed, until } from './command.ts';
 import { mayMount, runOnDisk } from './disk.ts';
 import {
@@ -316,7 +316,7 @@ it('two pipelines at once on one store end well, with the same bytes as one alon
 /** Starts a process that opens the store, does this work with it, and stays. */
 function startToStay(work: string): Running {
   const script = `
-    import { Store } from './tasks/store.ts';
+    import { Store } from './tasks/store/store.ts';
     const store = await Store.open(process.argv[1]);
     setInterval(() => {}, 1000);
     await ${work};`;

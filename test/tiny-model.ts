@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Dense, Model, Prediction } from '../serving/model.ts';
-import { encodeModel } from '../serving/model-file.ts';
-import { createPredictor } from '../serving/predictor.ts';
+import type { Dense, Model, Prediction } from '../model/model.ts';
+import { encodeModel } from '../model/model-file.ts';
+import { createPredictor } from '../model/predictor.ts';
 
 /** A layer from rows of weights, one row an input. */
 export function dense(kernel: number[][], bias: number[]): Dense {

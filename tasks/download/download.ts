@@ -2,10 +2,16 @@ import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Context } from '../context.ts';
-import { InputError } from '../errors.ts';
-import { contentKey } from '../key.ts';
-import { archiveName, findSnapshot, nameLatestSnapshot, publishSnapshot, type Snapshot } from '../raw.ts';
-import type { Outcome } from '../result.ts';
+import { contentKey } from '../lib/content-key.ts';
+import { InputError } from '../lib/errors.ts';
+import type { Outcome } from '../store/result.ts';
+import {
+  archiveName,
+  findSnapshot,
+  nameLatestSnapshot,
+  publishSnapshot,
+  type Snapshot,
+} from '../store/snapshots.ts';
 import { type Credentials, PartRefused, requestArchive, TryAgain } from './kaggle.ts';
 import { ensureSpace, type Part, receive, sizeOf, verify } from './receive.ts';
 import { DamagedZip } from './zip.ts';

@@ -1,4 +1,4 @@
-import { InputError } from '../errors.ts';
+import { InputError } from '../lib/errors.ts';
 
 export interface Credentials {
   username: string;

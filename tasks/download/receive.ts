@@ -3,8 +3,8 @@ import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { InputError } from '../errors.ts';
-import type { Progress } from '../progress.ts';
+import { InputError } from '../lib/errors.ts';
+import type { Progress } from '../lib/progress.ts';
 import { type Remote, TryAgain } from './kaggle.ts';
 import { DamagedZip, md5Of, verifyZip } from './zip.ts';
 

@@ -5,7 +5,7 @@ import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import yauzl from 'yauzl';
-import { InputError } from '../errors.ts';
+import { InputError } from '../lib/errors.ts';
 
 /** The real set unpacks to 2.5 GB; what claims or makes more than this is no dataset. */
 const MOST_BYTES = 50 * 2 ** 30;

@@ -1,13 +1,13 @@
 import { dirname, join } from 'node:path';
-import { countNulls, countOf, runChecks } from '../checks.ts';
 import type { Context } from '../context.ts';
-import { type Database, parquet, readSql } from '../duckdb.ts';
-import { contentKey } from '../key.ts';
-import { publishOrigin } from '../latest.ts';
-import { describeShards } from '../outcome.ts';
-import { publishShards, type ShardContent, type Slice } from '../publish.ts';
-import type { Outcome } from '../result.ts';
-import { damageOf, openDataset, shardName } from '../shards.ts';
+import { contentKey } from '../lib/content-key.ts';
+import { type Database, parquet, readSql } from '../lib/duckdb.ts';
+import { countNulls, countOf, runChecks } from '../store/checks.ts';
+import { publishOrigin } from '../store/latest.ts';
+import { describeShards } from '../store/outcome.ts';
+import { publishShards, type ShardContent, type Slice } from '../store/publish-shards.ts';
+import type { Outcome } from '../store/result.ts';
+import { damageOf, openDataset, shardName } from '../store/shards.ts';
 
 /** Goes up whenever the same prices give other Parquet files than before. */
 const FORMAT_VERSION = 4;
@@ -77,12 +77,12 @@ async function makeShard(
   }
   await database.createView('features', `SELECT *, file_row_number AS place FROM ${parquet(path)}`);
   await database.run(
-    `CREATE OR REPLACE TEMP TABLE counts AS ${await readSql(import.meta.url, 'counts.sql')}`,
+    `CREATE OR REPLACE TEMP TABLE counts AS ${await readSql(import.meta.url, 'features-counts.sql')}`,
   );
   const { rows, ...metrics } = await database.row<{ rows: number; symbols: number; full_windows: number }>(
     'SELECT rows, symbols, full_windows FROM counts',
   );
-  const checks = await runChecks(await readSql(import.meta.url, 'checks.sql'), database);
+  const checks = await runChecks(await readSql(import.meta.url, 'features-checks.sql'), database);
   const nulls = await countNulls(path, database);
   return { paths: [path], rows, nulls, checks, parameters: { window }, metrics };
 }

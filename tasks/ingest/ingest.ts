@@ -1,11 +1,11 @@
 import { dirname, resolve } from 'node:path';
 import type { Context } from '../context.ts';
-import { contentKey } from '../key.ts';
-import { publishOrigin } from '../latest.ts';
-import { describeShards } from '../outcome.ts';
-import { publishShards, type Slice } from '../publish.ts';
-import type { Outcome } from '../result.ts';
-import { type ShardPlan, shardOf } from '../shards.ts';
+import { contentKey } from '../lib/content-key.ts';
+import { publishOrigin } from '../store/latest.ts';
+import { describeShards } from '../store/outcome.ts';
+import { publishShards, type Slice } from '../store/publish-shards.ts';
+import type { Outcome } from '../store/result.ts';
+import { type ShardPlan, shardOf } from '../store/shards.ts';
 import { COLUMNS } from './bad-rows.ts';
 import { KnownFiles } from './known-files.ts';
 import type { NamedFile } from './prices.ts';

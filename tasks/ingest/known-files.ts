@@ -1,6 +1,6 @@
 import type { BigIntStats } from 'node:fs';
-import { contentKey } from '../key.ts';
-import type { Store } from '../store.ts';
+import { contentKey } from '../lib/content-key.ts';
+import type { Store } from '../store/store.ts';
 import type { FileFacts } from './bad-rows.ts';
 
 /** A file that changed this shortly before the folder was looked at could change again without its times telling. */

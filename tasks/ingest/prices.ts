@@ -1,6 +1,13 @@
-import { countNulls, findBroken, runChecks } from '../checks.ts';
-import { type Database, parquet, QueryError, quotedIdentifier, quotedString, readSql } from '../duckdb.ts';
-import type { Check } from '../result.ts';
+import {
+  type Database,
+  parquet,
+  QueryError,
+  quotedIdentifier,
+  quotedString,
+  readSql,
+} from '../lib/duckdb.ts';
+import { countNulls, findBroken, runChecks } from '../store/checks.ts';
+import type { Check } from '../store/result.ts';
 import { COLUMNS } from './bad-rows.ts';
 import type { SourceFile } from './source.ts';
 
@@ -55,7 +62,7 @@ async function writeAndCheck(prices: string, path: string, database: Database): 
     throw error;
   }
   await database.createView('prices', `SELECT * FROM ${parquet(path)}`);
-  const counts = await readSql(import.meta.url, 'counts.sql');
+  const counts = await readSql(import.meta.url, 'prices-counts.sql');
   await database.run(`CREATE OR REPLACE TEMP TABLE counts AS ${counts}`);
   const [dates] = await database.rows<{
     months: { month: string; rows: number }[] | null;
@@ -66,7 +73,7 @@ async function writeAndCheck(prices: string, path: string, database: Database): 
     months: Object.fromEntries((dates?.months ?? []).map(({ month, rows }) => [month, rows])),
     lastDate: dates?.last_date ?? undefined,
     nulls: await countNulls(path, database),
-    checks: await runChecks(await readSql(import.meta.url, 'checks.sql'), database),
+    checks: await runChecks(await readSql(import.meta.url, 'prices-checks.sql'), database),
   };
 }
 

@@ -1,7 +1,7 @@
-import { countOf, noneOf } from '../checks.ts';
-import { type Database, parquet, quotedString } from '../duckdb.ts';
-import type { Check } from '../result.ts';
-import { type ShardedDataset, type ShardRecord, sumOf } from '../shards.ts';
+import { type Database, parquet, quotedString } from '../lib/duckdb.ts';
+import { countOf, noneOf } from '../store/checks.ts';
+import type { Check } from '../store/result.ts';
+import { type ShardedDataset, type ShardRecord, sumOf } from '../store/shards.ts';
 import type { NamedFile } from './prices.ts';
 
 /** Of a column's values, before a warning. The real set lacks 683 rows in 28 million. */

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { InputError } from '../errors.ts';
+import { InputError } from '../lib/errors.ts';
 
 const SYMBOL = 'NASDAQ Symbol';
 const NAME = 'Security Name';

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Database, quotedString } from '../duckdb.ts';
-import { InputError } from '../errors.ts';
-import type { ShardContent } from '../publish.ts';
-import { type ShardPlan, shardName } from '../shards.ts';
+import { type Database, quotedString } from '../lib/duckdb.ts';
+import { InputError } from '../lib/errors.ts';
+import type { ShardContent } from '../store/publish-shards.ts';
+import { type ShardPlan, shardName } from '../store/shards.ts';
 import { type BadRow, type FileFacts, findBadRows, inspectFile, withoutRows } from './bad-rows.ts';
 import { BadInput, type LocalFile, type NamedFile, type Written, writePrices } from './prices.ts';
 import { isEtf, type Source } from './source.ts';

@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { crc32, inflateRaw } from 'node:zlib';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
-import { InputError } from '../errors.ts';
+import { InputError } from '../lib/errors.ts';
 import type { FileFacts } from './bad-rows.ts';
 import { inspectFiles } from './inspect.ts';
 import { fingerprintOf, type KnownFiles } from './known-files.ts';

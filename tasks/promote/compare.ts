@@ -1,7 +1,7 @@
-import { evaluate } from '../feature-rows.ts';
-import type { ModelFile } from '../models.ts';
-import type { Check } from '../result.ts';
-import { ratio, type Score, score } from '../score.ts';
+import { ratio, type Score, score } from '../../model/score.ts';
+import { evaluate } from '../store/feature-rows.ts';
+import type { ModelFile } from '../store/models.ts';
+import type { Check } from '../store/result.ts';
 import type { NewestBlock } from './newest-block.ts';
 
 /** How much worse than the champion a challenger may be, and how many of the volumes its interval has to hold. */

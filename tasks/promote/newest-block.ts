@@ -1,9 +1,9 @@
 import type { Context } from '../context.ts';
-import { readSql } from '../duckdb.ts';
-import { InputError } from '../errors.ts';
-import { type FeatureRows, readFeatureRows, refuseDamaged, viewFeatures } from '../feature-rows.ts';
-import type { ModelFile } from '../models.ts';
-import { openDataset } from '../shards.ts';
+import { readSql } from '../lib/duckdb.ts';
+import { InputError } from '../lib/errors.ts';
+import { type FeatureRows, readFeatureRows, refuseDamaged, viewFeatures } from '../store/feature-rows.ts';
+import type { ModelFile } from '../store/models.ts';
+import { openDataset } from '../store/shards.ts';
 
 /** Calendar days in the block, the newest of the features. */
 const BLOCK_DAYS = 90;

@@ -1,8 +1,8 @@
-import { championOutput, type Office, withChampion } from '../champion.ts';
-import { rolledBackAt } from '../champion-history.ts';
 import type { Context } from '../context.ts';
-import { type ModelFile, modelDates, readModel } from '../models.ts';
-import type { Outcome } from '../result.ts';
+import { championOutput, type Office, withChampion } from '../store/champion.ts';
+import { rolledBackAt } from '../store/champion-history.ts';
+import { type ModelFile, modelDates, readModel } from '../store/models.ts';
+import type { Outcome } from '../store/result.ts';
 import { compare, type Gates, measure } from './compare.ts';
 import { type NewestBlock, readNewestBlock } from './newest-block.ts';
 

@@ -1,6 +1,6 @@
-import { logVolume } from '../../serving/arithmetic.ts';
-import type { Model, Offsets } from '../../serving/model.ts';
-import { predictAll } from '../score.ts';
+import { logVolume } from '../../model/arithmetic.ts';
+import type { Model, Offsets } from '../../model/model.ts';
+import { predictAll } from '../../model/score.ts';
 import type { Block } from './dataset.ts';
 import { isMonotone } from './monotone.ts';
 

@@ -1,5 +1,5 @@
-import type { Score } from '../score.ts';
-import { formatCount } from '../table.ts';
+import type { Score } from '../../model/score.ts';
+import { formatCount } from '../lib/table.ts';
 import type { Metrics } from './metrics.ts';
 import type { Part } from './parts.ts';
 

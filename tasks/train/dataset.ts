@@ -1,10 +1,10 @@
 import type { Table } from 'apache-arrow';
-import { column, readTable } from '../arrow.ts';
 import type { Context } from '../context.ts';
-import { type Database, readSql } from '../duckdb.ts';
-import { InputError } from '../errors.ts';
-import { refuseDamaged, viewFeatures } from '../feature-rows.ts';
-import type { ShardedDataset } from '../shards.ts';
+import { column, readTable } from '../lib/arrow.ts';
+import { type Database, readSql } from '../lib/duckdb.ts';
+import { InputError } from '../lib/errors.ts';
+import { refuseDamaged, viewFeatures } from '../store/feature-rows.ts';
+import type { ShardedDataset } from '../store/shards.ts';
 import type { Examples } from './rows.ts';
 
 /** About this share of the rows, the latest ones, validates. */

@@ -1,4 +1,4 @@
--- The rows of a span of days, less each symbol's last ones before its end, in log units (those of logVolume and signedLog in serving/arithmetic.ts).
+-- The rows of a span of days, less each symbol's last ones before its end, in log units (those of logVolume and signedLog in model/arithmetic.ts).
 -- A row counts half as much for each half-life by which it is older than the validation block.
 --   features                      one shard, by Symbol, Date
 --   variables from_day, until_day YYYY-MM-DD, the second excluded

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Tensor2D } from '@tensorflow/tfjs-node';
-import type { Dense } from '../../serving/model.ts';
+import type { Dense } from '../../model/model.ts';
 import { type Batch, batcher } from './batch.ts';
 import type { LossLog } from './losses.ts';
 import { fallOf, lossOf, Network, outputBiases, probesOf } from './network.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { Model } from '../../serving/model.ts';
+import type { Model } from '../../model/model.ts';
 import type { Context } from '../context.ts';
-import type { ShardedDataset } from '../shards.ts';
+import type { ShardedDataset } from '../store/shards.ts';
 import { calibrate } from './calibrate.ts';
 import { readBlock, readTraining, readValidation, type Split } from './dataset.ts';
 import { fitNetwork } from './fit.ts';

@@ -1,5 +1,5 @@
-import type { Model } from '../../serving/model.ts';
-import { bestMultiple, predictAll, type Score, score } from '../score.ts';
+import type { Model } from '../../model/model.ts';
+import { bestMultiple, predictAll, type Score, score } from '../../model/score.ts';
 import type { Block } from './dataset.ts';
 import { byDecile, byKind, byYear, type Part, scoreParts, WHOLE } from './parts.ts';
 import type { Provenance } from './provenance.ts';

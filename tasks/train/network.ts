@@ -1,5 +1,5 @@
 import type { Tensor1D, Tensor2D, Variable } from '@tensorflow/tfjs-node';
-import { type Dense, OUTPUTS, QUANTILES, type Scale } from '../../serving/model.ts';
+import { type Dense, OUTPUTS, QUANTILES, type Scale } from '../../model/model.ts';
 import type { Batch } from './batch.ts';
 import type { Rows } from './rows.ts';
 import type { TensorFlow } from './tensorflow.ts';
@@ -15,7 +15,7 @@ const LEAST_SLOPE = 0.1;
 /** Between quantiles at the start: a softplus hardly learns from where it is flat. */
 const LEAST_DISTANCE = 0.05;
 
-/** The network whose arithmetic serving/predictor.ts repeats: two scaled inputs; three quantiles and a point of the log ratio. */
+/** The network whose arithmetic model/predictor.ts repeats: two scaled inputs; three quantiles and a point of the log ratio. */
 export class Network {
   readonly #tf: TensorFlow;
   readonly #layers: { kernel: Variable; bias: Variable }[];

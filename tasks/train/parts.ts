@@ -1,4 +1,4 @@
-import type { Predictions } from '../score.ts';
+import type { Predictions } from '../../model/score.ts';
 import type { Block } from './dataset.ts';
 
 /** A part of the rows, scored. */

@@ -1,4 +1,4 @@
-import { makePlot, type Point } from '../plot.ts';
+import { makePlot, type Point } from '../lib/plot.ts';
 import type { Loss } from './losses.ts';
 import type { Measured } from './metrics.ts';
 import type { Part } from './parts.ts';

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { version as duckdbVersion } from '@duckdb/node-api';
-import type { Store } from '../store.ts';
+import type { Store } from '../store/store.ts';
 import type { TensorFlow } from './tensorflow.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));

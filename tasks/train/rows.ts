@@ -1,7 +1,7 @@
 import type { Tensor2D } from '@tensorflow/tfjs-node';
-import { cellOf } from '../../serving/arithmetic.ts';
-import type { Density, Scale } from '../../serving/model.ts';
-import { InputError } from '../errors.ts';
+import { cellOf } from '../../model/arithmetic.ts';
+import type { Density, Scale } from '../../model/model.ts';
+import { InputError } from '../lib/errors.ts';
 import { Histogram } from './histogram.ts';
 import type { TensorFlow } from './tensorflow.ts';
 

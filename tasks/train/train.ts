@@ -1,12 +1,12 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeModel, encodeModel } from '../../serving/model-file.ts';
+import { decodeModel, encodeModel } from '../../model/model-file.ts';
+import { ratio } from '../../model/score.ts';
 import type { Context } from '../context.ts';
-import { contentKey } from '../key.ts';
-import { isModelThere, publishModel } from '../models.ts';
-import type { Outcome } from '../result.ts';
-import { ratio } from '../score.ts';
-import { openDataset } from '../shards.ts';
+import { contentKey } from '../lib/content-key.ts';
+import { isModelThere, publishModel } from '../store/models.ts';
+import type { Outcome } from '../store/result.ts';
+import { openDataset } from '../store/shards.ts';
 import { modelCard } from './card.ts';
 import { findSplit, readBlock } from './dataset.ts';
 import { LossLog } from './losses.ts';

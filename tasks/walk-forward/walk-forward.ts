@@ -1,14 +1,21 @@
+import { score } from '../../model/score.ts';
 import type { Context } from '../context.ts';
-import { readSql } from '../duckdb.ts';
-import { InputError } from '../errors.ts';
-import { evaluate, readFeatureRows, refuseDamaged, viewFeatures } from '../feature-rows.ts';
-import { modelDates, readModel } from '../models.ts';
-import { CLI, startNode, succeed } from '../node-process.ts';
-import type { Outcome } from '../result.ts';
-import { score } from '../score.ts';
-import { openDataset } from '../shards.ts';
-import type { Store } from '../store.ts';
-import { cells, drawWalkForward, formatWalkForward, HEAD, type Month, record } from './report.ts';
+import { readSql } from '../lib/duckdb.ts';
+import { InputError } from '../lib/errors.ts';
+import { CLI, startNode, succeed } from '../lib/node-process.ts';
+import { evaluate, readFeatureRows, refuseDamaged, viewFeatures } from '../store/feature-rows.ts';
+import { modelDates, readModel } from '../store/models.ts';
+import type { Outcome } from '../store/result.ts';
+import { openDataset } from '../store/shards.ts';
+import type { Store } from '../store/store.ts';
+import {
+  cells,
+  drawWalkForward,
+  formatWalkForward,
+  HEAD,
+  type Month,
+  record,
+} from './walk-forward-report.ts';
 
 export interface WalkForwardOptions {
   /** The key of the features; those that were made last, if not given. */
@@ -39,7 +46,7 @@ export async function walkForward(
   const dates = from && to ? firstsOfMonth(from, to) : await modelDates(store);
   if (from) for (const asOf of dates) await train(asOf, features.key, switches, store);
   await viewFeatures(features, database);
-  const multiple = await readSql(import.meta.url, 'multiple.sql');
+  const multiple = await readSql(import.meta.url, 'best-multiple.sql');
   const months: Month[] = [];
   for (const asOf of dates) {
     const rows = await readFeatureRows(features, asOf, lastDayOfMonthFrom(asOf), database);

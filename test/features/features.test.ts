@@ -1,8 +1,8 @@
 import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { InputError } from '../../tasks/errors.ts';
 import { type FeaturesOptions, features } from '../../tasks/features/features.ts';
+import { InputError } from '../../tasks/lib/errors.ts';
 import { runTask } from '../command.ts';
 import {
   csv,
@@ -206,7 +206,7 @@ describe('features.sql', () => {
   });
 });
 
-describe('checks.sql', () => {
+describe('features-checks.sql', () => {
   /** What each check counts for features made by hand, from prices with as many rows as said. */
   async function runChecks(
     window: number,
@@ -221,9 +221,9 @@ describe('checks.sql', () => {
       `SELECT Symbol, row_number() OVER () AS place, average::DOUBLE AS vol_moving_avg, median::DOUBLE AS adj_close_rolling_med, Volume, "Adj Close"
        FROM (VALUES ${features.join()}) AS features(Symbol, average, median, Volume, "Adj Close")`,
     );
-    await database.createView('counts', await readFile(new URL('counts.sql', FOLDER), 'utf8'));
+    await database.createView('counts', await readFile(new URL('features-counts.sql', FOLDER), 'utf8'));
     const rows = await database.rows<{ name: string; value: number | bigint }>(
-      await readFile(new URL('checks.sql', FOLDER), 'utf8'),
+      await readFile(new URL('features-checks.sql', FOLDER), 'utf8'),
     );
     return Object.fromEntries(rows.map(({ name, value }) => [name, Number(value)]));
   }

@@ -1,11 +1,11 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { InputError } from '../../tasks/errors.ts';
 import { findBadRows } from '../../tasks/ingest/bad-rows.ts';
 import { ingest } from '../../tasks/ingest/ingest.ts';
 import { symbolOf } from '../../tasks/ingest/source.ts';
-import { shardOf } from '../../tasks/shards.ts';
+import { InputError } from '../../tasks/lib/errors.ts';
+import { shardOf } from '../../tasks/store/shards.ts';
 import { runCli } from '../command.ts';
 import {
   csv,

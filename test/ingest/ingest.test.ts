@@ -1,10 +1,10 @@
 import { cp, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { InputError } from '../../tasks/errors.ts';
 import { features } from '../../tasks/features/features.ts';
 import { ingest } from '../../tasks/ingest/ingest.ts';
-import { shardName, shardOf } from '../../tasks/shards.ts';
+import { InputError } from '../../tasks/lib/errors.ts';
+import { shardName, shardOf } from '../../tasks/store/shards.ts';
 import { runTask } from '../command.ts';
 import {
   csv,

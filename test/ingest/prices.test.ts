@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { features } from '../../tasks/features/features.ts';
-import { shardName, shardOf } from '../../tasks/shards.ts';
+import { shardName, shardOf } from '../../tasks/store/shards.ts';
 import {
   csv,
   csvOfVolumes,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { countRowsToCome, reviewPrices } from '../../tasks/ingest/review.ts';
-import { openDataset, type ShardRecord } from '../../tasks/shards.ts';
-import { Store } from '../../tasks/store.ts';
+import { openDataset, type ShardRecord } from '../../tasks/store/shards.ts';
+import { Store } from '../../tasks/store/store.ts';
 import { csv, ingestFiles, openDatabase } from '../fixtures.ts';
 
 const FILE = { name: 'stocks/A.csv', symbol: 'A', bytes: 1, crc32: 1, securityName: 'Agilent' };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { InputError } from '../../tasks/errors.ts';
 import { readSecurityNames } from '../../tasks/ingest/security-names.ts';
+import { InputError } from '../../tasks/lib/errors.ts';
 import { csvOfVolumes, ingestFiles, metadata, readRows } from '../fixtures.ts';
 
 const HEAD = 'Security Name,NASDAQ Symbol\n';

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { InputError } from '../../tasks/errors.ts';
 import { makeShard } from '../../tasks/ingest/shard.ts';
 import { openSource } from '../../tasks/ingest/source.ts';
+import { InputError } from '../../tasks/lib/errors.ts';
 import { csv, csvOfVolumes, makeFolder, makeSource, openDatabase } from '../fixtures.ts';
 
 test.each([

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { InputError } from '../../tasks/errors.ts';
 import { openSource, symbolOf } from '../../tasks/ingest/source.ts';
+import { InputError } from '../../tasks/lib/errors.ts';
 import { claimSize, csvOfVolumes, type Files, makeFolder, makeSource, makeZip } from '../fixtures.ts';
 
 const FILES: Files = { 'stocks/B.csv': csvOfVolumes(1, 2), 'etfs/A.csv': csvOfVolumes(3) };

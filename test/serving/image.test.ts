@@ -2,7 +2,7 @@ import { cpSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import { expect, it, onTestFinished } from 'vitest';
-import { encodeModel } from '../../serving/model-file.ts';
+import { encodeModel } from '../../model/model-file.ts';
 import { start, until } from '../command.ts';
 import { makeFolder } from '../fixtures.ts';
 import { constantModel } from '../tiny-model.ts';

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cellOf, isInDomain, signedLog } from '../../serving/arithmetic.ts';
-import { type Model, ModelError } from '../../serving/model.ts';
-import { decodeModel, encodeModel } from '../../serving/model-file.ts';
+import { cellOf, isInDomain, signedLog } from '../../model/arithmetic.ts';
+import { type Model, ModelError } from '../../model/model.ts';
+import { decodeModel, encodeModel } from '../../model/model-file.ts';
 import { constantModel, dense, modelOf, predict } from '../tiny-model.ts';
 
 const { E } = Math;

@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { encodeModel } from '../../serving/model-file.ts';
+import { encodeModel } from '../../model/model-file.ts';
 import { type Running, start, until } from '../command.ts';
 import { makeFolder } from '../fixtures.ts';
 import { addModel, constantModel } from '../tiny-model.ts';

@@ -6,8 +6,12 @@ import { join } from 'node:path';
 import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
-import { encodeModel } from '../../serving/model-file.ts';
-import { drawWalkForward, formatWalkForward, type Month } from '../../tasks/walk-forward/report.ts';
+import { encodeModel } from '../../model/model-file.ts';
+import {
+  drawWalkForward,
+  formatWalkForward,
+  type Month,
+} from '../../tasks/walk-forward/walk-forward-report.ts';
 import { launchChromium } from '../chromium.ts';
 import { type Running, start, until } from '../command.ts';
 import { makeFolder } from '../fixtures.ts';

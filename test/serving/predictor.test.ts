@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { clip, interpolate, logVolume, signedLog, tanh } from '../../serving/arithmetic.ts';
-import type { Dense, Model, Offsets, Prediction } from '../../serving/model.ts';
-import { createPredictor } from '../../serving/predictor.ts';
+import { clip, interpolate, logVolume, signedLog, tanh } from '../../model/arithmetic.ts';
+import type { Dense, Model, Offsets, Prediction } from '../../model/model.ts';
+import { createPredictor } from '../../model/predictor.ts';
 import { dense, modelOf } from '../tiny-model.ts';
 
 const model = modelOf([

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { encodeModel } from '../../model/model-file.ts';
 import { folderSource } from '../../serving/champion.ts';
-import { encodeModel } from '../../serving/model-file.ts';
 import { readLosses, reportModel } from '../../serving/reports.ts';
 import { inService } from '../../serving/service.ts';
 import { surfaceOf } from '../../serving/surface.ts';

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import type { Model, Scale } from '../../serving/model.ts';
-import { decodeModel } from '../../serving/model-file.ts';
+import type { Model, Scale } from '../../model/model.ts';
+import { decodeModel } from '../../model/model-file.ts';
 import { features } from '../../tasks/features/features.ts';
-import type { Check } from '../../tasks/result.ts';
+import type { Check } from '../../tasks/store/result.ts';
 import { isMonotone } from '../../tasks/train/monotone.ts';
 import { train } from '../../tasks/train/train.ts';
 import { csv, csvOfVolumes, type Files, ingestFiles, runHere } from '../fixtures.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Context } from '../../tasks/context.ts';
 import { features } from '../../tasks/features/features.ts';
-import { openDataset, type ShardedDataset } from '../../tasks/shards.ts';
+import { openDataset, type ShardedDataset } from '../../tasks/store/shards.ts';
 import { findSplit, readBlock, readTraining, readValidation } from '../../tasks/train/dataset.ts';
 import type { Examples } from '../../tasks/train/rows.ts';
 import { csvOfVolumes, ingestFiles, runHere } from '../fixtures.ts';

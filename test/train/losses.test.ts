@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { InputError } from '../../tasks/errors.ts';
+import { InputError } from '../../tasks/lib/errors.ts';
 import { type Loss, LossLog } from '../../tasks/train/losses.ts';
 import { makeFolder } from '../fixtures.ts';
 

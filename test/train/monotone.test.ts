@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Model } from '../../serving/model.ts';
+import type { Model } from '../../model/model.ts';
 import { isMonotone, makeMonotone } from '../../tasks/train/monotone.ts';
 import { dense, modelOf } from '../tiny-model.ts';
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, inject, it } from 'vitest';
-import { decodeModel } from '../../serving/model-file.ts';
+import { decodeModel } from '../../model/model-file.ts';
 import { askGit } from '../../tasks/train/provenance.ts';
 import { makeFolder } from '../fixtures.ts';
 

@@ -12,8 +12,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, inject, it } from 'vitest';
-import { InputError } from '../../tasks/errors.ts';
 import { features } from '../../tasks/features/features.ts';
+import { InputError } from '../../tasks/lib/errors.ts';
 import { type TrainOptions, train } from '../../tasks/train/train.ts';
 import { type Running, runCli, runTask, start, startCli, succeed, until } from '../command.ts';
 import { mayMount, runOnDisk } from '../disk.ts';

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from 'node:path';
 import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { features } from '../../tasks/features/features.ts';
-import { formatCount } from '../../tasks/table.ts';
+import { formatCount } from '../../tasks/lib/table.ts';
 import { runCli, runTask, succeed } from '../command.ts';
 import { csv, hashStore, ingestFiles, makeFolder, runHere } from '../fixtures.ts';
 import { addModel } from '../tiny-model.ts';

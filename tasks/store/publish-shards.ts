@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { Context } from '../context.ts';
+import { contentKey } from '../lib/content-key.ts';
+import type { Database } from '../lib/duckdb.ts';
+import { inLanes } from '../lib/lanes.ts';
 import { refuseBroken } from './checks.ts';
-import type { Context } from './context.ts';
-import type { Database } from './duckdb.ts';
-import { contentKey } from './key.ts';
-import { inLanes } from './lanes.ts';
 import { publishWhole } from './latest.ts';
 import type { Check } from './result.ts';
 import {

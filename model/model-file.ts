@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { goldenVectors, verifyGolden } from './golden.ts';
+import { goldenVectors, verifyGolden } from './golden-vectors.ts';
 import { areEdges, areGolden, areOffsets, areScales, parse, readOffsets2 } from './metadata.ts';
 import { type Dense, type Density, type Model, ModelError, OUTPUTS, QUANTILES } from './model.ts';
 

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Model } from '../serving/model.ts';
-import { createPredictor } from '../serving/predictor.ts';
+import type { Model } from './model.ts';
+import { createPredictor } from './predictor.ts';
 
 /** How far predictions of the trading volume lie from what was traded, in shares unless named otherwise. */
 export interface Score {

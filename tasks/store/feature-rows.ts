@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
-import type { Model } from '../serving/model.ts';
-import { column, readTable } from './arrow.ts';
-import { type Database, parquet, readSql } from './duckdb.ts';
-import { coverage, predictAll, type Score, score } from './score.ts';
+import type { Model } from '../../model/model.ts';
+import { coverage, predictAll, type Score, score } from '../../model/score.ts';
+import { column, readTable } from '../lib/arrow.ts';
+import { type Database, parquet, readSql } from '../lib/duckdb.ts';
 import { damageOf, type ShardedDataset } from './shards.ts';
 
 /** Rows with full windows, a value a row. */

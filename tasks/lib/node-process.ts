@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { InputError } from './errors.ts';
 
-export const CLI = fileURLToPath(new URL('cli.ts', import.meta.url));
+export const CLI = fileURLToPath(new URL('../cli.ts', import.meta.url));
 
 /** Starts a Node process that is told to stop when this one exits, on a signal, say. */
 export function startNode(args: string[], options: SpawnOptions): ChildProcess {

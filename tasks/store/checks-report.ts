@@ -1,6 +1,6 @@
+import { formatCount } from '../lib/table.ts';
 import type { Check } from './result.ts';
 import { type ShardedDataset, sumOf } from './shards.ts';
-import { formatCount } from './table.ts';
 
 /** What is to be said of a dataset as a Markdown page, to lie beside the data: its checks, its NULLs, its rows by month. */
 export function formatReport(

@@ -1,10 +1,10 @@
-import { championOutput, withChampion } from './champion.ts';
-import { type Champion, successionOf } from './champion-history.ts';
-import type { Context } from './context.ts';
-import { InputError } from './errors.ts';
-import { type ModelFile, modelFolders, readModel } from './models.ts';
-import type { Outcome } from './result.ts';
-import type { Store } from './store.ts';
+import type { Context } from '../context.ts';
+import { InputError } from '../lib/errors.ts';
+import { championOutput, withChampion } from '../store/champion.ts';
+import { type Champion, successionOf } from '../store/champion-history.ts';
+import { type ModelFile, modelFolders, readModel } from '../store/models.ts';
+import type { Outcome } from '../store/result.ts';
+import type { Store } from '../store/store.ts';
 
 /**
  * Puts the champion before the one in service back, and the one before that when it is run again. promote does not undo it.

@@ -1,7 +1,7 @@
-import { makePlot, type Point } from '../plot.ts';
-import type { Outcome } from '../result.ts';
-import type { Score } from '../score.ts';
-import { formatCount } from '../table.ts';
+import type { Score } from '../../model/score.ts';
+import { makePlot, type Point } from '../lib/plot.ts';
+import { formatCount } from '../lib/table.ts';
+import type { Outcome } from '../store/result.ts';
 
 /** How the predictions for one month did. */
 export interface Month {

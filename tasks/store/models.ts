@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { Model } from '../serving/model.ts';
-import { decodeModel } from '../serving/model-file.ts';
-import { InputError } from './errors.ts';
+import type { Model } from '../../model/model.ts';
+import { decodeModel } from '../../model/model-file.ts';
+import { InputError } from '../lib/errors.ts';
 import type { Store } from './store.ts';
 
 /** A model as it lies in a model.bin. */

@@ -1,5 +1,5 @@
-import { type Database, quotedString } from './duckdb.ts';
-import { InputError } from './errors.ts';
+import { type Database, quotedString } from '../lib/duckdb.ts';
+import { InputError } from '../lib/errors.ts';
 import type { Check } from './result.ts';
 
 /** So many of what breaks a check are named. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { QueryError } from './duckdb.ts';
-import { InputError } from './errors.ts';
+import { QueryError } from '../lib/duckdb.ts';
+import { InputError } from '../lib/errors.ts';
 import type { Check } from './result.ts';
 import type { Store } from './store.ts';
 

@@ -1,9 +1,9 @@
-import { readInService } from './champion.ts';
-import { type Change, readHistory, rolledBackAt, successionOf } from './champion-history.ts';
-import type { Context } from './context.ts';
-import { type ModelFolder, modelDates, modelFolders, readModel } from './models.ts';
-import type { Outcome } from './result.ts';
-import { formatCount } from './table.ts';
+import type { Context } from '../context.ts';
+import { formatCount } from '../lib/table.ts';
+import { readInService } from '../store/champion.ts';
+import { type Change, readHistory, rolledBackAt, successionOf } from '../store/champion-history.ts';
+import { type ModelFolder, modelDates, modelFolders, readModel } from '../store/models.ts';
+import type { Outcome } from '../store/result.ts';
 
 /** What the list needs of a metrics.json. */
 interface Scores {

@@ -14,7 +14,7 @@ import {
 } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { tryLock, waitForLock } from 'fs-native-extensions';
-import { InputError } from './errors.ts';
+import { InputError } from '../lib/errors.ts';
 
 const SCRATCH = 'tmp';
 const LOCK = '.lock';

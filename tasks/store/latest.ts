@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { InputError } from '../lib/errors.ts';
 import { countOf, refuseBroken, sumChecks } from './checks.ts';
-import { InputError } from './errors.ts';
-import { formatReport } from './report.ts';
+import { formatReport } from './checks-report.ts';
 import type { Check } from './result.ts';
 import type { ShardedDataset } from './shards.ts';
 import type { Store } from './store.ts';

@@ -1,7 +1,7 @@
+import type { Context } from '../context.ts';
+import { parquet } from '../lib/duckdb.ts';
 import { sumChecks } from './checks.ts';
-import type { Context } from './context.ts';
-import { parquet } from './duckdb.ts';
-import type { PublishedShards } from './publish.ts';
+import type { PublishedShards } from './publish-shards.ts';
 import type { Outcome } from './result.ts';
 import { sumOf } from './shards.ts';
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { InputError } from './errors.ts';
+import { InputError } from '../lib/errors.ts';
 import type { Store } from './store.ts';
 
 export const HISTORY = 'champion-history.jsonl';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { access, constants, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { InputError } from './errors.ts';
+import { InputError } from '../lib/errors.ts';
 
 export interface Column {
   name: string;
