@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { version as duckdbVersion } from '@duckdb/node-api';
 import type { Store } from '../store/store.ts';
-import type { TensorFlow } from './tensorflow.ts';
+import type { TensorFlow } from './fit/tensorflow.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 

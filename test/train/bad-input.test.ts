@@ -5,7 +5,7 @@ import type { Model, Scale } from '../../model/model.ts';
 import { decodeModel } from '../../model/model-file.ts';
 import { features } from '../../tasks/features/features.ts';
 import type { Check } from '../../tasks/store/result.ts';
-import { isMonotone } from '../../tasks/train/monotone.ts';
+import { isMonotone } from '../../tasks/train/fit/monotone.ts';
 import { train } from '../../tasks/train/train.ts';
 import { csv, csvOfVolumes, type Files, ingestFiles, runHere } from '../fixtures.ts';
 import { predict } from '../tiny-model.ts';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { calibrate } from '../../tasks/train/calibrate.ts';
-import type { Block } from '../../tasks/train/dataset.ts';
-import { isMonotone } from '../../tasks/train/monotone.ts';
+import type { Block } from '../../tasks/train/dataset/dataset.ts';
+import { calibrate } from '../../tasks/train/fit/calibrate.ts';
+import { isMonotone } from '../../tasks/train/fit/monotone.ts';
 import { constantModel } from '../tiny-model.ts';
 
 /** Rows with this ln(1 + vol_moving_avg) and this log ratio. A model with the outputs 0, 0, 0 says that the ratio is 0 ± ln 2. */

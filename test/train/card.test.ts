@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { modelCard } from '../../tasks/train/card.ts';
-import type { Metrics } from '../../tasks/train/metrics.ts';
-import type { Part } from '../../tasks/train/parts.ts';
+import { modelCard } from '../../tasks/train/measure/model-card.ts';
+import type { Metrics } from '../../tasks/train/measure/model-metrics.ts';
+import type { Part } from '../../tasks/train/measure/score-groups.ts';
 
 const score = { rows: 1_234, mae: 1_000_000.4, rmsle: 1.5, r2: 0.25 };
 const part = (name: string): Part => ({

@@ -4,8 +4,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Context } from '../../tasks/context.ts';
 import { features } from '../../tasks/features/features.ts';
 import { openDataset, type ShardedDataset } from '../../tasks/store/shards.ts';
-import { findSplit, readBlock, readTraining, readValidation } from '../../tasks/train/dataset.ts';
-import type { Examples } from '../../tasks/train/rows.ts';
+import { findSplit, readBlock, readTraining, readValidation } from '../../tasks/train/dataset/dataset.ts';
+import type { Examples } from '../../tasks/train/dataset/rows.ts';
 import { csvOfVolumes, ingestFiles, runHere } from '../fixtures.ts';
 
 // Rows from 2020-01-01 on, a day apart, in windows of two: the n-th row of A has the volume n, and n - 0.5 as its mean.

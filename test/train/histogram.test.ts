@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Histogram } from '../../tasks/train/histogram.ts';
+import { Histogram } from '../../tasks/train/dataset/histogram.ts';
 
 const histogramOf = (...parts: number[][]) => {
   const histogram = new Histogram();

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { InputError } from '../../tasks/lib/errors.ts';
-import { type Loss, LossLog } from '../../tasks/train/losses.ts';
+import { type Loss, LossLog } from '../../tasks/train/losses/loss-log.ts';
 import { makeFolder } from '../fixtures.ts';
 
 it('a loss is on the disk as soon as it is written, as CSV and as JSON', () => {

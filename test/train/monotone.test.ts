@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Model } from '../../model/model.ts';
-import { isMonotone, makeMonotone } from '../../tasks/train/monotone.ts';
+import { isMonotone, makeMonotone } from '../../tasks/train/fit/monotone.ts';
 import { dense, modelOf } from '../tiny-model.ts';
 
 const MEDIANS = [0, 2.5, 5];

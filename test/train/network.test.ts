@@ -5,13 +5,20 @@ import { beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest'
 import { interpolate, logVolume, signedLog } from '../../model/arithmetic.ts';
 import type { Model } from '../../model/model.ts';
 import { decodeModel } from '../../model/model-file.ts';
-import { batcher } from '../../tasks/train/batch.ts';
-import { fitNetwork, measureLoss } from '../../tasks/train/fit.ts';
-import { LossLog } from '../../tasks/train/losses.ts';
-import { fallOf, lossOf, Network, outputBiases, pinballLoss, probesOf } from '../../tasks/train/network.ts';
-import { createRandom } from '../../tasks/train/random.ts';
-import { type Examples, RowGatherer } from '../../tasks/train/rows.ts';
-import { loadTensorFlow, type TensorFlow } from '../../tasks/train/tensorflow.ts';
+import { batcher } from '../../tasks/train/dataset/batch.ts';
+import { type Examples, RowGatherer } from '../../tasks/train/dataset/rows.ts';
+import { fitNetwork, measureLoss } from '../../tasks/train/fit/fit-network.ts';
+import {
+  fallOf,
+  lossOf,
+  Network,
+  outputBiases,
+  pinballLoss,
+  probesOf,
+} from '../../tasks/train/fit/network.ts';
+import { createRandom } from '../../tasks/train/fit/random.ts';
+import { loadTensorFlow, type TensorFlow } from '../../tasks/train/fit/tensorflow.ts';
+import { LossLog } from '../../tasks/train/losses/loss-log.ts';
 import { makeFolder } from '../fixtures.ts';
 import { modelOf, predict } from '../tiny-model.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { byDecile, byKind, byYear, scoreParts, WHOLE } from '../../tasks/train/parts.ts';
+import { byDecile, byKind, byYear, scoreParts, WHOLE } from '../../tasks/train/measure/score-groups.ts';
 
 const block = { volume: Float64Array.of(0, 1, 3, 7), average: Float64Array.of(1, 1, 1, 3) };
 const predictions = {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { planSteps } from '../../tasks/train/plan.ts';
+import { planSteps } from '../../tasks/train/fit/plan-steps.ts';
 
 it.each([
   // 4 batches of at least 256, in no more than 8 epochs.

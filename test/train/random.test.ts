@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createRandom, shuffle } from '../../tasks/train/random.ts';
+import { createRandom, shuffle } from '../../tasks/train/fit/random.ts';
 
 it('the same seed gives the same numbers, and another seed others', () => {
   const draw = (seed: number) => Array.from({ length: 5 }, createRandom(seed));

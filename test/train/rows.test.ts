@@ -1,6 +1,6 @@
 import { beforeAll, expect, it } from 'vitest';
-import { type Examples, RowGatherer, type Rows } from '../../tasks/train/rows.ts';
-import { loadTensorFlow, type TensorFlow } from '../../tasks/train/tensorflow.ts';
+import { type Examples, RowGatherer, type Rows } from '../../tasks/train/dataset/rows.ts';
+import { loadTensorFlow, type TensorFlow } from '../../tasks/train/fit/tensorflow.ts';
 
 let tf: TensorFlow;
 beforeAll(async () => {

@@ -108,8 +108,8 @@ describe('the model of a date and a seed', () => {
   // The sample's batches are too small for TensorFlow to split their sums over threads. These are the largest there are.
   it('comes of the same weights at each step, whatever processors and settings there are', async () => {
     const script = `
-      import { lossOf, Network } from './tasks/train/network.ts';
-      import { loadTensorFlow } from './tasks/train/tensorflow.ts';
+      import { lossOf, Network } from './tasks/train/fit/network.ts';
+      import { loadTensorFlow } from './tasks/train/fit/tensorflow.ts';
       const tf = await loadTensorFlow();
       const network = new Network(1, tf);
       const optimizer = tf.train.adam(0.01);

@@ -1,7 +1,7 @@
-import { logVolume } from '../../model/arithmetic.ts';
-import type { Model, Offsets } from '../../model/model.ts';
-import { predictAll } from '../../model/score.ts';
-import type { Block } from './dataset.ts';
+import { logVolume } from '../../../model/arithmetic.ts';
+import type { Model, Offsets } from '../../../model/model.ts';
+import { predictAll } from '../../../model/score.ts';
+import type { Block } from '../dataset/dataset.ts';
 import { isMonotone } from './monotone.ts';
 
 /** Into so many parts, of as many rows each, vol_moving_avg is divided. */

@@ -1,7 +1,7 @@
-import type { Score } from '../../model/score.ts';
-import { formatCount } from '../lib/table.ts';
-import type { Metrics } from './metrics.ts';
-import type { Part } from './parts.ts';
+import type { Score } from '../../../model/score.ts';
+import { formatCount } from '../../lib/table.ts';
+import type { Metrics } from './model-metrics.ts';
+import type { Part } from './score-groups.ts';
 
 /** A model card in Markdown: what the model is for, how well it does, and what it cannot do. */
 export function modelCard(metrics: Metrics): string {

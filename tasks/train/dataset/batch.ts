@@ -1,6 +1,6 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-node';
+import type { TensorFlow } from '../fit/tensorflow.ts';
 import type { Rows } from './rows.ts';
-import type { TensorFlow } from './tensorflow.ts';
 
 /** A batch of rows. */
 export interface Batch {

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Store } from '../store/store.ts';
+import type { Store } from '../../store/store.ts';
 
 /** Makes logs/train/<as-of>/<n>/ for the losses of one run, n being the next number that no run has. It is never removed. */
 export async function makeRunFolder(asOf: string, store: Store): Promise<string> {

@@ -1,5 +1,5 @@
-import type { Predictions } from '../../model/score.ts';
-import type { Block } from './dataset.ts';
+import type { Predictions } from '../../../model/score.ts';
+import type { Block } from '../dataset/dataset.ts';
 
 /** A part of the rows, scored. */
 export interface Part {

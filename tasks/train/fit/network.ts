@@ -1,7 +1,7 @@
 import type { Tensor1D, Tensor2D, Variable } from '@tensorflow/tfjs-node';
-import { type Dense, OUTPUTS, QUANTILES, type Scale } from '../../model/model.ts';
-import type { Batch } from './batch.ts';
-import type { Rows } from './rows.ts';
+import { type Dense, OUTPUTS, QUANTILES, type Scale } from '../../../model/model.ts';
+import type { Batch } from '../dataset/batch.ts';
+import type { Rows } from '../dataset/rows.ts';
 import type { TensorFlow } from './tensorflow.ts';
 
 /** Widths of the hidden layers; tanh, so that the response is smooth. */

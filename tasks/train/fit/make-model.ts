@@ -1,15 +1,15 @@
 import { join } from 'node:path';
-import type { Model } from '../../model/model.ts';
-import type { Context } from '../context.ts';
-import type { ShardedDataset } from '../store/shards.ts';
+import type { Model } from '../../../model/model.ts';
+import type { Context } from '../../context.ts';
+import type { ShardedDataset } from '../../store/shards.ts';
+import { readBlock, readTraining, readValidation, type Split } from '../dataset/dataset.ts';
+import { type Examples, RowGatherer, type Rows } from '../dataset/rows.ts';
+import type { LossLog } from '../losses/loss-log.ts';
+import type { Provenance } from '../provenance.ts';
 import { calibrate } from './calibrate.ts';
-import { readBlock, readTraining, readValidation, type Split } from './dataset.ts';
-import { fitNetwork } from './fit.ts';
-import type { LossLog } from './losses.ts';
+import { fitNetwork } from './fit-network.ts';
 import { makeMonotone } from './monotone.ts';
-import { planSteps } from './plan.ts';
-import type { Provenance } from './provenance.ts';
-import { type Examples, RowGatherer, type Rows } from './rows.ts';
+import { planSteps } from './plan-steps.ts';
 import type { TensorFlow } from './tensorflow.ts';
 
 export interface Making {

@@ -1,9 +1,9 @@
 import type { Tensor2D } from '@tensorflow/tfjs-node';
-import { cellOf } from '../../model/arithmetic.ts';
-import type { Density, Scale } from '../../model/model.ts';
-import { InputError } from '../lib/errors.ts';
+import { cellOf } from '../../../model/arithmetic.ts';
+import type { Density, Scale } from '../../../model/model.ts';
+import { InputError } from '../../lib/errors.ts';
+import type { TensorFlow } from '../fit/tensorflow.ts';
 import { Histogram } from './histogram.ts';
-import type { TensorFlow } from './tensorflow.ts';
 
 /** Model inputs and target in log units, one value a row. */
 export interface Examples {

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import type { Logger } from '../lib/log.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Loss } from '../losses/loss-log.ts';
 import type { AbandonedRun } from './kill-run.ts';
-import type { Loss } from './losses.ts';
 import { type Connection, callMlflow, connectionOf, isCode, type MlflowServer } from './mlflow-client.ts';
 
 /** What a run is known by in MLflow. */

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
-import { signedExp } from '../../model/arithmetic.ts';
-import type { Dense, Model } from '../../model/model.ts';
-import { createPredictor } from '../../model/predictor.ts';
+import { signedExp } from '../../../model/arithmetic.ts';
+import type { Dense, Model } from '../../../model/model.ts';
+import { createPredictor } from '../../../model/predictor.ts';
 
 /** Points of the grid along the averages that training saw. */
 const AVERAGES = 2_000;

@@ -1,7 +1,7 @@
-import { makePlot, type Point } from '../lib/plot.ts';
-import type { Loss } from './losses.ts';
-import type { Measured } from './metrics.ts';
-import type { Part } from './parts.ts';
+import { makePlot, type Point } from '../../lib/plot.ts';
+import type { Loss } from '../losses/loss-log.ts';
+import type { Measured } from './model-metrics.ts';
+import type { Part } from './score-groups.ts';
 
 const MOST_POINTS = 500;
 const TRAINING = { name: 'training', color: '#1b9e77' };

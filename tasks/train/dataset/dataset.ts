@@ -1,10 +1,10 @@
 import type { Table } from 'apache-arrow';
-import type { Context } from '../context.ts';
-import { column, readTable } from '../lib/arrow.ts';
-import { type Database, readSql } from '../lib/duckdb.ts';
-import { InputError } from '../lib/errors.ts';
-import { refuseDamaged, viewFeatures } from '../store/feature-rows.ts';
-import type { ShardedDataset } from '../store/shards.ts';
+import type { Context } from '../../context.ts';
+import { column, readTable } from '../../lib/arrow.ts';
+import { type Database, readSql } from '../../lib/duckdb.ts';
+import { InputError } from '../../lib/errors.ts';
+import { refuseDamaged, viewFeatures } from '../../store/feature-rows.ts';
+import type { ShardedDataset } from '../../store/shards.ts';
 import type { Examples } from './rows.ts';
 
 /** About this share of the rows, the latest ones, validates. */

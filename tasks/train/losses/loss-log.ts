@@ -1,6 +1,6 @@
 import { appendFileSync, closeSync, fdatasyncSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { InputError } from '../lib/errors.ts';
+import { InputError } from '../../lib/errors.ts';
 
 export interface Loss {
   step: number;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { Loss, LossReader } from './losses.ts';
-import type { TensorFlow } from './tensorflow.ts';
+import type { TensorFlow } from '../fit/tensorflow.ts';
+import type { Loss, LossReader } from './loss-log.ts';
 
 /**
  * Writes every loss to event files that TensorBoard reads, each flushed at once: a scalar `loss` by step in each of training/

@@ -1,8 +1,8 @@
-import type { Model } from '../../model/model.ts';
-import { bestMultiple, predictAll, type Score, score } from '../../model/score.ts';
-import type { Block } from './dataset.ts';
-import { byDecile, byKind, byYear, type Part, scoreParts, WHOLE } from './parts.ts';
-import type { Provenance } from './provenance.ts';
+import type { Model } from '../../../model/model.ts';
+import { bestMultiple, predictAll, type Score, score } from '../../../model/score.ts';
+import type { Block } from '../dataset/dataset.ts';
+import type { Provenance } from '../provenance.ts';
+import { byDecile, byKind, byYear, type Part, scoreParts, WHOLE } from './score-groups.ts';
 
 /** What metrics.json holds. */
 export interface Metrics extends Measured, Provenance {

@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Tensor2D } from '@tensorflow/tfjs-node';
-import type { Dense } from '../../model/model.ts';
-import { type Batch, batcher } from './batch.ts';
-import type { LossLog } from './losses.ts';
+import type { Dense } from '../../../model/model.ts';
+import { type Batch, batcher } from '../dataset/batch.ts';
+import type { Rows } from '../dataset/rows.ts';
+import type { LossLog } from '../losses/loss-log.ts';
 import { fallOf, lossOf, Network, outputBiases, probesOf } from './network.ts';
-import { MOST_ROWS, planSteps } from './plan.ts';
+import { MOST_ROWS, planSteps } from './plan-steps.ts';
 import { createRandom, shuffle } from './random.ts';
-import type { Rows } from './rows.ts';
 import type { TensorFlow } from './tensorflow.ts';
 
 /** How much a prediction that falls where vol_moving_avg rises adds to the loss. */
