@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fastify from 'fastify';
 import { decodeModel } from '../model/model-file.ts';
 import { createPredictor } from '../model/predictor.ts';
-import { httpOptions } from '../serving/http-options.ts';
+import { httpOptions } from '../serving/http/node-options.ts';
 import { readSettings } from '../serving/settings.ts';
 
 const predict = createPredictor(decodeModel(readFileSync(join(process.env.STORE ?? '', 'model.bin'))));

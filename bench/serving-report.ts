@@ -43,7 +43,7 @@ export function formatServing(result: Result): string {
   return `# Serving
 
 ${host.cores} cores, ${host.cpu}, Node ${host.node}; load average before ${host.loadBefore.toFixed(1)}. Model: ${result.model}. node:http answers the same bytes, headers included, once with
-the options that it comes with, once with those that the server gives it (serving/http-options.ts).
+the options that it comes with, once with those that the server gives it (serving/http/node-options.ts).
 
 ## Maximum rate
 Closed loop: wrk, 1 thread, ${connections} connections, on the same host; ${rounds} rounds of ${seconds} s in turn, medians (least and most). CPU in cores.

@@ -1,13 +1,13 @@
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
-import type { ModelSource } from './champion.ts';
+import type { ModelSource } from './champion/model-source.ts';
+import type { Service } from './champion/service.ts';
 import { RequestError, tell } from './problem.ts';
 import { mountBatch } from './routes/batch.ts';
 import { mountDocs } from './routes/docs.ts';
 import { mountPage } from './routes/page.ts';
 import { mountPredict } from './routes/predict.ts';
 import { mountProtocol } from './routes/protocol.ts';
-import type { Service } from './service.ts';
 
 /** Prometheus' text format. */
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';

@@ -3,7 +3,7 @@ import { byId, drawToFit, html, nothing, SCROLL, table } from './dom.js';
 import { firstTable, fromMarkdown } from './markdown.js';
 import { digits, roundTicks, short } from './numbers.js';
 
-/** @typedef {import('../reports.ts').Losses} Losses */
+/** @typedef {import('../champion/model-report.ts').Losses} Losses */
 
 /** Where the logarithmic axis of losses ends. */
 const LEAST_LOSS = 1e-6;

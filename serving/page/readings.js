@@ -3,7 +3,7 @@ import { digits, fromLog, short } from './numbers.js';
 
 /** What a surface says at its points, in words and as a table. */
 
-/** @typedef {import('../surface.ts').Surface} Surface */
+/** @typedef {import('../scoring/response-surface.ts').Surface} Surface */
 /** @typedef {'ratio' | 'prediction'} Measure */
 
 /**

@@ -1,10 +1,10 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Hono } from 'hono';
-import { mediaTypeOf, readChunks, readJson } from '../body.ts';
+import type { Service } from '../champion/service.ts';
+import { mediaTypeOf, readChunks, readJson } from '../http/body.ts';
 import { RequestError } from '../problem.ts';
 import { Batch } from '../schemas.ts';
-import { currentOf, scoreRow } from '../score.ts';
-import type { Service } from '../service.ts';
+import { currentOf, scoreRow } from '../scoring/score-row.ts';
 
 export const ARROW_STREAM = 'application/vnd.apache.arrow.stream';
 
@@ -14,7 +14,7 @@ export function mountBatch(app: Hono, service: Service, bodyLimit: number): void
     const request = context.req.raw;
     const type = mediaTypeOf(request);
     if (type === ARROW_STREAM) {
-      const { scoreStream } = await import('../arrow.ts');
+      const { scoreStream } = await import('../arrow/arrow-stream.ts');
       const current = currentOf(service);
       const { outgoing } = context.env as Partial<HttpBindings>;
       const body = await scoreStream(readChunks(request.body, bodyLimit), service, current, (error) => {

@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url';
 import type { Hono } from 'hono';
 import { compress } from 'hono/compress';
 import { etag } from 'hono/etag';
-import type { ModelSource } from '../champion.ts';
-import { reportModel } from '../reports.ts';
-import type { Service } from '../service.ts';
+import { reportModel } from '../champion/model-report.ts';
+import type { ModelSource } from '../champion/model-source.ts';
+import type { Service } from '../champion/service.ts';
 
 const TYPES = {
   css: 'text/css; charset=utf-8',

@@ -1,7 +1,7 @@
 import type { Hono } from 'hono';
-import { parseQuery } from '../query.ts';
-import { currentOf, scoreRow } from '../score.ts';
-import type { Service } from '../service.ts';
+import type { Service } from '../champion/service.ts';
+import { parseQuery } from '../http/query.ts';
+import { currentOf, scoreRow } from '../scoring/score-row.ts';
 
 /** GET /predict: a bare integer, or with detail=1 all there is to say of it. */
 export function mountPredict(app: Hono, service: Service): void {

@@ -1,10 +1,10 @@
 import type { Context, Hono } from 'hono';
 import type * as z from 'zod';
-import { mediaTypeOf, readJson } from '../body.ts';
+import type { Service } from '../champion/service.ts';
+import { mediaTypeOf, readJson } from '../http/body.ts';
 import { bodyError, RequestError } from '../problem.ts';
 import { InferRequest, type Tensor } from '../schemas.ts';
-import { currentOf, type Scored, scoreRow } from '../score.ts';
-import type { Service } from '../service.ts';
+import { currentOf, type Scored, scoreRow } from '../scoring/score-row.ts';
 
 /** The model's name in the Open Inference Protocol. */
 export const MODEL_NAME = 'volume';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createApp } from '../../serving/app.ts';
-import { inService, type Service } from '../../serving/service.ts';
+import { inService, type Service } from '../../serving/champion/service.ts';
 import { constantModel } from '../tiny-model.ts';
 
 // A log ratio of ln 2 doubles 1 + vol_moving_avg: 12345 gives 2 * 12346 - 1 = 24691.

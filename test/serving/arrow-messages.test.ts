@@ -9,7 +9,7 @@ import {
   tableToIPC,
 } from 'apache-arrow';
 import { expect, it } from 'vitest';
-import { checkMessages } from '../../serving/arrow-messages.ts';
+import { checkMessages } from '../../serving/arrow/arrow-messages.ts';
 
 const COLUMNS = { vol_moving_avg: Float64Array.of(1, 2, 3), adj_close_rolling_med: Float64Array.of(4, 5, 6) };
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import * as z from 'zod';
-import { MAX_JSON_BYTES, readJson } from '../../serving/body.ts';
+import { MAX_JSON_BYTES, readJson } from '../../serving/http/body.ts';
 
 const MEBIBYTE = new Uint8Array(2 ** 20).fill(' '.charCodeAt(0));
 

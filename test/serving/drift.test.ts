@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { addCounts, type Counted, Drift, rowsOf, stabilityIndex } from '../../serving/drift.ts';
+import { addCounts, type Counted, Drift, rowsOf, stabilityIndex } from '../../serving/scoring/drift.ts';
 
 // Two cells by volume, cut at ln(1 + 99), two by price, cut at 0.
 const density = {

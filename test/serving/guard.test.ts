@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { expect, it } from 'vitest';
-import { createGuard } from '../../serving/guard.ts';
+import { createGuard } from '../../serving/http/guard.ts';
 import { readSettings } from '../../serving/settings.ts';
 import { QUESTION } from './listening.ts';
 

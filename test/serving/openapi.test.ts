@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createApp } from '../../serving/app.ts';
-import { describeApi } from '../../serving/openapi.ts';
-import { inService } from '../../serving/service.ts';
+import { inService } from '../../serving/champion/service.ts';
+import { describeApi } from '../../serving/routes/openapi.ts';
 import { constantModel } from '../tiny-model.ts';
 
 /** What is for people, and may change with the page. */

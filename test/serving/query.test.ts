@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { inService } from '../../serving/champion/service.ts';
+import { parseQuery, readPlain } from '../../serving/http/query.ts';
 import { RequestError } from '../../serving/problem.ts';
-import { parseQuery, readPlain } from '../../serving/query.ts';
-import { scoreRow } from '../../serving/score.ts';
-import { inService } from '../../serving/service.ts';
+import { scoreRow } from '../../serving/scoring/score-row.ts';
 import { dense, modelOf, predict } from '../tiny-model.ts';
 
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true });

@@ -2,10 +2,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { encodeModel } from '../../model/model-file.ts';
-import { folderSource } from '../../serving/champion.ts';
-import { readLosses, reportModel } from '../../serving/reports.ts';
-import { inService } from '../../serving/service.ts';
-import { surfaceOf } from '../../serving/surface.ts';
+import { readLosses, reportModel } from '../../serving/champion/model-report.ts';
+import { folderSource } from '../../serving/champion/model-source.ts';
+import { inService } from '../../serving/champion/service.ts';
+import { surfaceOf } from '../../serving/scoring/response-surface.ts';
 import { makeFolder } from '../fixtures.ts';
 import { addModel, constantModel } from '../tiny-model.ts';
 

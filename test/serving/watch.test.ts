@@ -5,10 +5,10 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Prediction } from '../../model/model.ts';
 import { encodeModel } from '../../model/model-file.ts';
 import { createApp } from '../../serving/app.ts';
-import { folderSource } from '../../serving/champion.ts';
-import { createMetrics, type Watched } from '../../serving/metrics.ts';
-import { Shadow } from '../../serving/shadow.ts';
-import { createWatch } from '../../serving/watch.ts';
+import { createWatch } from '../../serving/champion/champion-watcher.ts';
+import { folderSource } from '../../serving/champion/model-source.ts';
+import { createMetrics, type Watched } from '../../serving/metrics/metrics.ts';
+import { Shadow } from '../../serving/scoring/shadow.ts';
 import { makeFolder } from '../fixtures.ts';
 import { addModel, constantModel } from '../tiny-model.ts';
 

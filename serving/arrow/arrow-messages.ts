@@ -1,4 +1,4 @@
-import { RequestError } from './problem.ts';
+import { RequestError } from '../problem.ts';
 
 /** The largest metadata of a message, in bytes: some thousand columns. */
 const MAX_METADATA_BYTES = 2 ** 20;

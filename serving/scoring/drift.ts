@@ -1,5 +1,5 @@
-import { cellOf, logVolume, signedLog } from '../model/arithmetic.ts';
-import type { Density } from '../model/model.ts';
+import { cellOf, logVolume, signedLog } from '../../model/arithmetic.ts';
+import type { Density } from '../../model/model.ts';
 
 /** What a share counts as at least, so that an empty cell does not make the index infinite. */
 const FLOOR = 1e-4;

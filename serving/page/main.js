@@ -5,7 +5,7 @@ import { predictFor, startForm } from './form.js';
 import { observe, startLive } from './live.js';
 import { hideSurface, markOnSurface, redrawSurface, showSurface } from './surface.js';
 
-/** @typedef {import('../reports.ts').ModelReport} ModelReport */
+/** @typedef {import('../champion/model-report.ts').ModelReport} ModelReport */
 
 /** How often to ask how things stand. */
 const LOOK_MS = 2_000;

@@ -1,5 +1,5 @@
 import { AggregatorRegistry, Gauge, type Registry } from 'prom-client';
-import { addCounts, type Counted, rowsOf, stabilityIndex } from './drift.ts';
+import { addCounts, type Counted, rowsOf, stabilityIndex } from '../scoring/drift.ts';
 
 /** prom-client's metrics as JSON. */
 export type Values = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;

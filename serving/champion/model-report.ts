@@ -1,7 +1,7 @@
-import { decodeModel, encodeModel } from '../model/model-file.ts';
-import type { ModelSource } from './champion.ts';
+import { decodeModel, encodeModel } from '../../model/model-file.ts';
+import { type Surface, surfaceOf } from '../scoring/response-surface.ts';
+import type { ModelSource } from './model-source.ts';
 import type { InService, Service } from './service.ts';
-import { type Surface, surfaceOf } from './surface.ts';
 
 /** A curve of more points than this is averaged down to them. */
 const MOST_POINTS = 240;

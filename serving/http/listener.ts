@@ -1,12 +1,12 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Service } from '../champion/service.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import { tell } from '../problem.ts';
+import type { Settings } from '../settings.ts';
 import type { AccessLog } from './access-log.ts';
 import { createGuard, hasSoundHost } from './guard.ts';
 import { commonHeaders, createIds } from './headers.ts';
-import type { Metrics } from './metrics.ts';
-import { tell } from './problem.ts';
 import { readPlain } from './query.ts';
-import type { Service } from './service.ts';
-import type { Settings } from './settings.ts';
 
 export interface Around {
   service: Service;

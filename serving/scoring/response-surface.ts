@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import { signedExp } from '../model/arithmetic.ts';
-import type { InService } from './service.ts';
+import { signedExp } from '../../model/arithmetic.ts';
+import type { InService } from '../champion/service.ts';
 
 /** So many points along vol_moving_avg and along adj_close_rolling_med. */
 const [COLUMNS, ROWS] = [80, 54];

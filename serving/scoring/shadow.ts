@@ -1,5 +1,5 @@
-import type { Prediction } from '../model/model.ts';
-import type { InService } from './service.ts';
+import type { Prediction } from '../../model/model.ts';
+import type { InService } from '../champion/service.ts';
 
 /** Rows that may wait; beyond, they are dropped and counted. */
 const BOUND = 1_024;

@@ -1,9 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { Drift } from './drift.ts';
-import { createHistogram, type Series } from './histogram.ts';
-import { registerDrift, type Snapshot } from './merge.ts';
-import type { Service } from './service.ts';
-import type { Shadow, Totals } from './shadow.ts';
+import type { Service } from '../champion/service.ts';
+import type { Drift } from '../scoring/drift.ts';
+import type { Shadow, Totals } from '../scoring/shadow.ts';
+import { createHistogram, type Series } from './latency-histogram.ts';
+import { registerDrift, type Snapshot } from './merge-metrics.ts';
 
 const BUCKETS = [
   0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,

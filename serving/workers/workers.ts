@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import { answerScrapes } from './scrape.ts';
+import { answerScrapes } from '../metrics/scrape.ts';
 
 /** How long a worker that died stays down: twice as long each time that its successor dies young, up to the longest. */
 const [RESPAWN_MS, LONGEST_RESPAWN_MS] = [200, 30_000];

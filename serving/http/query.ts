@@ -1,4 +1,4 @@
-import { type Fault, RequestError } from './problem.ts';
+import { type Fault, RequestError } from '../problem.ts';
 
 /** What the assignment's clients send: a decimal number, with an exponent or without. */
 const DECIMAL = /^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { Counter, type Registry } from 'prom-client';
-import { RequestError } from './problem.ts';
+import { RequestError } from '../problem.ts';
 
 /**
  * Counts answers that had begun, with the status of a success, and ended before they were whole; and logs why, unless the client left.

@@ -1,10 +1,10 @@
 import { setImmediate as pause } from 'node:timers/promises';
 import { type RecordBatch, RecordBatchReader, type Vector } from 'apache-arrow';
+import type { InService, Service } from '../champion/service.ts';
+import { RequestError } from '../problem.ts';
+import { type Scored, scoreRow } from '../scoring/score-row.ts';
 import { checkMessages } from './arrow-messages.ts';
 import { END, encodeRows, HEAD } from './arrow-output.ts';
-import { RequestError } from './problem.ts';
-import { type Scored, scoreRow } from './score.ts';
-import type { InService, Service } from './service.ts';
 
 /** The largest record batch, in bytes; a stream may have any number of them. */
 export const MAX_BATCH_BYTES = 32 * 2 ** 20;

@@ -1,5 +1,5 @@
 import type { ServerOptions } from 'node:http';
-import type { Settings } from './settings.ts';
+import type { Settings } from '../settings.ts';
 
 /** How node:http is set up; what the server is compared with is set up alike. */
 export function httpOptions(settings: Settings): ServerOptions {

@@ -1,6 +1,6 @@
-import { ChampionError, createLoader, type ModelSource, prepare } from './champion.ts';
-import { Drift } from './drift.ts';
-import type { Metrics, Watched } from './metrics.ts';
+import type { Metrics, Watched } from '../metrics/metrics.ts';
+import { Drift } from '../scoring/drift.ts';
+import { ChampionError, createLoader, type ModelSource, prepare } from './model-source.ts';
 
 /** Loads models for as long as the process lives. A model that cannot be used never takes the place of one that can. */
 export function createWatch(

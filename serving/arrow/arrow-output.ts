@@ -10,7 +10,7 @@ import {
   Struct,
   vectorFromArray,
 } from 'apache-arrow';
-import type { Scored } from './score.ts';
+import type { Scored } from '../scoring/score-row.ts';
 
 const FIELDS = [
   new Field('prediction', new Int64(), true),

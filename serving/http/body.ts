@@ -1,6 +1,6 @@
 import type * as z from 'zod';
-import { bodyError, type Fault, RequestError } from './problem.ts';
-import { Instance, MAX_INSTANCES, TensorRow } from './schemas.ts';
+import { bodyError, type Fault, RequestError } from '../problem.ts';
+import { Instance, MAX_INSTANCES, TensorRow } from '../schemas.ts';
 
 /** The largest JSON body, in bytes. */
 export const MAX_JSON_BYTES = 16 * 2 ** 20;

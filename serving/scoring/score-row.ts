@@ -1,5 +1,5 @@
-import { RequestError } from './problem.ts';
-import type { InService, Service } from './service.ts';
+import type { InService, Service } from '../champion/service.ts';
+import { RequestError } from '../problem.ts';
 
 /** A prediction as every answer but the bare integer spells it. */
 export interface Scored {

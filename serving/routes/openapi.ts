@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import * as schemas from './schemas.ts';
+import * as schemas from '../schemas.ts';
 
 type Content = Record<string, { schema?: object }>;
 

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { RequestError } from './problem.ts';
-import type { Settings } from './settings.ts';
+import { RequestError } from '../problem.ts';
+import type { Settings } from '../settings.ts';
 
 /** Addresses whose rate is known at once; beyond, the oldest is forgotten. */
 const ADDRESSES = 10_000;

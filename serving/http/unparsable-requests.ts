@@ -1,11 +1,11 @@
 import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Service } from '../champion/service.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import { RequestError, tell } from '../problem.ts';
 import type { AccessLog } from './access-log.ts';
 import { commonHeaders, createIds } from './headers.ts';
-import type { Metrics } from './metrics.ts';
-import { RequestError, tell } from './problem.ts';
-import type { Service } from './service.ts';
 
 type Known = [status: number, detail: string];
 

@@ -1,6 +1,6 @@
-import { isInDomain } from '../model/arithmetic.ts';
-import type { Model, Prediction } from '../model/model.ts';
-import { createPredictor } from '../model/predictor.ts';
+import { isInDomain } from '../../model/arithmetic.ts';
+import type { Model, Prediction } from '../../model/model.ts';
+import { createPredictor } from '../../model/predictor.ts';
 
 /** Two numbers in, a point and three quantiles out. */
 export interface Predictor {

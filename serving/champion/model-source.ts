@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ModelError } from '../model/model.ts';
-import { decodeModel } from '../model/model-file.ts';
+import { ModelError } from '../../model/model.ts';
+import { decodeModel } from '../../model/model-file.ts';
 import { type InService, inService } from './service.ts';
 
 /** What training leaves beside a model. */

@@ -1,5 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
-import { addEnded, mergeSnapshots, type Snapshot, type Values } from './merge.ts';
+import { addEnded, mergeSnapshots, type Snapshot, type Values } from './merge-metrics.ts';
 
 /** A worker that takes longer than this to say what it counted counts as it last did. */
 const PATIENCE_MS = 1_000;
