@@ -58,7 +58,7 @@ serve: $(PACKAGES) ## serve the champion over HTTP [STORE= PORT=3000]
 
 airflow: export STORE := $(STORE)
 airflow: images $(PYTHON_PACKAGES) ## Airflow on this host, the tasks in containers, until Ctrl-C [STORE=]
-	@.venv/bin/python dags/local.py
+	@.venv/bin/python docker/local_airflow.py
 
 images: ## build the images; Debian's Docker is installed where there is none and we are root
 	@docker/daemon.sh
@@ -102,9 +102,9 @@ lock: $(TOOLS) ## write the lock files anew from package.json and the requiremen
 	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	  test/requirements.in --output-file test/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
-	  --constraint test/requirements.txt dags/requirements.in --output-file dags/requirements.txt
+	  --constraint test/requirements.txt docker/airflow-requirements.in --output-file docker/airflow-requirements.txt
 	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
-	  --constraint test/requirements.txt --constraint dags/requirements.txt bench/requirements.in --output-file bench/requirements.txt
+	  --constraint test/requirements.txt --constraint docker/airflow-requirements.txt bench/requirements.in --output-file bench/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	  test/mlflow-requirements.in --output-file test/mlflow-requirements.txt
 
@@ -151,14 +151,14 @@ $(PACKAGES): package-lock.json .npmrc $(TOOLS)
 	@npm ci --loglevel=error --no-progress
 	@touch $@
 
-$(ADDON): tasks/train/build-tfjs-addon.sh $(PACKAGES)
-	@sh tasks/train/build-tfjs-addon.sh
+$(ADDON): docker/build-tfjs-addon.sh $(PACKAGES)
+	@sh docker/build-tfjs-addon.sh
 	@touch $@
 
-$(PYTHON_PACKAGES): test/requirements.txt dags/requirements.txt $(TOOLS)
+$(PYTHON_PACKAGES): test/requirements.txt docker/airflow-requirements.txt $(TOOLS)
 	@echo 'installing Python packages'
 	@uv pip install --quiet --python .venv --require-hashes \
-	  --requirement test/requirements.txt --requirement dags/requirements.txt
+	  --requirement test/requirements.txt --requirement docker/airflow-requirements.txt
 	@touch $@
 
 $(BENCH_PACKAGES): bench/requirements.txt $(TOOLS)

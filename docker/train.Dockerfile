@@ -19,8 +19,8 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts \
  && npm pkg delete "dependencies[hono]" "dependencies[@hono/node-server]" \
  && npm prune --omit=dev --ignore-scripts
-COPY tasks/train/build-tfjs-addon.sh tasks/train/
-RUN PIP_CERT=/etc/ssl/certs/ca-certificates.crt sh tasks/train/build-tfjs-addon.sh \
+COPY docker/build-tfjs-addon.sh docker/
+RUN PIP_CERT=/etc/ssl/certs/ca-certificates.crt sh docker/build-tfjs-addon.sh \
  && strip --strip-unneeded node_modules/@tensorflow/tfjs-node/deps/lib/*
 
 FROM base

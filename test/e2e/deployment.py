@@ -24,10 +24,11 @@ def running_airflow(folder: Path, dags: Path = ROOT / "dags", **environment: str
     home, log = folder / "airflow", folder / "airflow.log"
     port = free_port()
     own = {"AIRFLOW_HOME": str(home), "AIRFLOW_PORT": str(port), "STORE": str(folder / "store")}
+    own["AIRFLOW__CORE__DAGS_FOLDER"] = str(dags)
     folder.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         process = psutil.Popen(
-            [sys.executable, dags / "local.py"],
+            [sys.executable, ROOT / "docker/local_airflow.py"],
             env=os.environ | own | environment,
             stdout=output,
             stderr=output,

@@ -162,7 +162,7 @@ export function badRequests(): Bad[] {
     ...['PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY', 'PURGE'].map(
       (method): Bad => [method, '/predict', '', none, 405],
     ),
-    ...['/', '/page/page.js', '/reports/model', '/reports/walk-forward'].map(
+    ...['/', '/page/main.js', '/reports/model', '/reports/walk-forward'].map(
       (path): Bad => ['DELETE', path, '', none, 405],
     ),
     ...[

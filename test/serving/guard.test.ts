@@ -15,7 +15,7 @@ it('lets probes, metrics and the page through however many ask, and takes nothin
       '/metrics',
       '/openapi.json',
     ],
-    ...['/', '/page/page.js', '/page/icon.svg', '/docs', '/docs/swagger-ui.css'],
+    ...['/', '/page/main.js', '/page/icon.svg', '/docs', '/docs/swagger-ui.css'],
   ];
   for (const url of free) expect(check(request(url))).toBeUndefined();
   expect(check(request(QUESTION))).toBeUndefined();

@@ -46,7 +46,7 @@ describe('limits', () => {
     expect(await status('/metrics')).toBe(401);
     expect(await status(QUESTION, 'Bearer secre')).toBe(401);
     expect(await status(QUESTION, 'Bearer secret')).toBe(200);
-    for (const path of ['/health/live', '/', '/page/page.js']) expect(await status(path)).toBe(200);
+    for (const path of ['/health/live', '/', '/page/main.js']) expect(await status(path)).toBe(200);
   });
 
   it.each([
@@ -126,7 +126,7 @@ describe('limits', () => {
     const { url } = await listen({ RATE_LIMIT: '1' });
     const status = async (path: string) => (await fetch(url + path)).status;
     const free = ['/health/live', '/health/ready', '/v2/health/live', '/v2/health/ready', '/metrics', '/'];
-    const files = ['/page/page.js', '/page/page.css', '/docs', '/docs/start.js', '/openapi.json'];
+    const files = ['/page/main.js', '/page/page.css', '/docs', '/docs/start.js', '/openapi.json'];
     for (const path of [...free, ...files]) expect(`${path} ${await status(path)}`).toBe(`${path} 200`);
   });
 

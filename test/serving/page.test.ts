@@ -286,7 +286,7 @@ it('asks for the token, keeps it in memory only, and is open itself', async () =
   await page.waitForSelector('#token-form:not([hidden])');
   const status = async (path: string) => (await fetch(url + path)).status;
   expect(await status('/?from=a-bookmark')).toBe(200);
-  expect(await status('/page/page.js')).toBe(200);
+  expect(await status('/page/main.js')).toBe(200);
   expect(await status('/reports/model')).toBe(401);
   expect(await status('/reports/walk-forward')).toBe(401);
 });

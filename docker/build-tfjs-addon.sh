@@ -13,7 +13,7 @@
 set -eu
 unset MAKEFLAGS MFLAGS MAKELEVEL # node-gyp calls a make of its own
 
-root=$(cd "$(dirname "$0")/../.." && pwd)
+root=$(cd "$(dirname "$0")/.." && pwd)
 package=$(cd "${1:-$root/node_modules/@tensorflow/tfjs-node}" && pwd)
 cache=${2:-$root/.venv/tfjs-addon}
 python=${PYTHON:-python3}
