@@ -108,7 +108,7 @@ lock: $(TOOLS) ## write the lock files anew from package.json and the requiremen
 	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	  test/mlflow-requirements.in --output-file test/mlflow-requirements.txt
 
-BENCH = python bench/bench.py $(if $(RUNS),--runs $(RUNS)) $(if $(SOURCE),--source "$(SOURCE)")
+BENCH = python -m bench.data.full_scale $(if $(RUNS),--runs $(RUNS)) $(if $(SOURCE),--source "$(SOURCE)")
 
 bench: $(PACKAGES) $(BENCH_PACKAGES) ## 28 million rows: the tasks, polars, DuckDB and pandas in turn [RUNS=3 SOURCE=]
 	@$(BENCH) compare
@@ -117,17 +117,17 @@ bench-growth: $(PACKAGES) $(BENCH_PACKAGES) ## the tasks from 1 to 100 million r
 	@$(BENCH) growth
 
 bench-quality: $(ADDON) $(BENCH_PACKAGES) ## the trained model beside others, scored on later prices [SOURCE=zip]
-	@python bench/quality.py $(if $(SOURCE),--source "$(SOURCE)")
+	@python -m bench.training.quality $(if $(SOURCE),--source "$(SOURCE)")
 
 bench-training: $(ADDON) $(BENCH_PACKAGES) ## training on 1 and 28 million rows, beside LightGBM [RUNS=1 SOURCE=zip]
-	@python bench/training.py $(if $(RUNS),--runs $(RUNS)) $(if $(SOURCE),--source "$(SOURCE)")
+	@python -m bench.training.training $(if $(RUNS),--runs $(RUNS)) $(if $(SOURCE),--source "$(SOURCE)")
 
 bench-serving: $(PACKAGES) $(BENCH_PACKAGES) ## the server beside node:http, Fastify and FastAPI: rate, latency, where the time goes [ROUNDS=3 SECONDS=2 STORE=]
-	@bench/wrk.sh
-	@$(if $(filter file,$(origin STORE)),,STORE="$(STORE)") node bench/serving.ts
+	@bench/serving/wrk.sh
+	@$(if $(filter file,$(origin STORE)),,STORE="$(STORE)") node bench/serving/serving.ts
 
 soak: $(PACKAGES) ## the server under every kind of request and changing champions: memory, failures [MINUTES=10 RATE=2000]
-	@node bench/soak.ts
+	@node bench/serving/soak.ts
 
 clean-store: ## remove all but the two newest downloads, prices and features [STORE= KEEP=2]
 	@$(MAKE) --no-print-directory run-task TASK=prune ARGS="--keep $(or $(KEEP),2)"

@@ -6,8 +6,8 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileS
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { decodeModel, encodeModel } from '../model/model-file.ts';
-import { dense, modelOf } from '../test/tiny-model.ts';
+import { decodeModel, encodeModel } from '../../model/model-file.ts';
+import { dense, modelOf } from '../../test/tiny-model.ts';
 import { alone, inFolder, median, modelLoad, sharesOf, startTime } from './breakdown.ts';
 import { type Closed, CONNECTIONS, closedLoop, type Open, openLoop, QUESTION } from './load.ts';
 import { pausesOf } from './pauses.ts';
@@ -16,7 +16,7 @@ import { ALIKE, formatServing, OURS, PLAIN, type Result, writePlots } from './se
 
 const ROUNDS = Number(process.env.ROUNDS || 3);
 const SECONDS = Number(process.env.SECONDS || 2);
-const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
+const RESULTS = fileURLToPath(new URL('../results/', import.meta.url));
 
 const store = mkdtempSync(join(tmpdir(), 'bench-serving-'));
 const model = join(store, 'model.bin');
@@ -44,8 +44,12 @@ async function measure(): Promise<Omit<Result, 'host' | keyof typeof run>> {
     const ours = await server(['serving/server.ts']);
     const body = await (await fetch(ours.url + QUESTION)).text();
     const version = (await fetch(ours.url + QUESTION)).headers.get('x-model-version') ?? '';
-    const plain = await server(['bench/raw-server.ts'], { BODY: body, VERSION: version });
-    const alike = await server(['bench/raw-server.ts'], { BODY: body, VERSION: version, OPTIONS: 'ours' });
+    const plain = await server(['bench/serving/raw-server.ts'], { BODY: body, VERSION: version });
+    const alike = await server(['bench/serving/raw-server.ts'], {
+      BODY: body,
+      VERSION: version,
+      OPTIONS: 'ours',
+    });
     await expectSame(ours.url, plain.url);
     await expectSame(ours.url, alike.url);
     const servers: Record<string, Started> = {
@@ -53,8 +57,12 @@ async function measure(): Promise<Omit<Result, 'host' | keyof typeof run>> {
       [ALIKE]: alike,
       [OURS]: ours,
       'ours, 2 workers': await server(['serving/server.ts', '--workers', '2']),
-      Fastify: await server(['bench/fastify-server.ts'], { VERSION: version }),
-      'FastAPI, RandomForest(100)': await startServer('.venv/bin/python', ['bench/fastapi_server.py'], {}),
+      Fastify: await server(['bench/serving/fastify-server.ts'], { VERSION: version }),
+      'FastAPI, RandomForest(100)': await startServer(
+        '.venv/bin/python',
+        ['bench/serving/fastapi_server.py'],
+        {},
+      ),
     };
     const closed: Record<string, Closed[]> = {};
     for (const { url, pid } of Object.values(servers)) await closedLoop(url, pid, 1);

@@ -4,8 +4,8 @@
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { httpOptions } from '../serving/http/node-options.ts';
-import { readSettings } from '../serving/settings.ts';
+import { httpOptions } from '../../serving/http/node-options.ts';
+import { readSettings } from '../../serving/settings.ts';
 
 const BODY = process.env.BODY ?? '';
 const HEADERS = [

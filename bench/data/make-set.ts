@@ -1,20 +1,20 @@
 /**
  * Writes a set of price files as large as the real one: the files of a small set repeated under new symbols.
  *
- *     node bench/make-set.ts TARGET [FILES] [ROWS] [SOURCE]
+ *     node bench/data/make-set.ts TARGET [FILES] [ROWS] [SOURCE]
  *
  * Each copy keeps the last part of its rows, so that all have about ROWS together.
  */
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { METADATA, openSource, type SourceFile } from '../tasks/ingest/source.ts';
+import { METADATA, openSource, type SourceFile } from '../../tasks/ingest/source.ts';
 
-const SAMPLE = fileURLToPath(new URL('../data/sample.zip', import.meta.url));
+const SAMPLE = fileURLToPath(new URL('../../data/sample.zip', import.meta.url));
 const METADATA_HEADER = 'Nasdaq Traded,Symbol,Security Name,Listing Exchange,ETF,NASDAQ Symbol';
 
 const [target, files = '8049', rows = '28151758', from = SAMPLE] = process.argv.slice(2);
-if (!target) throw new Error('usage: node bench/make-set.ts TARGET [FILES] [ROWS] [SOURCE]');
+if (!target) throw new Error('usage: node bench/data/make-set.ts TARGET [FILES] [ROWS] [SOURCE]');
 await makeSet(target, Number(files), Number(rows), from);
 
 /** Does nothing where a set of the same description is already there. */

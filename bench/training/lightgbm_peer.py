@@ -1,6 +1,6 @@
 """Training as a LightGBM user does it: all rows of the features at once, the absolute error on the log ratio.
 
-python bench/lightgbm_peer.py FEATURES_FOLDER AS_OF MODEL_FILE
+python -m bench.training.lightgbm_peer FEATURES_FOLDER AS_OF MODEL_FILE
 """
 
 import os
@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from rows import EMBARGO
-from volume_models import train_lightgbm
+
+from bench.training.rows import EMBARGO
+from bench.training.volume_models import train_lightgbm
 
 AVERAGE, MEDIAN, VOLUME = pl.col("vol_moving_avg"), pl.col("adj_close_rolling_med"), pl.col("Volume")
 

@@ -5,8 +5,9 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from rows import log_inputs, run_task
 from safetensors import safe_open
+
+from bench.training.rows import log_inputs, run_task
 
 
 class ModelFile:

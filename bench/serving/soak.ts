@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tableFromArrays, tableFromIPC, tableToIPC } from 'apache-arrow';
-import { encodeModel } from '../model/model-file.ts';
-import { constantModel } from '../test/tiny-model.ts';
+import { encodeModel } from '../../model/model-file.ts';
+import { constantModel } from '../../test/tiny-model.ts';
 import { drawLines } from './plots.ts';
 import { startServer } from './servers.ts';
 
@@ -21,7 +21,7 @@ const SWAP_SECONDS = 3;
 const SAMPLE_SECONDS = 2;
 /** MiB a minute in the last half: 9 bytes for each request at 2,000 a second. */
 const MOST_GROWTH = 1;
-const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
+const RESULTS = fileURLToPath(new URL('../results/', import.meta.url));
 const ARROW = 'application/vnd.apache.arrow.stream';
 const ROWS = 100;
 

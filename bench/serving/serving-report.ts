@@ -10,7 +10,7 @@ export const OURS = 'ours, 1 worker';
 export const PLAIN = 'node:http';
 export const ALIKE = 'node:http, our options';
 
-/** All that bench/serving.ts measured. */
+/** All that bench/serving/serving.ts measured. */
 export interface Result {
   host: { cpu: string; cores: number; node: string; loadBefore: number };
   rounds: number;

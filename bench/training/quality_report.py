@@ -4,7 +4,7 @@ import json
 from datetime import date
 from pathlib import Path
 
-from bench import machine
+from bench.data.full_scale import machine
 
 BEATEN = ("vol_moving_avg", "best constant", "median multiple", "RandomForest", "LightGBM l2")
 CEILING = ("LightGBM l1", "median in 2-D")

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pandas as pd
-from model_file import train_ours
-from rows import FEATURES, round_volume, score
-from volume_models import fit_lightgbm
+
+from bench.training.model_file import train_ours
+from bench.training.rows import FEATURES, round_volume, score
+from bench.training.volume_models import fit_lightgbm
 
 SEEDS = (1, 2, 3)
 

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fastify from 'fastify';
-import { decodeModel } from '../model/model-file.ts';
-import { createPredictor } from '../model/predictor.ts';
-import { httpOptions } from '../serving/http/node-options.ts';
-import { readSettings } from '../serving/settings.ts';
+import { decodeModel } from '../../model/model-file.ts';
+import { createPredictor } from '../../model/predictor.ts';
+import { httpOptions } from '../../serving/http/node-options.ts';
+import { readSettings } from '../../serving/settings.ts';
 
 const predict = createPredictor(decodeModel(readFileSync(join(process.env.STORE ?? '', 'model.bin'))));
 const inputs = { vol_moving_avg: { type: 'number', minimum: 0 }, adj_close_rolling_med: { type: 'number' } };

@@ -1,6 +1,6 @@
 """Training at two sizes: the train task and LightGBM in turn, each a process that reads the same features.
 
-python bench/training.py --source prices.zip --runs 1 --sizes 286x1000000 8049x28151758
+python -m bench.training.training --source prices.zip --runs 1 --sizes 286x1000000 8049x28151758
 """
 
 import argparse
@@ -13,12 +13,20 @@ from pathlib import Path
 
 import lightgbm
 import pandas as pd
-from measure import measure
-from model_file import ModelFile
-from rows import FEATURES, default_source, feature_files, log_inputs, round_volume, run_task, score
-from volume_models import from_ratio
 
-from bench import DATA, FULL, GROWTH, ROOT, machine, make_set, warm
+from bench.data.full_scale import DATA, FULL, GROWTH, ROOT, machine, make_set, warm
+from bench.data.measure import measure
+from bench.training.model_file import ModelFile
+from bench.training.rows import (
+    FEATURES,
+    default_source,
+    feature_files,
+    log_inputs,
+    round_volume,
+    run_task,
+    score,
+)
+from bench.training.volume_models import from_ratio
 
 TITLES = {"ours": "this pipeline", "lightgbm": "LightGBM l1, 200 rounds"}
 
@@ -49,7 +57,7 @@ def compare(files: int, rows: int, args: argparse.Namespace) -> dict:
     run_task("ingest", store, "--source", make_set(files, rows, args.source))
     run_task("features", store)
     shards = feature_files(store)
-    peer = [sys.executable, ROOT / "bench/lightgbm_peer.py", shards[0].parent, args.as_of, booster]
+    peer = [sys.executable, "-m", "bench.training.lightgbm_peer", shards[0].parent, args.as_of, booster]
     commands = {
         "ours": ["node", ROOT / "tasks/cli.ts", "train", "--store", store, "--as-of", args.as_of],
         "lightgbm": peer,

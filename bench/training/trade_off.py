@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pandas as pd
-from model_file import train_ours
-from rows import FEATURES, round_volume, score
+
+from bench.training.model_file import train_ours
+from bench.training.rows import FEATURES, round_volume, score
 
 # --median-from: a median nearly everywhere, the default in the middle, a mean of logarithms everywhere.
 TURNS = [1, 5_000, 100_000, 1_000_000, 10**12]

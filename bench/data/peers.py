@@ -1,7 +1,7 @@
 """Ingest and features as other libraries do them: each a program of a few lines, in that library's idiom.
 
-python bench/peers.py polars ingest SOURCE_FOLDER OUTPUT_FILE
-python bench/peers.py polars features "PRICES_GLOB" OUTPUT_FILE
+python -m bench.data.peers polars ingest SOURCE_FOLDER OUTPUT_FILE
+python -m bench.data.peers polars features "PRICES_GLOB" OUTPUT_FILE
 """
 
 import sys

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from rows import log_inputs
+
+from bench.training.rows import log_inputs
 
 Predictor = Callable[[np.ndarray, np.ndarray], np.ndarray]
 SEED = 0

@@ -1,6 +1,6 @@
 """How well a trained model predicts later prices, beside what others make of the same two inputs.
 
-python bench/quality.py [--source ZIP] [--as-of 2019-01-01]      the tables of bench/results/quality.md
+python -m bench.training.quality [--source ZIP] [--as-of 2019-01-01]  the tables of bench/results/quality.md
 """
 
 import argparse
@@ -9,9 +9,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
-from model_file import ModelFile, train_ours
-from quality_report import write_report
-from rows import (
+
+from bench.training.model_file import ModelFile, train_ours
+from bench.training.quality_report import write_report
+from bench.training.rows import (
     FEATURES,
     LAGGED,
     ROOT,
@@ -23,9 +24,9 @@ from rows import (
     score,
     split,
 )
-from seeds import score_seeds
-from trade_off import trade_off
-from volume_models import fit_all
+from bench.training.seeds import score_seeds
+from bench.training.trade_off import trade_off
+from bench.training.volume_models import fit_all
 
 OURS = "ours"
 

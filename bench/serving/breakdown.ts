@@ -2,12 +2,12 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { tanh } from '../model/arithmetic.ts';
-import { prepare } from '../serving/champion/model-source.ts';
-import { readPlain } from '../serving/http/query.ts';
-import { createMetrics } from '../serving/metrics/metrics.ts';
-import { Drift } from '../serving/scoring/drift.ts';
-import { Shadow } from '../serving/scoring/shadow.ts';
+import { tanh } from '../../model/arithmetic.ts';
+import { prepare } from '../../serving/champion/model-source.ts';
+import { readPlain } from '../../serving/http/query.ts';
+import { createMetrics } from '../../serving/metrics/metrics.ts';
+import { Drift } from '../../serving/scoring/drift.ts';
+import { Shadow } from '../../serving/scoring/shadow.ts';
 import { QUESTION } from './load.ts';
 import { startServer } from './servers.ts';
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data/sample.zip"
 # A larger sample that lies beside the checkout where this project is worked on.
 SHARED = ROOT.parent / "shared/data/stock-market-sample.zip"

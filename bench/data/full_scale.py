@@ -1,7 +1,7 @@
 """Ingest and features at full scale: the tasks and other libraries in turn, and whether all wrote the same.
 
-python bench/bench.py compare --runs 3      the table, JSON and plot of bench/results
-python bench/bench.py growth                the tasks alone, from 1 to 100 million rows
+python -m bench.data.full_scale compare --runs 3      the table, JSON and plot of bench/results
+python -m bench.data.full_scale growth                the tasks alone, from 1 to 100 million rows
 """
 
 import argparse
@@ -14,10 +14,10 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from measure import measure
-from report import write_comparison, write_growth
+from bench.data.measure import measure
+from bench.data.full_scale_report import write_comparison, write_growth
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DATA = ROOT / "data" / "bench"
 STORE = DATA / "store"
 FULL = (8049, 28_151_758)
@@ -86,7 +86,7 @@ def header(args: argparse.Namespace) -> dict:
 def make_set(files: int, rows: int, source: str | None) -> Path:
     target = DATA / f"csv-{files}"
     more = [source] if source else []
-    subprocess.run(["node", ROOT / "bench/make-set.ts", target, str(files), str(rows), *more], check=True)
+    subprocess.run(["node", ROOT / "bench/data/make-set.ts", target, str(files), str(rows), *more], check=True)
     return target
 
 
@@ -132,7 +132,7 @@ def run(name: str, task: str, source: Path) -> dict[str, float]:
     if name != "ours":
         os.sync()
         given = source if task == "ingest" else glob("prices")
-        return measure([sys.executable, ROOT / "bench/peers.py", name, task, given, output(name, task)])
+        return measure([sys.executable, "-m", "bench.data.peers", name, task, given, output(name, task)])
     if task == "ingest":
         shutil.rmtree(STORE, ignore_errors=True)
     shutil.rmtree(STORE / "features", ignore_errors=True)
