@@ -71,7 +71,7 @@ down: ## stop what up started; the store, the database and the logs stay
 	@docker/compose.sh down
 
 chromium: # Debian's Chromium is installed where there is none and we are root
-	@test/chromium.sh
+	@test/support/chromium.sh
 
 # Runs $(2), keeps its exit status for the summary, and goes on.
 part = @echo "--- $(1)"; status=0; $(2) || status=$$?; echo $$status > reports/$(1).status
@@ -83,7 +83,7 @@ test: install $(MLFLOW) chromium ## every check and every test; the last line co
 	$(call part,ruff,ruff check --quiet && ruff format --check --quiet)
 	$(call part,vitest,vitest run --reporter=default --reporter=json --outputFile.json=reports/vitest.json)
 	$(call part,pytest,pytest --junitxml=reports/pytest.xml)
-	@node test/summary.ts reports
+	@node test/support/summary.ts reports
 
 check: $(PACKAGES) $(PYTHON_PACKAGES) ## types, lint and format
 	tsc
@@ -100,13 +100,13 @@ fix: $(PACKAGES) $(PYTHON_PACKAGES) ## put right what lint and format can put ri
 lock: $(TOOLS) ## write the lock files anew from package.json and the requirements.in
 	npm install --package-lock-only
 	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
-	  test/requirements.in --output-file test/requirements.txt
+	  test/support/requirements.in --output-file test/support/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
-	  --constraint test/requirements.txt docker/airflow-requirements.in --output-file docker/airflow-requirements.txt
+	  --constraint test/support/requirements.txt docker/airflow-requirements.in --output-file docker/airflow-requirements.txt
 	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
-	  --constraint test/requirements.txt --constraint docker/airflow-requirements.txt bench/requirements.in --output-file bench/requirements.txt
+	  --constraint test/support/requirements.txt --constraint docker/airflow-requirements.txt bench/requirements.in --output-file bench/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
-	  test/mlflow-requirements.in --output-file test/mlflow-requirements.txt
+	  test/support/mlflow-requirements.in --output-file test/support/mlflow-requirements.txt
 
 BENCH = python -m bench.data.full_scale $(if $(RUNS),--runs $(RUNS)) $(if $(SOURCE),--source "$(SOURCE)")
 
@@ -155,10 +155,10 @@ $(ADDON): docker/build-tfjs-addon.sh $(PACKAGES)
 	@sh docker/build-tfjs-addon.sh
 	@touch $@
 
-$(PYTHON_PACKAGES): test/requirements.txt docker/airflow-requirements.txt $(TOOLS)
+$(PYTHON_PACKAGES): test/support/requirements.txt docker/airflow-requirements.txt $(TOOLS)
 	@echo 'installing Python packages'
 	@uv pip install --quiet --python .venv --require-hashes \
-	  --requirement test/requirements.txt --requirement docker/airflow-requirements.txt
+	  --requirement test/support/requirements.txt --requirement docker/airflow-requirements.txt
 	@touch $@
 
 $(BENCH_PACKAGES): bench/requirements.txt $(TOOLS)
@@ -166,8 +166,8 @@ $(BENCH_PACKAGES): bench/requirements.txt $(TOOLS)
 	@uv pip install --quiet --python .venv --require-hashes --requirement bench/requirements.txt
 	@touch $@
 
-$(MLFLOW): test/mlflow-requirements.txt $(TOOLS)
+$(MLFLOW): test/support/mlflow-requirements.txt $(TOOLS)
 	@echo 'installing MLflow into .mlflow'
 	@uv venv --quiet --clear --python .venv/bin/python .mlflow
-	@uv pip install --quiet --python .mlflow --require-hashes --requirement test/mlflow-requirements.txt
+	@uv pip install --quiet --python .mlflow --require-hashes --requirement test/support/mlflow-requirements.txt
 	@touch $@

@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/sample-store.ts'],
+    globalSetup: ['test/support/sample-store.ts'],
     // Threads would share the native libraries of DuckDB and TensorFlow, and cannot be killed.
     pool: 'forks',
     maxWorkers: 2,

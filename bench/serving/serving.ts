@@ -7,7 +7,7 @@ import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodeModel, encodeModel } from '../../model/model-file.ts';
-import { dense, modelOf } from '../../test/tiny-model.ts';
+import { dense, modelOf } from '../../test/support/tiny-model.ts';
 import { alone, inFolder, median, modelLoad, sharesOf, startTime } from './breakdown.ts';
 import { type Closed, CONNECTIONS, closedLoop, type Open, openLoop, QUESTION } from './load.ts';
 import { pausesOf } from './pauses.ts';

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tableFromArrays, tableFromIPC, tableToIPC } from 'apache-arrow';
 import { encodeModel } from '../../model/model-file.ts';
-import { constantModel } from '../../test/tiny-model.ts';
+import { constantModel } from '../../test/support/tiny-model.ts';
 import { drawLines } from './plots.ts';
 import { startServer } from './servers.ts';
 

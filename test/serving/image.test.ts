@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import { expect, it, onTestFinished } from 'vitest';
 import { encodeModel } from '../../model/model-file.ts';
-import { start, until } from '../command.ts';
-import { makeFolder } from '../fixtures.ts';
-import { constantModel } from '../tiny-model.ts';
+import { start, until } from '../support/command.ts';
+import { makeFolder } from '../support/fixtures.ts';
+import { constantModel } from '../support/tiny-model.ts';
 
 it('answers every kind of request from nothing but what the image copies', async () => {
   const folder = makeFolder();

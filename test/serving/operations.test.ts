@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { encodeModel } from '../../model/model-file.ts';
-import { type Running, start, until } from '../command.ts';
-import { makeFolder } from '../fixtures.ts';
-import { addModel, constantModel } from '../tiny-model.ts';
-import { sendRaw } from './listening.ts';
+import { type Running, start, until } from '../support/command.ts';
+import { makeFolder } from '../support/fixtures.ts';
+import { sendRaw } from '../support/listening.ts';
+import { addModel, constantModel } from '../support/tiny-model.ts';
 
 const QUESTION = '/predict?vol_moving_avg=999&adj_close_rolling_med=1';
 let store: string;

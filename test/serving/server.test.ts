@@ -5,9 +5,9 @@ import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { encodeModel } from '../../model/model-file.ts';
-import { type Running, start, until } from '../command.ts';
-import { makeFolder } from '../fixtures.ts';
-import { constantModel } from '../tiny-model.ts';
+import { type Running, start, until } from '../support/command.ts';
+import { makeFolder } from '../support/fixtures.ts';
+import { constantModel } from '../support/tiny-model.ts';
 
 let store: string;
 

@@ -1,0 +1,84 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { encodeModel } from '../../../model/model-file.ts';
+import { readLosses, reportModel } from '../../../serving/champion/model-report.ts';
+import { folderSource } from '../../../serving/champion/model-source.ts';
+import { inService } from '../../../serving/champion/service.ts';
+import { surfaceOf } from '../../../serving/scoring/response-surface.ts';
+import { makeFolder } from '../../support/fixtures.ts';
+import { addModel, constantModel } from '../../support/tiny-model.ts';
+
+const OUTPUTS = [Math.LN2, 0, 0] as const;
+
+it('spans a surface over the cells that hold training rows', async () => {
+  const surface = await surfaceOf(inService(constantModel([...OUTPUTS])));
+  // The one cell with rows begins at the edges 1 and 0, and has no end: a unit further it is cut off.
+  expect(surface.average).toEqual([1, 2]);
+  expect(surface.median).toEqual([0, 1]);
+  expect(surface.cells).toEqual([{ average: [1, 2], median: [0, 1], share: 1 }]);
+  const { columns, rows, prediction, in_domain } = surface;
+  expect(prediction).toHaveLength(columns * rows);
+  // The first average is e - 1, the last e² - 1; each answer is 2 (1 + average) - 1, of which four digits are told.
+  expect(prediction.slice(0, 1)).toEqual([4.437]);
+  expect(prediction.at(-1)).toBe(13.78);
+  expect(new Set(in_domain)).toEqual(new Set([1]));
+});
+
+it('spans it over all that the edges reach where no cell holds a row', async () => {
+  const model = constantModel([...OUTPUTS]);
+  model.density.shares.fill(0);
+  const surface = await surfaceOf(inService(model));
+  expect(surface).toMatchObject({ average: [0, 2], median: [-1, 1], cells: [] });
+  expect(new Set(surface.in_domain)).toEqual(new Set([0]));
+});
+
+it('reads losses, passes over what is none, and averages long curves down', () => {
+  const csv =
+    'step,epoch,split,loss\n1,1,training,3\n2,1,training,NaN\n3,1,training,\nx\n4,1,validation,2.5\n5,1,__proto__,1\n';
+  expect(readLosses(csv)).toEqual({ training: [[1, 3]], validation: [[4, 2.5]] });
+  expect(readLosses('')).toBeNull();
+  const lines = Array.from({ length: 480 }, (_, step) => `${step + 1},1,training,${step % 2}\n`);
+  const { training } = readLosses(`step,epoch,split,loss\n${lines.join('')}`) ?? { training: [] };
+  // Pairs of steps: 1 and 2 have the losses 0 and 1.
+  expect(training).toHaveLength(240);
+  expect(training[0]).toEqual([1.5, 0.5]);
+});
+
+it('tells of the card and the losses only where they are of the model in service', async () => {
+  const store = makeFolder();
+  addModel(store, [...OUTPUTS], '2020-01-01');
+  writeFileSync(join(store, 'models/2020-01-01/card.md'), '# A card');
+  writeFileSync(join(store, 'models/2020-01-01/losses.csv'), 'step,epoch,split,loss\n1,1,training,3\n');
+  const service = { current: inService(constantModel([...OUTPUTS])) };
+  const source = folderSource(store);
+  expect(await reportModel(service, source)).toMatchObject({
+    version: '2020-01-01',
+    fault: null,
+    card: '# A card',
+    losses: { training: [[1, 3]], validation: [] },
+  });
+  addModel(store, [Math.log(3), 0, 0], '2020-01-01');
+  expect(await reportModel(service, source)).toMatchObject({
+    version: '2020-01-01',
+    card: null,
+    losses: null,
+  });
+});
+
+it('does not follow a date that leads out of the models', async () => {
+  const store = makeFolder();
+  const asOf = '../elsewhere';
+  mkdirSync(join(store, 'models'));
+  mkdirSync(join(store, 'elsewhere'));
+  writeFileSync(join(store, 'elsewhere/card.md'), '# A secret');
+  const model = constantModel([...OUTPUTS], asOf);
+  writeFileSync(join(store, 'elsewhere/model.bin'), encodeModel(model));
+  expect(await folderSource(store).modelReport(asOf, 'card.md')).toBeUndefined();
+  expect(await reportModel({ current: inService(model) }, folderSource(store))).toMatchObject({ card: null });
+});
+
+it('says why there is no model', async () => {
+  const report = await reportModel({ current: undefined, fault: 'model.bin is damaged' }, undefined);
+  expect(report).toMatchObject({ version: null, fault: 'model.bin is damaged', surface: null });
+});

@@ -1,0 +1,106 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { tableFromArrays, tableToIPC } from 'apache-arrow';
+import { expect, it } from 'vitest';
+import { ARROW } from '../../support/bad-requests.ts';
+import { until } from '../../support/command.ts';
+import { type Listening, listenDoubling, QUESTION } from '../../support/listening.ts';
+
+const ROWS = 16_384;
+
+it.each([
+  ['a negative average', -1, `row ${ROWS}: vol_moving_avg must not be negative`],
+  ['a value that is not finite', Number.NaN, `row ${ROWS}: vol_moving_avg is not finite`],
+])(
+  'cuts an answer off at %s after its first rows, says why in a line, and counts it',
+  async (_, last, why) => {
+    const server = await listenDoubling();
+    const averages = Float64Array.from({ length: ROWS + 1 }, (_, row) => (row < ROWS ? row : last));
+    const answer = await ask(server, averages, 'seven');
+    expect(answer.status).toBe(200);
+    await expect(answer.arrayBuffer()).rejects.toThrow('terminated');
+    await expect.poll(() => cutOffs(server)).toEqual({ bad_request: 1, client_left: 0, server_error: 0 });
+    const lines = server.log().trim().split('\n').slice(-1);
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      {
+        level: 'warn',
+        message: `an answer was cut off: the Arrow stream: ${why}`,
+        path: '/predict',
+        request_id: 'seven',
+        timestamp: expect.any(String),
+      },
+    ]);
+    expect(server.log()).not.toMatch(/\n\s+at /);
+    expect(await (await fetch(server.url + QUESTION)).text()).toBe('24691');
+    expect(await outputOf(server)).toBe('');
+  },
+);
+
+it('counts a client that leaves in the middle of an answer, and says nothing', async () => {
+  const server = await listenDoubling();
+  const before = server.log();
+  const body = ipc(new Float64Array(2_000_000).fill(1));
+  const socket = connect(server.port, '127.0.0.1').on('error', () => {});
+  socket.write(
+    `POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: ${ARROW}\r\nContent-Length: ${body.length}\r\n\r\n`,
+  );
+  socket.write(body);
+  await once(socket, 'data');
+  socket.resetAndDestroy();
+  await expect.poll(() => cutOffs(server)).toEqual({ bad_request: 0, client_left: 1, server_error: 0 });
+  expect(server.log()).toBe(before);
+  expect(await outputOf(server)).toBe('');
+});
+
+it('cuts off what turns out to be no HTTP after the first rows were answered', async () => {
+  const server = await listenDoubling();
+  // Without the end-of-stream marker, so that the answer cannot have ended before the fault comes.
+  const body = ipc(new Float64Array(ROWS + 1)).subarray(0, -8);
+  const socket = connect(server.port, '127.0.0.1').on('error', () => {});
+  let text = '';
+  socket.on('data', (data) => (text += data));
+  const head = `POST /predict HTTP/1.1\r\nHost: a\r\nX-Request-Id: eight\r\nContent-Type: ${ARROW}\r\nTransfer-Encoding: chunked\r\n\r\n`;
+  socket.write(`${head}${body.length.toString(16)}\r\n`);
+  socket.write(body);
+  await until(() => text.length > 1_000, 'the first rows');
+  socket.write('no chunk');
+  await once(socket, 'close');
+  await expect.poll(() => cutOffs(server)).toEqual({ bad_request: 1, client_left: 0, server_error: 0 });
+  expect(server.log()).toContain('"request_id":"eight"');
+  expect(server.log()).not.toMatch(/\n\s+at /);
+});
+
+it('counts no answer that came to its end', async () => {
+  const server = await listenDoubling();
+  const answer = await ask(server, new Float64Array(ROWS + 1), 'nine');
+  await answer.arrayBuffer();
+  await fetch(`${server.url}/predict?vol_moving_avg=x`);
+  await fetch(`${server.url}/health/live`, { method: 'HEAD' });
+  expect(await cutOffs(server)).toEqual({ bad_request: 0, client_left: 0, server_error: 0 });
+});
+
+/** Ends the server, and gives what it wrote to standard output. */
+async function outputOf({ running }: Listening): Promise<string> {
+  running.process.kill('SIGTERM');
+  return (await running.ended).stdout;
+}
+
+function ask({ url }: Listening, averages: Float64Array, id: string): Promise<Response> {
+  return fetch(`${url}/predict`, {
+    method: 'POST',
+    headers: { 'content-type': ARROW, 'x-request-id': id },
+    body: ipc(averages),
+  });
+}
+
+function ipc(averages: Float64Array): Buffer<ArrayBuffer> {
+  const columns = { vol_moving_avg: averages, adj_close_rolling_med: new Float64Array(averages.length) };
+  return Buffer.from(tableToIPC(tableFromArrays(columns), 'stream'));
+}
+
+/** How often /metrics says that answers were cut off, by cause. */
+async function cutOffs({ url }: Listening): Promise<Record<string, number>> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const lines = text.matchAll(/^http_server_answers_cut_off_total\{cause="(\w+)"\} (\d+)$/gm);
+  return Object.fromEntries([...lines].map(([, cause, count]) => [cause, Number(count)]));
+}

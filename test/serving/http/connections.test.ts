@@ -1,0 +1,139 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { expect, it, onTestFinished } from 'vitest';
+import { until } from '../../support/command.ts';
+import {
+  countFailures,
+  type Listening,
+  listenDoubling,
+  QUESTION,
+  residentBytes,
+} from '../../support/listening.ts';
+
+const IDLE = 10_000;
+const CLIENTS = fileURLToPath(new URL('../../support/idle-clients.ts', import.meta.url));
+
+it(`answers beside ${IDLE} idle connections, and takes no more memory for the third such crowd than for the second`, async () => {
+  const server = await listenDoubling({ HEADERS_TIMEOUT_MS: '600000', REQUEST_TIMEOUT_MS: '600000' });
+  expectFiles(server.running.process.pid as number);
+  await askOften(server.url);
+  // V8 keeps what its heap grew by for the next time, and grows it in two steps.
+  for (let crowd = 1; crowd < 3; crowd++) await withIdle(server, IDLE, () => askOften(server.url));
+  const before = residentBytes(server.running);
+  const { asked, during } = await withIdle(server, IDLE, async () => ({
+    asked: await askOften(server.url),
+    during: residentBytes(server.running),
+  }));
+  await until(() => residentBytes(server.running) - before < 48 * 2 ** 20, 'the memory to be as before');
+  expect(during - before).toBeLessThan(96 * 2 ** 20);
+  expect(asked.middle).toBeLessThan(100);
+  expect(await countFailures(server.url)).toBe(0);
+  const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
+  process.stderr.write(
+    `${IDLE} idle connections: memory ${mib(before)} MiB before, ${mib(during)} during, ${mib(residentBytes(server.running))} after; 200 answers meanwhile took ${asked.middle.toFixed(0)} ms, the slowest ${asked.slowest.toFixed(0)} ms\n`,
+  );
+}, 180_000);
+
+it.each([
+  ['headers', 'GET /predict HTTP/1.1\r\nHost: a\r\n', 'X: y\r\n', { HEADERS_TIMEOUT_MS: '3000' }],
+  [
+    'a body',
+    'POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n',
+    ' ',
+    { REQUEST_TIMEOUT_MS: '3000' },
+  ],
+  [
+    'an Arrow stream',
+    'POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/vnd.apache.arrow.stream\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n\xff\xff\xff\xff\xff\0\0\0\r\n',
+    '1\r\n\xff\r\n',
+    { REQUEST_TIMEOUT_MS: '3000' },
+  ],
+])(
+  'answers 408 to many that send %s a little at a time, and others meanwhile',
+  async (_, head, drop, limits) => {
+    const { port, url, log } = await listenDoubling(limits);
+    const answers = Array.from({ length: 100 }, () => {
+      const socket = connect(port, '127.0.0.1');
+      let text = '';
+      socket.on('data', (data) => (text += data)).on('error', () => {});
+      socket.write(head, 'latin1');
+      const timer = setInterval(() => socket.write(drop, 'latin1'), 50);
+      return new Promise<string>((resolve) =>
+        socket.on('close', () => {
+          clearInterval(timer);
+          resolve(text);
+        }),
+      );
+    });
+    expect((await askOften(url)).middle).toBeLessThan(100);
+    for (const text of await Promise.all(answers)) {
+      expect(text).toMatch(/^HTTP\/1\.1 408 /);
+      expect(JSON.parse(text.split('\r\n\r\n')[1] ?? '')).toMatchObject({ status: 408 });
+    }
+    expect(await (await fetch(url + QUESTION)).text()).toBe('24691');
+    expect(log()).not.toContain('"level":"error"');
+  },
+);
+
+it('goes on when a thousand clients leave before their answers', async () => {
+  const { running, port, url, log } = await listenDoubling();
+  const rows = Array(2_000).fill('{"vol_moving_avg":1,"adj_close_rolling_med":1}').join();
+  const body = `{"instances":[${rows}]}`;
+  const head = `POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+  const leave = async (length: number) => {
+    const socket = connect(port, '127.0.0.1').on('error', () => {});
+    socket.write((head + body).slice(0, length), () => socket.resetAndDestroy());
+    await once(socket, 'close');
+  };
+  await leave(head.length + body.length);
+  const before = residentBytes(running);
+  for (let i = 0; i < 1_000; i += 20)
+    await Promise.all(
+      Array.from({ length: 20 }, (_, j) => leave(((i + j) * (head.length + body.length)) / 999)),
+    );
+  expect(await (await fetch(url + QUESTION)).text()).toBe('24691');
+  await until(() => residentBytes(running) - before < 96 * 2 ** 20, 'the memory to come back');
+  expect(await countFailures(url)).toBe(0);
+  expect(log()).not.toContain('"level":"error"');
+});
+
+/** Node raises the soft limit to the hard one by itself; where that is too low, nothing here can be shown. */
+function expectFiles(pid: number): void {
+  const limits = readFileSync(`/proc/${pid}/limits`, 'utf8');
+  const hard = Number(/^Max open files +\d+ +(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
+  if (hard < IDLE + 200)
+    throw new Error(
+      `a process may open ${hard} files here, ${IDLE + 200} are needed: raise the hard limit (ulimit -Hn)`,
+    );
+}
+
+async function withIdle<T>({ port }: Listening, count: number, work: () => Promise<T>): Promise<T> {
+  const clients = spawn(process.execPath, [CLIENTS, String(port), String(count)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void clients.kill('SIGKILL'));
+  const lines = createInterface(clients.stdout)[Symbol.asyncIterator]();
+  expect((await lines.next()).value).toBe(`open ${count}`);
+  const result = await work();
+  clients.stdin.end();
+  expect((await lines.next()).value).toBe('closed, 0 broken before');
+  await once(clients, 'close');
+  return result;
+}
+
+/** Asks 200 times on connections of their own; gives the ms that the middle one of them and the slowest took. */
+async function askOften(url: string): Promise<{ middle: number; slowest: number }> {
+  const times: number[] = [];
+  for (let i = 0; i < 200; i++) {
+    const start = performance.now();
+    const answer = await fetch(url + QUESTION, { headers: { connection: 'close' } });
+    expect(await answer.text()).toBe('24691');
+    times.push(performance.now() - start);
+  }
+  times.sort((a, b) => a - b);
+  return { middle: times[100] as number, slowest: times[199] as number };
+}

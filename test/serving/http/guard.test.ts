@@ -1,0 +1,51 @@
+import type { IncomingMessage } from 'node:http';
+import { expect, it } from 'vitest';
+import { createGuard } from '../../../serving/http/guard.ts';
+import { readSettings } from '../../../serving/settings.ts';
+import { QUESTION } from '../../support/listening.ts';
+
+it('lets probes, metrics and the page through however many ask, and takes nothing for them from the rate', () => {
+  const check = createGuard(readSettings({ RATE_LIMIT: '1' }), () => 0);
+  const free = [
+    ...[
+      '/health/live',
+      '/health/ready?x=1',
+      '/v2/health/live',
+      '/v2/health/ready',
+      '/metrics',
+      '/openapi.json',
+    ],
+    ...['/', '/page/main.js', '/page/icon.svg', '/docs', '/docs/swagger-ui.css'],
+  ];
+  for (const url of free) expect(check(request(url))).toBeUndefined();
+  expect(check(request(QUESTION))).toBeUndefined();
+  expect(check(request(QUESTION))).toMatchObject({ status: 429, headers: { 'retry-after': '1' } });
+  for (const url of free) expect(check(request(url))).toBeUndefined();
+});
+
+it.each([
+  ...[
+    QUESTION,
+    '/predict',
+    '/v2',
+    '/v2/models/volume',
+    '/v2/models/volume/infer',
+    '/reports/model',
+    '/nothing',
+  ],
+  ...['/health', '/metrics/', '/health/live/../../predict', '/health/%2e%2e/predict', '/page/../predict'],
+  ...['/docs/../predict', '/page/x.js/../../predict', '/health/live#/../predict'],
+])('turns %s away once the rate is used up, and takes it again a second later', (url) => {
+  let now = 0;
+  const check = createGuard(readSettings({ RATE_LIMIT: '1' }), () => now);
+  expect(check(request(QUESTION))).toBeUndefined();
+  now = 999;
+  expect(check(request(url))).toMatchObject({ status: 429 });
+  now = 1_000;
+  expect(check(request(url))).toBeUndefined();
+});
+
+function request(url: string): IncomingMessage {
+  const rawHeaders = ['Host', 'a'];
+  return { url, method: 'GET', headers: {}, rawHeaders, socket: { remoteAddress: '::1' } } as never;
+}

@@ -1,0 +1,90 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { inService } from '../../../serving/champion/service.ts';
+import { parseQuery, readPlain } from '../../../serving/http/query.ts';
+import { RequestError } from '../../../serving/problem.ts';
+import { scoreRow } from '../../../serving/scoring/score-row.ts';
+import { dense, modelOf, predict } from '../../support/tiny-model.ts';
+
+const finite = fc.double({ noNaN: true, noDefaultInfinity: true });
+const positive = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true });
+const weight = fc.float({ min: -50, max: 50, noNaN: true });
+
+it('reads every finite number as JavaScript writes it', () => {
+  fc.assert(
+    fc.property(positive, finite, (average, median) => {
+      const query = `vol_moving_avg=${encodeURIComponent(average)}&adj_close_rolling_med=${encodeURIComponent(median)}`;
+      const read = parseQuery(query);
+      expect(read.volumeAverage + 0).toBe(average + 0);
+      expect(read.priceMedian + 0).toBe(median + 0);
+    }),
+  );
+});
+
+it('reads a plain question as it reads any other', () => {
+  const digits = fc.stringMatching(/^\d{1,22}$/);
+  const plain = fc.tuple(fc.constantFrom('', '-', '+'), digits, fc.constantFrom('', '.'), fc.option(digits));
+  const odd = fc.string({ unit: fc.constantFrom(...'0123456789.-+eE%&=?#_ ,'), maxLength: 8 });
+  const text = fc.oneof(
+    { weight: 8, arbitrary: plain.map(([sign, whole, point, part]) => sign + whole + point + (part ?? '')) },
+    { weight: 1, arbitrary: fc.double().map(String) },
+    { weight: 2, arbitrary: odd },
+  );
+  const end = fc.constantFrom('', '', '', '', '', '', '&', '#', '&detail=1', '&vol_moving_avg=2');
+  let agreed = 0;
+  fc.assert(
+    fc.property(text, text, end, (average, median, more) => {
+      const query = `vol_moving_avg=${average}&adj_close_rolling_med=${median}${more}`;
+      const read = readPlain(`/predict?${query}`);
+      if (read === null) return;
+      agreed++;
+      const [volumeAverage, priceMedian] = read;
+      expect({ volumeAverage, priceMedian, detail: false }).toStrictEqual(parseQuery(query));
+    }),
+    { numRuns: 10_000 },
+  );
+  expect(agreed).toBeGreaterThan(100);
+});
+
+it.each([
+  '/predict?vol_moving_avg=12345&adj_close_rolling_med=25',
+  '/predict?vol_moving_avg=0.5&adj_close_rolling_med=-3.25',
+])('takes %s for a plain question', (url) => {
+  expect(readPlain(url)).not.toBeNull();
+});
+
+it('gives finite numbers or a 400 that names a parameter, whatever the text', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), (one, other) => {
+      try {
+        const { volumeAverage, priceMedian } = parseQuery(
+          `vol_moving_avg=${one}&adj_close_rolling_med=${other}`,
+        );
+        expect(Number.isFinite(volumeAverage) && volumeAverage >= 0 && Number.isFinite(priceMedian)).toBe(
+          true,
+        );
+      } catch (error) {
+        expect(error).toBeInstanceOf(RequestError);
+        expect((error as RequestError).status).toBe(400);
+        expect((error as RequestError).faults[0]?.parameter).toBeTruthy();
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+it('predicts ordered, finite quantiles and an integer between their roundings, whatever weights and inputs', () => {
+  const kernel = fc.array(fc.array(weight, { minLength: 3, maxLength: 3 }), { minLength: 2, maxLength: 2 });
+  const bias = fc.array(weight, { minLength: 3, maxLength: 3 });
+  fc.assert(
+    fc.property(kernel, bias, positive, finite, (weights, offsets, average, median) => {
+      const model = modelOf([dense(weights, offsets)]);
+      const { p10, p50, p90 } = predict(model, average, median);
+      expect(0 <= p10 && p10 <= p50 && p50 <= p90 && p90 <= Number.MAX_SAFE_INTEGER).toBe(true);
+      const current = inService(model);
+      const { prediction } = scoreRow({ current }, current, average, median);
+      expect(Number.isSafeInteger(prediction)).toBe(true);
+      expect(Math.round(p10) <= prediction && prediction <= Math.round(p90)).toBe(true);
+    }),
+  );
+});

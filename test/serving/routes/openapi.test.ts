@@ -1,0 +1,70 @@
+import { expect, it } from 'vitest';
+import { createApp } from '../../../serving/app.ts';
+import { inService } from '../../../serving/champion/service.ts';
+import { describeApi } from '../../../serving/routes/openapi.ts';
+import { constantModel } from '../../support/tiny-model.ts';
+
+/** What is for people, and may change with the page. */
+const PAGES = /^\/($|page\/|reports\/|docs(\/|$))/;
+
+const app = createApp({ current: inService(constantModel([Math.LN2, 0, 0])) }, (error) => {
+  throw error;
+});
+const document = describeApi() as {
+  paths: Record<string, Record<string, { security?: object[]; responses: Record<string, object> }>>;
+  security: object[];
+  components: { schemas: Record<string, object>; securitySchemes: object };
+};
+
+it('describes every route that there is for programs, and no other', () => {
+  const routes = app.routes
+    .filter(({ method, path }) => method !== 'ALL' && !PAGES.test(path))
+    .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
+  const described = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(described.sort()).toEqual(routes.sort());
+  expect(described).toContain('POST /v2/models/{name}/versions/{version}/infer');
+  expect(described).toContain('GET /health/ready');
+  expect(described.length).toBe(15);
+});
+
+it('says that a bearer token may be asked for everywhere but at /health', () => {
+  expect(document.components.securitySchemes).toMatchObject({ bearer: { type: 'http', scheme: 'bearer' } });
+  expect(document.security).toEqual([{}, { bearer: [] }]);
+  const open = Object.entries(document.paths).filter(([, { get }]) => get?.security?.length === 0);
+  expect(open.map(([path]) => path)).toEqual(['/health/live', '/health/ready']);
+});
+
+it.each([
+  '/health/live',
+  '/health/ready',
+  '/v2',
+  '/v2/health/live',
+  '/v2/health/ready',
+  '/v2/models/volume',
+  '/v2/models/volume/ready',
+  '/v2/models/volume/versions/2020-01-01',
+])('describes what GET %s answers, key by key', async (path) => {
+  const body = (await (await app.request(path)).json()) as object;
+  const described = path
+    .replace('/models/volume', '/models/{name}')
+    .replace('/versions/2020-01-01', '/versions/{version}');
+  const answered = document.paths[described]?.get?.responses[200];
+  const reference = /"#\/components\/schemas\/(\w+)"/.exec(JSON.stringify(answered))?.[1] ?? '';
+  const schema = document.components.schemas[reference] as { required: string[] };
+  expect(Object.keys(body).sort()).toEqual(schema.required.toSorted());
+});
+
+it('passes over keys that it does not know, and says so', async () => {
+  const row = { vol_moving_avg: 999, adj_close_rolling_med: 1, unknown: true };
+  const answer = await app.request('/predict', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ instances: [row], unknown: true }),
+  });
+  expect(answer.status).toBe(200);
+  // 2 (1 + 999) - 1
+  expect(await answer.json()).toMatchObject({ predictions: [{ prediction: 1999 }] });
+  expect(JSON.stringify(document)).not.toContain('additionalProperties":false');
+});

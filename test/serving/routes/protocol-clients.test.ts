@@ -1,0 +1,38 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { encodeModel } from '../../../model/model-file.ts';
+import { start, until } from '../../support/command.ts';
+import { makeFolder } from '../../support/fixtures.ts';
+import { listenDoubling } from '../../support/listening.ts';
+import { constantModel } from '../../support/tiny-model.ts';
+
+it('answers the example in the documentation', async () => {
+  const { port } = await listenDoubling();
+  const example = /^```python\n(.*?)^```$/ms.exec(readFileSync('docs/serving.md', 'utf8'))?.[1] ?? '';
+  const asked = await start('python', ['-c', example.replace('3000', String(port))]).ended;
+  expect(asked.stderr).toBe('');
+  // The sum of 2 (1 + n) - 1 for n from 0 to 999,999 is the square of a million.
+  expect(asked.stdout).toBe('1000000 rows, 1000000000000 shares, by the model as of 2020-01-01\n');
+});
+
+it('answers tritonclient, openapi-spec-validator and pyarrow with a million rows, within a memory bound', async () => {
+  const store = makeFolder();
+  writeFileSync(join(store, 'model.bin'), encodeModel(constantModel([Math.LN2, 0, 0])));
+  const running = start(process.execPath, ['serving/server.ts'], { STORE: store, PORT: '0' });
+  onTestFinished(() => void running.process.kill('SIGKILL'));
+  let stderr = '';
+  running.process.stderr?.on('data', (data) => (stderr += data));
+  const url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(stderr)?.[0], 'the server to listen');
+  const before = kilobytes('VmRSS');
+  const asked = await start('python', ['test/support/protocol_clients.py', url]).ended;
+  expect(asked.stderr).toBe('');
+  expect(asked.stdout).toBe('ok\n');
+  const grown = kilobytes('VmHWM') - before;
+  expect(grown).toBeLessThan(256 * 1024);
+
+  function kilobytes(name: string): number {
+    const status = readFileSync(`/proc/${running.process.pid}/status`, 'utf8');
+    return Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]);
+  }
+});

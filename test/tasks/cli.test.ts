@@ -1,0 +1,116 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { shardOf } from '../../tasks/store/shards.ts';
+import { tasks } from '../../tasks/tasks.ts';
+import { runCli, runTask, start, succeed } from '../support/command.ts';
+import { csvOfVolumes, type Files, hashStore, makeFolder, makeSource } from '../support/fixtures.ts';
+
+const FILES: Files = { 'stocks/A.csv': csvOfVolumes(1, 2, 3) };
+
+function shardsOf(store: string): number {
+  return Object.keys(hashStore(store)).filter((name) => name.endsWith('.parquet')).length;
+}
+
+describe('options', () => {
+  test.each<[string, string[], string]>([
+    ['no task', [], 'which task? For example: node tasks/cli.ts ingest'],
+    ['an unknown task', ['inject'], 'inject'],
+    ['an unknown option', ['ingest', '--sauce', 'x'], 'sauce'],
+    ['a value that its option cannot read', ['train', '--as-of', '2020-02-30'], '--as-of 2020-02-30: give'],
+    [
+      'a switch that is neither on nor off',
+      ['ingest', '--quarantine=maybe'],
+      '--quarantine=maybe: give true or false',
+    ],
+    ['a log level of its own', ['ingest', '--log-level', 'loud'], 'log-level'],
+  ])('end with exit code 2 at %s', async (_kind, args, message) => {
+    const ended = await runCli(args, { STORE: makeFolder() });
+    expect(ended.message).toContain(message);
+    expect(ended.code).toBe(2);
+  });
+
+  test('come from the environment, too', async () => {
+    const [store, folder] = [makeFolder(), makeFolder()];
+    const result = join(folder, 'deep/result.json');
+    const environment = { STORE: store, SOURCE: await makeSource(FILES), SHARDS: '3', RESULT: result };
+    await succeed(['ingest'], { ...environment, THREADS: '1', MEMORY_LIMIT: '500MB' });
+    const { outputs } = JSON.parse(await readFile(result, 'utf8'));
+    expect(outputs[0].uri.startsWith(join(store, 'prices'))).toBe(true);
+    expect(shardsOf(store)).toBe(3);
+  });
+
+  test('in the environment are refused for the same reasons', async () => {
+    const ended = await runCli(['train', '--store', makeFolder()], { AS_OF: '2020-02-30' });
+    expect(ended).toMatchObject({ code: 2, message: expect.stringContaining('--as-of 2020-02-30: give') });
+  });
+
+  test('on the command line go before the environment', async () => {
+    const store = makeFolder();
+    const args = ['ingest', '--source', await makeSource(FILES), '--store', store, '--shards', '2'];
+    const result = await runTask(args, { SHARDS: '5', SOURCE: '/nowhere' });
+    expect(result.outputs[0]?.rows).toBe(3);
+    expect(shardsOf(store)).toBe(2);
+  });
+
+  test('say from the environment which part to make', async () => {
+    const environment = { STORE: makeFolder(), SOURCE: await makeSource(FILES), SHARD: '1/4' };
+    const result = await runTask(['ingest', '--shards', '4'], environment);
+    expect(result.outputs[0]?.rows).toBe(shardOf('A', 4) === 0 ? 3 : 0);
+  });
+});
+
+describe('--help', () => {
+  test('of each task names its options', async () => {
+    const common = ['store', 'result', 'threads', 'memory-limit', 'log-level'];
+    const names = Object.keys(tasks);
+    const ended = await Promise.all(names.map((name) => succeed([name, '--help'])));
+    for (const [index, { options }] of Object.values(tasks).entries()) {
+      for (const option of [...Object.keys(options), ...common])
+        expect(ended[index]?.stdout, names[index]).toContain(`--${option}`);
+    }
+  });
+
+  test('names each task and the exit codes', async () => {
+    const { stdout } = await succeed(['--help']);
+    for (const name of [...Object.keys(tasks), 'pipeline']) expect(stdout).toContain(name);
+    expect(stdout).toMatch(/143/);
+  });
+});
+
+describe('the result file', () => {
+  test('on a full device ends the run with exit code 2', async () => {
+    const args = ['ingest', '--store', makeFolder(), '--source', await makeSource(FILES)];
+    const { code, message } = await runCli([...args, '--result', '/dev/full']);
+    expect(message).toContain('no space left on the device');
+    expect(code).toBe(2);
+  });
+
+  test('is not written by a run that fails', async () => {
+    const file = join(makeFolder(), 'result.json');
+    await writeFile(file, 'older');
+    expect((await runCli(['features', '--store', makeFolder(), '--result', file])).code).toBe(2);
+    expect(await readFile(file, 'utf8')).toBe('older');
+  });
+
+  test('goes to standard output when asked to', async () => {
+    const ingest = `node tasks/cli.ts ingest --store ${makeFolder()} --source ${await makeSource(FILES)}`;
+    // A pipe, as in a container: what Node gives a child is a socket, which nobody can open by its name.
+    const { stdout } = await start('sh', ['-c', `${ingest} --result /dev/stdout | cat`]).ended;
+    expect(JSON.parse(stdout)).toMatchObject({ task: 'ingest', status: 'done' });
+  });
+});
+
+test('a run that is not on a terminal logs a JSON object a line, also to a file, and nothing to standard output', async () => {
+  const store = makeFolder();
+  const { stdout, stderr } = await succeed(['ingest', '--store', store, '--source', await makeSource(FILES)]);
+  expect(stdout).toBe('');
+  for (const text of [stderr, await readFile(join(store, 'logs/ingest.log'), 'utf8')]) {
+    const lines = text.trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line)).at(-1)).toMatchObject({
+      level: 'info',
+      message: 'ingest: done',
+      rows_in: 3,
+    });
+  }
+});

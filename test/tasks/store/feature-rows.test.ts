@@ -1,0 +1,27 @@
+import { join } from 'node:path';
+import { beforeEach, expect, it } from 'vitest';
+import { features } from '../../../tasks/features/features.ts';
+import { runCli } from '../../support/command.ts';
+import { csvOfVolumes, damageFeatures, ingestFiles, runHere } from '../../support/fixtures.ts';
+import { addModel } from '../../support/tiny-model.ts';
+
+let store: string;
+beforeEach(async () => {
+  store = (await ingestFiles({ 'stocks/A.csv': csvOfVolumes(100, 100, 100) })).store;
+  await runHere(features, { window: 2 }, store);
+  addModel(store, [0, 0, 0], '2020-01-01');
+});
+
+it.each([
+  ['train', 'rows', 4, 100],
+  ['train', 'footers', 100],
+  ['promote', 'rows', 4, 100],
+  ['promote', 'footers', 100],
+  ['walk-forward', 'rows', 4, 100],
+  ['walk-forward', 'footers', 100],
+])('%s says what to remove where features have damaged %s', async (task, _what, from, to?: number) => {
+  damageFeatures(store, from, to);
+  const { code, message } = await runCli([task, '--store', store]);
+  expect(message).toContain(`is damaged; remove the folder ${join(store, 'features')}, of which`);
+  expect(code).toBe(2);
+});

@@ -1,0 +1,89 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { InputError } from '../../../tasks/lib/errors.ts';
+import { publishModel } from '../../../tasks/store/models.ts';
+import { Store } from '../../../tasks/store/store.ts';
+import { hashStore, makeFolder } from '../../support/fixtures.ts';
+import { addModel } from '../../support/tiny-model.ts';
+
+const DATE = '2020-01-01';
+const KEYS = ['0000000000000001', '0000000000000002'] as const;
+
+describe('publishing a model', () => {
+  it('leaves one of the same key as it is', async () => {
+    const store = makeFolder();
+    await publish(store, modelBytes(0), KEYS[0]);
+    const before = hashStore(store);
+    await publish(store, modelBytes(1), KEYS[0]);
+    expect(hashStore(store)).toEqual(before);
+  });
+
+  it('refuses another key for a sound one, and puts it aside when told to', async () => {
+    const store = makeFolder();
+    await publish(store, modelBytes(0), KEYS[0]);
+    const before = hashStore(store);
+    await expect(publish(store, modelBytes(1), KEYS[1])).rejects.toThrow(InputError);
+    expect(hashStore(store)).toEqual(before);
+    await publish(store, modelBytes(1), KEYS[1], true);
+    expectKept(store, before);
+    expect(readModelFile(store, DATE).equals(modelBytes(1))).toBe(true);
+  });
+
+  it.each([
+    ['damaged', () => Buffer.from('damaged')],
+    ['cut short', () => modelBytes(0).subarray(0, -4)],
+    ['of another date', () => modelBytes(0, '2019-01-01')],
+  ])('puts one aside that is %s, without being told to', async (_kind, bytes) => {
+    const store = makeFolder();
+    await publish(store, bytes(), KEYS[0]);
+    const before = hashStore(store);
+    await publish(store, modelBytes(1), KEYS[1]);
+    expectKept(store, before);
+  });
+
+  it('puts a folder aside that has no model.bin', async () => {
+    const store = makeFolder();
+    mkdirSync(join(store, 'models', DATE), { recursive: true });
+    writeFileSync(join(store, 'models', DATE, 'note.txt'), 'mine');
+    const before = hashStore(store);
+    await publish(store, modelBytes(1), KEYS[1]);
+    expectKept(store, before);
+  });
+
+  it('finds another name where one is taken, and keeps both', async () => {
+    const store = makeFolder();
+    await publish(store, modelBytes(0), KEYS[0]);
+    await publish(store, modelBytes(1), KEYS[1], true);
+    await publish(store, modelBytes(0), KEYS[0], true);
+    const before = hashStore(store);
+    await publish(store, modelBytes(1), KEYS[1], true);
+    expect(readdirSync(join(store, 'models'))).toHaveLength(4);
+    expectKept(store, before);
+  });
+});
+
+/** The model.bin of a model that differs by a number from others. */
+function modelBytes(number: number, date = DATE): Buffer {
+  const store = makeFolder();
+  addModel(store, [number, 0, 0], date);
+  return readModelFile(store, date);
+}
+
+/** Publishes these bytes as training does. */
+async function publish(store: string, bytes: Buffer, key: string, replace = false): Promise<void> {
+  const opened = await Store.open(store);
+  await using scratch = await opened.scratch();
+  writeFileSync(join(scratch.path, 'model.bin'), bytes);
+  writeFileSync(join(scratch.path, 'metrics.json'), JSON.stringify({ key }));
+  await publishModel(scratch.path, DATE, { key, replace }, opened);
+}
+
+/** Every file that there was is there still, be it under another name. */
+function expectKept(store: string, before: Record<string, string>): void {
+  expect(Object.values(hashStore(store))).toEqual(expect.arrayContaining(Object.values(before)));
+}
+
+function readModelFile(store: string, name: string): Buffer {
+  return readFileSync(join(store, 'models', name, 'model.bin'));
+}

@@ -1,0 +1,92 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { InputError } from '../../../tasks/lib/errors.ts';
+import {
+  type PublishedShards,
+  publishShards,
+  type ShardContent,
+} from '../../../tasks/store/publish-shards.ts';
+import type { Check } from '../../../tasks/store/result.ts';
+import { shardName } from '../../../tasks/store/shards.ts';
+import { hashStore, makeFolder, runHere } from '../../support/fixtures.ts';
+
+const SOUND: Check = { name: 'promise', severity: 'fail', passed: true, value: 0 };
+const WARNED: Check = { name: 'hope', severity: 'warn', passed: false, value: 3 };
+const BROKEN: Check = { name: 'promise', severity: 'fail', passed: false, value: 2 };
+
+/** Publishes two shards into a store; what is checked of each and of the whole is given. */
+function publish(
+  store: string,
+  ofShard: Check[],
+  ofWhole: Check[],
+  before: (index: number) => Promise<void> = async () => {},
+): Promise<PublishedShards> {
+  return runHere<object, PublishedShards>(
+    (_options, context) =>
+      publishShards(
+        'prices',
+        [0, 1].map((index) => ({ index, key: `key-${index}` })),
+        undefined,
+        context,
+        async ({ index }, scratch): Promise<ShardContent> => {
+          await before(index);
+          const path = join(scratch, `${shardName(index)}.parquet`);
+          await writeFile(path, 'PAR1');
+          return { paths: [path], rows: 1, nulls: {}, checks: ofShard, parameters: {}, metrics: {} };
+        },
+        async () => ofWhole,
+      ),
+    {},
+    store,
+  );
+}
+
+/** The names of what is published, without the key. */
+function published(store: string): string[] {
+  return Object.keys(hashStore(store))
+    .map((name) => name.replace(/[0-9a-f]{16}/, 'KEY'))
+    .sort();
+}
+
+const SHARDS = [0, 1].flatMap((index) =>
+  ['json', 'parquet'].map((end) => `prices/KEY/${shardName(index)}.${end}`),
+);
+
+test('checks that pass or warn let the dataset be published', async () => {
+  const store = makeFolder();
+  const { status, checks } = await publish(store, [SOUND, WARNED], [SOUND, WARNED]);
+  expect(status).toBe('done');
+  expect(checks.map(({ name }) => name)).toEqual(['promise', 'hope', 'rows_are_no_fewer_than_before']);
+  expect(published(store)).toEqual(['prices/KEY/checks.md', ...SHARDS, 'prices/latest.json']);
+});
+
+test('a broken check of a shard keeps it from being published', async () => {
+  const store = makeFolder();
+  const publishing = publish(store, [SOUND, BROKEN], [SOUND]);
+  await expect(publishing).rejects.toThrow(
+    /^prices\/[0-9a-f]{16}\/shard-00: the check promise is broken by 2; nothing of the shard was published$/,
+  );
+  await expect(publishing).rejects.toThrow(InputError);
+  expect(hashStore(store)).toEqual({});
+});
+
+test('a broken check of the whole keeps it from becoming the latest', async () => {
+  const store = makeFolder();
+  const publishing = publish(store, [SOUND], [WARNED, BROKEN]);
+  await expect(publishing).rejects.toThrow(
+    /^prices\/[0-9a-f]{16}: the check promise is broken by 2; it does not become the latest$/,
+  );
+  await expect(publishing).rejects.toThrow(InputError);
+  expect(published(store)).toEqual(['prices/KEY/checks.md', ...SHARDS]);
+});
+
+test('a shard that vanishes while the others are made is not passed over', async () => {
+  const store = makeFolder();
+  const publishing = publish(store, [SOUND], [SOUND], async (index) => {
+    const [made = ''] = Object.keys(hashStore(store)).filter((name) => name.endsWith('shard-00.parquet'));
+    if (index === 1) await rm(join(store, made));
+  });
+  await expect(publishing).rejects.toThrow(/shards went while they were made; run it again/);
+  await expect(publishing).rejects.not.toThrow(InputError);
+});

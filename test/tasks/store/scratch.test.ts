@@ -1,0 +1,34 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { tryLock } from 'fs-native-extensions';
+import { expect, test, vi } from 'vitest';
+import { Store } from '../../../tasks/store/store.ts';
+import { makeFolder, scratchOf } from '../../support/fixtures.ts';
+
+vi.mock('node:crypto', { spy: true });
+
+test('a lock that another run clears away before its owner has it is made anew', async () => {
+  const root = makeFolder();
+  const store = await Store.open(root);
+  vi.mocked(randomUUID).mockReturnValueOnce('0-0-0-0-0').mockReturnValueOnce('1-1-1-1-1');
+  const lock = join(root, 'tmp/0-0-0-0-0.lock');
+  const other = await open(lock, 'a+');
+  expect(tryLock(other.fd)).toBe(true);
+  await using scratch = await store.scratch();
+  rmSync(lock);
+  await other.close();
+  expect(scratch.path).toBe(join(root, 'tmp/1-1-1-1-1'));
+  expect(existsSync(scratch.path)).toBe(true);
+  expect(scratchOf(root)).toEqual(['1-1-1-1-1', '1-1-1-1-1.lock']);
+});
+
+test('a signal that comes while scratch is made finds it', async () => {
+  const root = makeFolder();
+  const store = await Store.open(root);
+  const making = store.scratch();
+  store.removeScratch();
+  await making;
+  expect(scratchOf(root)).toEqual([]);
+});
