@@ -16,8 +16,12 @@ export function cellOf(
 }
 
 /** Whether training saw rows like these: each input within its range, and enough rows in the cell of both. */
-export function isInDomain({ scales, density }: Model, volumeAverage: number, priceMedian: number): boolean {
-  const inputs = [logVolume(volumeAverage), signedLog(priceMedian)] as const;
+export function isInDomain(
+  { scales, density }: Model,
+  volMovingAvg: number,
+  adjCloseRollingMed: number,
+): boolean {
+  const inputs = [logVolume(volMovingAvg), signedLog(adjCloseRollingMed)] as const;
   const isWithin = scales.every(({ min, max }, index) => {
     // The bounds were taken from inputs of single precision.
     const x = Math.fround(inputs[index] as number);

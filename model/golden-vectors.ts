@@ -11,10 +11,16 @@ export type GoldenVector = [number, number, number, number, number, number];
 /** What the model predicts at the ends of what training saw, in between, and beyond. */
 export function goldenVectors(model: Model): GoldenVector[] {
   const predict = createPredictor(model);
-  const [averages, medians] = model.scales.map(({ min, max, mean }) => [min - 1, min, mean, max, max + 1]);
-  return (averages ?? []).flatMap((average) =>
-    (medians ?? []).map((median): GoldenVector => {
-      const inputs = [Math.max(0, signedExp(average)), signedExp(median)] as const;
+  const [volMovingAvgs, adjCloseRollingMeds] = model.scales.map(({ min, max, mean }) => [
+    min - 1,
+    min,
+    mean,
+    max,
+    max + 1,
+  ]);
+  return (volMovingAvgs ?? []).flatMap((volMovingAvg) =>
+    (adjCloseRollingMeds ?? []).map((adjCloseRollingMed): GoldenVector => {
+      const inputs = [Math.max(0, signedExp(volMovingAvg)), signedExp(adjCloseRollingMed)] as const;
       const { point, p10, p50, p90 } = predict(...inputs);
       return [...inputs, point, p10, p50, p90];
     }),
@@ -24,8 +30,8 @@ export function goldenVectors(model: Model): GoldenVector[] {
 /** @throws ModelError when this program computes something else than the one that wrote the model */
 export function verifyGolden(model: Model, vectors: GoldenVector[]): void {
   const predict = createPredictor(model);
-  for (const [average, median, ...expected] of vectors) {
-    const { point, p10, p50, p90 } = predict(average, median);
+  for (const [volMovingAvg, adjCloseRollingMed, ...expected] of vectors) {
+    const { point, p10, p50, p90 } = predict(volMovingAvg, adjCloseRollingMed);
     const isSame = [point, p10, p50, p90].every((value, index) => {
       const golden = expected[index] as number;
       return Math.abs(value - golden) <= GOLDEN_TOLERANCE * Math.max(1, Math.abs(golden));

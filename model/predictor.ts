@@ -24,16 +24,16 @@ export function createPredictor({
   layers,
   scales,
   offsets,
-}: Model): (average: number, median: number) => Prediction {
+}: Model): (volMovingAvg: number, adjCloseRollingMed: number) => Prediction {
   const steps = layers.map(({ kernel, bias }) => widen(kernel, bias));
   const inputs = new Float64Array(2);
   const [averageScale, medianScale] = scales;
   const { at, down, up } = offsets;
 
-  return (volumeAverage, priceMedian) => {
-    const logAverage = logVolume(volumeAverage);
+  return (volMovingAvg, adjCloseRollingMed) => {
+    const logAverage = logVolume(volMovingAvg);
     inputs[0] = scale(logAverage, averageScale);
-    inputs[1] = scale(signedLog(priceMedian), medianScale);
+    inputs[1] = scale(signedLog(adjCloseRollingMed), medianScale);
     let signal: Float64Array = inputs;
     for (const step of steps) {
       signal = apply(step, signal);

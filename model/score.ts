@@ -46,14 +46,14 @@ export function score(predicted: Float64Array, volume: Float64Array): Score {
  * The constant multiple of vol_moving_avg that has the least mean absolute error: the median of volume / vol_moving_avg, each row
  * counting as much as its vol_moving_avg; 1 where all of those are 0.
  */
-export function bestMultiple(average: Float64Array, volume: Float64Array): number {
-  const rows = [...average.keys()].filter((row) => (average[row] as number) > 0);
-  const ratios = Float64Array.from(average, (one, row) => (volume[row] as number) / one);
+export function bestMultiple(volMovingAvg: Float64Array, volume: Float64Array): number {
+  const rows = [...volMovingAvg.keys()].filter((row) => (volMovingAvg[row] as number) > 0);
+  const ratios = Float64Array.from(volMovingAvg, (one, row) => (volume[row] as number) / one);
   rows.sort((a, b) => (ratios[a] as number) - (ratios[b] as number));
-  const half = average.reduce((sum, one) => sum + one, 0) / 2;
+  const half = volMovingAvg.reduce((sum, one) => sum + one, 0) / 2;
   let weight = 0;
   for (const row of rows) {
-    weight += average[row] as number;
+    weight += volMovingAvg[row] as number;
     if (weight >= half) return ratios[row] as number;
   }
   return 1;
@@ -85,10 +85,10 @@ export interface Predictions {
 /** Predicts by the server's arithmetic. */
 export async function predictAll(
   model: Model,
-  average: Float64Array,
-  median: Float64Array,
+  volMovingAvg: Float64Array,
+  adjCloseRollingMed: Float64Array,
 ): Promise<Predictions> {
-  const rows = average.length;
+  const rows = volMovingAvg.length;
   const predicted: Predictions = {
     point: new Float64Array(rows),
     p10: new Float64Array(rows),
@@ -99,7 +99,7 @@ export async function predictAll(
   for (let row = 0; row < rows; row++) {
     // A turn of the event loop, in which a signal is heard.
     if (row % 10_000 === 0) await setImmediate();
-    const { point, p10, p50, p90 } = predict(average[row] as number, median[row] as number);
+    const { point, p10, p50, p90 } = predict(volMovingAvg[row] as number, adjCloseRollingMed[row] as number);
     predicted.point[row] = Math.round(point);
     predicted.p10[row] = p10;
     predicted.p50[row] = p50;

@@ -2,7 +2,7 @@
 import yargs, { type Argv, type Options } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { Database } from './lib/duckdb.ts';
-import { classifyError, describeError, InputError } from './lib/errors.ts';
+import { classifyError, describeError, PermanentError } from './lib/errors.ts';
 import { closeLogger, createLogger, logToFile } from './lib/log.ts';
 import { progressBar, progressLog } from './lib/progress.ts';
 import { formatTable } from './lib/table.ts';
@@ -64,13 +64,13 @@ try {
       // yargs wraps what it and the options' readers refuse; what a task throws comes as it is.
       throw error && error.name !== 'YError'
         ? error
-        : new InputError(`${message.replace(/\s+/g, ' ')} (see --help)`);
+        : new PermanentError(`${message.replace(/\s+/g, ' ')} (see --help)`);
     })
     .parseAsync();
 } catch (thrown) {
   const error = classifyError(thrown);
   log.error(describeError(error), log.isDebugEnabled() ? { stack: error.stack } : {});
-  process.exitCode = error instanceof InputError ? 2 : 1;
+  process.exitCode = error instanceof PermanentError ? 2 : 1;
 }
 await closeLogger(log);
 

@@ -1,5 +1,5 @@
 import type { Options } from 'yargs';
-import { InputError } from './lib/errors.ts';
+import { PermanentError } from './lib/errors.ts';
 import type { Slice } from './store/publish-shards.ts';
 
 /** Reads a whole number from `least` to `most`. */
@@ -10,7 +10,7 @@ export function integer(
 ): (text: string) => number {
   return (text) => {
     if (/^\d+$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
-    throw new InputError(
+    throw new PermanentError(
       `--${name} ${text}: give a whole number from ${least} ${most < Number.MAX_SAFE_INTEGER ? `to ${most}` : 'on'}`,
     );
   };
@@ -25,7 +25,9 @@ export function decimal(
 ): (text: string) => number {
   return (text) => {
     if (/^\d+(\.\d+)?$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
-    throw new InputError(`--${name} ${text}: give a number from ${least} to ${most}, for example ${example}`);
+    throw new PermanentError(
+      `--${name} ${text}: give a number from ${least} to ${most}, for example ${example}`,
+    );
   };
 }
 
@@ -33,7 +35,7 @@ export function decimal(
 export function memory(name: string): (text: string) => string {
   return (text) => {
     if (/^[1-9]\d*(\.\d+)? ?([KMGT]i?)?B$/i.test(text)) return text;
-    throw new InputError(`--${name} ${text}: give a number with a unit, for example 800MB or 2GiB`);
+    throw new PermanentError(`--${name} ${text}: give a number with a unit, for example 800MB or 2GiB`);
   };
 }
 
@@ -47,7 +49,7 @@ export function date(name: string): (text: string) => string {
       day.toISOString().startsWith(text)
     )
       return text;
-    throw new InputError(`--${name} ${text}: give a day as YYYY-MM-DD, for example 2020-04-02`);
+    throw new PermanentError(`--${name} ${text}: give a day as YYYY-MM-DD, for example 2020-04-02`);
   };
 }
 
@@ -57,8 +59,8 @@ export function url(name: string): (text: string) => string {
     const { protocol = '', username, password } = URL.parse(text) ?? {};
     if (/^https?:$/.test(protocol) && !username && !password) return text;
     if (username || password)
-      throw new InputError(`--${name}: give the address without a name and a password in it`);
-    throw new InputError(`--${name} ${text}: give an address such as https://www.kaggle.com`);
+      throw new PermanentError(`--${name}: give the address without a name and a password in it`);
+    throw new PermanentError(`--${name} ${text}: give an address such as https://www.kaggle.com`);
   };
 }
 
@@ -66,7 +68,7 @@ export function url(name: string): (text: string) => string {
 export function path(name: string): (text: string) => string {
   return (text) => {
     if (text !== '') return text;
-    throw new InputError(`--${name} is empty; give a path, or leave it out`);
+    throw new PermanentError(`--${name} is empty; give a path, or leave it out`);
   };
 }
 
@@ -74,7 +76,7 @@ export function path(name: string): (text: string) => string {
 export function reason(name: string): (text: string) => string {
   return (text) => {
     if (text.trim() !== '') return text;
-    throw new InputError(`--${name} is empty; give a few words in quotes, or leave it out`);
+    throw new PermanentError(`--${name} is empty; give a few words in quotes, or leave it out`);
   };
 }
 
@@ -82,7 +84,7 @@ export function reason(name: string): (text: string) => string {
 export function key(name: string): (text: string) => string {
   return (text) => {
     if (/^[0-9a-f]{16}$/.test(text)) return text;
-    throw new InputError(
+    throw new PermanentError(
       `--${name} ${text}: give a key of 16 hexadecimal digits, the name of a folder in the store`,
     );
   };
@@ -92,7 +94,7 @@ export function key(name: string): (text: string) => string {
 export function commit(name: string): (text: string) => string {
   return (text) => {
     if (/^[0-9a-f]{7,64}(-dirty)?$/.test(text)) return text;
-    throw new InputError(`--${name} ${text}: give a commit of git, as hexadecimal digits`);
+    throw new PermanentError(`--${name} ${text}: give a commit of git, as hexadecimal digits`);
   };
 }
 
@@ -101,7 +103,7 @@ export function slice(name: string): (text: string) => Slice {
   return (text) => {
     const [, i, n] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];
     if (i && n && i <= n) return { i, n };
-    throw new InputError(`--${name} ${text}: give it as i/n with 1 <= i <= n, for example 3/16`);
+    throw new PermanentError(`--${name} ${text}: give it as i/n with 1 <= i <= n, for example 3/16`);
   };
 }
 
@@ -109,7 +111,7 @@ export function slice(name: string): (text: string) => Slice {
 export function month(name: string): (text: string) => string {
   return (text) => {
     if (/^\d{4}-(0[1-9]|1[0-2])$/.test(text)) return text;
-    throw new InputError(`--${name} ${text}: give a month as YYYY-MM, for example 2018-01`);
+    throw new PermanentError(`--${name} ${text}: give a month as YYYY-MM, for example 2018-01`);
   };
 }
 
@@ -117,16 +119,16 @@ export function month(name: string): (text: string) => string {
 export function dataset(name: string): (text: string) => string {
   return (text) => {
     if (/^[\w-]+\/[\w-]+$/.test(text)) return text;
-    throw new InputError(`--${name} ${text}: give it as owner/name, as in the address of its page`);
+    throw new PermanentError(`--${name} ${text}: give it as owner/name, as in the address of its page`);
   };
 }
 
-/** @throws InputError where a switch is given a word that is neither true nor false, which yargs takes for false */
+/** @throws PermanentError where a switch is given a word that is neither true nor false, which yargs takes for false */
 export function refuseOddSwitches(options: Record<string, Options>, args: string[]): void {
   for (const [name, { type }] of Object.entries(options)) {
     const [, word = 'true'] = args.map((arg) => new RegExp(`^--${name}=(.*)$`).exec(arg)).find(Boolean) ?? [];
     if (type === 'boolean' && !/^(true|false)$/.test(word))
-      throw new InputError(`--${name}=${word}: give true or false, or --${name} alone`);
+      throw new PermanentError(`--${name}=${word}: give true or false, or --${name} alone`);
   }
 }
 
@@ -141,7 +143,7 @@ export function fromEnvironment(
     const text = environment[variable];
     if (!text) continue;
     if (type === 'boolean' && !/^(true|false|1|0)$/.test(text))
-      throw new InputError(`${variable}=${text}: give true or false`);
+      throw new PermanentError(`${variable}=${text}: give true or false`);
     values[name] = type === 'boolean' ? text === 'true' || text === '1' : text;
   }
   return values;

@@ -21,7 +21,7 @@ const QUESTION = '/predict?vol_moving_avg=12345&adj_close_rolling_med=25';
 /**
  * Runs every task in a process of its own, as Airflow does, then starts the server and asks it for one prediction, if a
  * model is in service. Prints what each task did.
- * @throws InputError or Error like the task that failed; it has said why
+ * @throws PermanentError or Error like the task that failed; it has said why
  */
 export async function runPipeline(
   { store, source, asOf }: PipelineOptions,

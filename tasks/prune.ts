@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Context } from './context.ts';
-import { InputError } from './lib/errors.ts';
+import { PermanentError } from './lib/errors.ts';
 import { readInService } from './store/champion.ts';
 import type { Champion } from './store/champion-history.ts';
 import type { Outcome } from './store/result.ts';
@@ -65,7 +65,7 @@ async function isWhole(dataset: (typeof DATASETS)[number], key: string, store: S
 
 /**
  * The features that the model in service was trained on, the prices that those were made from, and the download behind them.
- * @throws InputError when nobody can tell
+ * @throws PermanentError when nobody can tell
  */
 async function keysOfChampion(store: Store): Promise<Set<string>> {
   if ((await store.size('model.bin')) === undefined) return new Set();
@@ -73,7 +73,7 @@ async function keysOfChampion(store: Store): Promise<Set<string>> {
   const features =
     model?.provenance.features_key ?? (await store.readJson<Champion>('champion.json'))?.features_key;
   if (!features)
-    throw new InputError(
+    throw new PermanentError(
       `${store.locate('model.bin')}: does not say what it came from, so nobody can tell what to keep for it; run promote first`,
     );
   const originOf = async (name: string) => (await store.readJson<{ key: string }>(name))?.key;

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { ArgumentsCamelCase, InferredOptionTypes, Options } from 'yargs';
 import type { Context } from './context.ts';
-import { InputError } from './lib/errors.ts';
+import { PermanentError } from './lib/errors.ts';
 import {
   commit,
   dataset,
@@ -88,7 +88,7 @@ export const tasks: Record<string, Task> = {
     },
     async ({ dataset, kaggleUrl, kaggleUsername, kaggleKey }, context) => {
       if (!kaggleUsername !== !kaggleKey)
-        throw new InputError('set both of KAGGLE_USERNAME and KAGGLE_KEY, or neither');
+        throw new PermanentError('set both of KAGGLE_USERNAME and KAGGLE_KEY, or neither');
       const credentials =
         kaggleUsername && kaggleKey ? { username: kaggleUsername, key: kaggleKey } : undefined;
       return (await import('./download/download.ts')).download(

@@ -63,9 +63,9 @@ async function* score(
     for (const name of ['vol_moving_avg', 'adj_close_rolling_med']) checkColumn(reader.schema.fields, name);
     for await (const batch of reader as AsyncIterable<RecordBatch>) {
       watched.size = 0;
-      const averages = batch.getChild('vol_moving_avg') as Vector;
-      const medians = batch.getChild('adj_close_rolling_med') as Vector;
-      for (const column of [averages, medians]) {
+      const volMovingAvgs = batch.getChild('vol_moving_avg') as Vector;
+      const adjCloseRollingMeds = batch.getChild('adj_close_rolling_med') as Vector;
+      for (const column of [volMovingAvgs, adjCloseRollingMeds]) {
         const held = column.data[0]?.values?.length ?? 0;
         if (column.length !== batch.numRows || held < batch.numRows)
           throw refuse(`row ${row}: a column has fewer values than its record batch states`);
@@ -73,9 +73,13 @@ async function* score(
       for (let start = 0; start < batch.numRows; start += ROWS_AT_ONCE) {
         const rows: (Scored | null)[] = [];
         for (let i = start; i < Math.min(start + ROWS_AT_ONCE, batch.numRows); i++, row++) {
-          const average = valueAt(averages, i, row, 'vol_moving_avg');
-          const median = valueAt(medians, i, row, 'adj_close_rolling_med');
-          rows.push(average === null || median === null ? null : scoreRow(service, current, average, median));
+          const volMovingAvg = valueAt(volMovingAvgs, i, row, 'vol_moving_avg');
+          const adjCloseRollingMed = valueAt(adjCloseRollingMeds, i, row, 'adj_close_rolling_med');
+          rows.push(
+            volMovingAvg === null || adjCloseRollingMed === null
+              ? null
+              : scoreRow(service, current, volMovingAvg, adjCloseRollingMed),
+          );
         }
         yield isHeadDue ? Buffer.concat([HEAD, encodeRows(rows)]) : encodeRows(rows);
         isHeadDue = false;

@@ -16,10 +16,10 @@ export function createWatch(
   let challenger: string | undefined;
   let complaint = '';
 
-  service.observe = (average, median, prediction) => {
+  service.observe = (volMovingAvg, adjCloseRollingMed, prediction) => {
     watched.rows++;
-    watched.drift?.observe(average, median);
-    watched.shadow.observe(average, median, prediction);
+    watched.drift?.observe(volMovingAvg, adjCloseRollingMed);
+    watched.shadow.observe(volMovingAvg, adjCloseRollingMed, prediction);
   };
 
   service.succeed = () => void watched.requests++;

@@ -4,9 +4,9 @@ import { createPredictor } from '../../model/predictor.ts';
 
 /** Two numbers in, a point and three quantiles out. */
 export interface Predictor {
-  predict(volumeAverage: number, priceMedian: number): Prediction;
+  predict(volMovingAvg: number, adjCloseRollingMed: number): Prediction;
   /** Whether training saw rows like these. */
-  isInDomain(volumeAverage: number, priceMedian: number): boolean;
+  isInDomain(volMovingAvg: number, adjCloseRollingMed: number): boolean;
 }
 
 /** A model in service. It is replaced as a whole, never changed. */
@@ -23,7 +23,7 @@ export interface Service {
   /** What is wrong with the model that was to be loaded last; undefined if nothing. */
   fault?: string | undefined;
   /** Is told of each row that was scored; must be cheap, and never throw. */
-  observe?(volumeAverage: number, priceMedian: number, prediction: Prediction): void;
+  observe?(volMovingAvg: number, adjCloseRollingMed: number, prediction: Prediction): void;
   /** Is told of each request whose rows were all scored; as cheap. */
   succeed?(): void;
 }
@@ -35,7 +35,7 @@ export function inService(model: Model): InService {
     version: model.asOf,
     predictor: {
       predict: createPredictor(model),
-      isInDomain: (volumeAverage, priceMedian) => isInDomain(model, volumeAverage, priceMedian),
+      isInDomain: (volMovingAvg, adjCloseRollingMed) => isInDomain(model, volMovingAvg, adjCloseRollingMed),
     },
   };
 }

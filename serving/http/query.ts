@@ -8,15 +8,15 @@ const PLAIN =
   /^\/predict\?vol_moving_avg=(\d{1,20}(?:\.\d{1,20})?)&adj_close_rolling_med=(-?\d{1,20}(?:\.\d{1,20})?)$/;
 
 /** The volume average and price median of a plainly spelled question, as parseQuery would read them; null for any other. */
-export function readPlain(url: string): [volumeAverage: number, priceMedian: number] | null {
+export function readPlain(url: string): [volMovingAvg: number, adjCloseRollingMed: number] | null {
   const match = PLAIN.exec(url);
   return match && [Number(match[1]), Number(match[2])];
 }
 
 /** What GET /predict asks for. */
 export interface Query {
-  volumeAverage: number;
-  priceMedian: number;
+  volMovingAvg: number;
+  adjCloseRollingMed: number;
   /** Whether the answer shall be an object rather than a bare integer. */
   detail: boolean;
 }
@@ -28,12 +28,16 @@ export interface Query {
  */
 export function parseQuery(search: string): Query {
   const query = new URLSearchParams(search);
-  const volumeAverage = readNumber(query, 'vol_moving_avg', 0);
-  const priceMedian = readNumber(query, 'adj_close_rolling_med');
+  const volMovingAvg = readNumber(query, 'vol_moving_avg', 0);
+  const adjCloseRollingMed = readNumber(query, 'adj_close_rolling_med');
   const detail = readFlag(query, 'detail');
-  if (typeof volumeAverage === 'string' || typeof priceMedian === 'string' || typeof detail === 'string')
-    throw refuse({ vol_moving_avg: volumeAverage, adj_close_rolling_med: priceMedian, detail });
-  return { volumeAverage, priceMedian, detail };
+  if (
+    typeof volMovingAvg === 'string' ||
+    typeof adjCloseRollingMed === 'string' ||
+    typeof detail === 'string'
+  )
+    throw refuse({ vol_moving_avg: volMovingAvg, adj_close_rolling_med: adjCloseRollingMed, detail });
+  return { volMovingAvg, adjCloseRollingMed, detail };
 }
 
 /** The number, or what is wrong with it. */

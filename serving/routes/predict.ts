@@ -6,9 +6,9 @@ import { currentOf, scoreRow } from '../scoring/score-row.ts';
 /** GET /predict: a bare integer, or with detail=1 all there is to say of it. */
 export function mountPredict(app: Hono, service: Service): void {
   app.get('/predict', (context) => {
-    const { volumeAverage, priceMedian, detail } = parseQuery(searchOf(context.req.url));
+    const { volMovingAvg, adjCloseRollingMed, detail } = parseQuery(searchOf(context.req.url));
     const current = currentOf(service);
-    const scored = scoreRow(service, current, volumeAverage, priceMedian);
+    const scored = scoreRow(service, current, volMovingAvg, adjCloseRollingMed);
     service.succeed?.();
     context.header('X-Model-Version', current.version);
     return context.json(detail ? { ...scored, model_version: current.version } : scored.prediction);

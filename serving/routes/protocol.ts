@@ -49,14 +49,22 @@ async function infer(context: Context, service: Service, bodyLimit: number): Pro
     throw new RequestError(415, 'infer takes application/json');
   const { id, inputs, outputs } = await readJson(context.req.raw, InferRequest, bodyLimit);
   const current = modelOf(context, service);
-  const [averages, medians] = INPUTS.map((name) => readTensor(inputs, name)) as [number[], number[]];
-  if (averages.length !== medians.length)
-    throw bodyError('/inputs', `hold ${averages.length} and ${medians.length} rows; give as many of each`);
-  const negative = averages.findIndex((average) => average < 0);
+  const [volMovingAvgs, adjCloseRollingMeds] = INPUTS.map((name) => readTensor(inputs, name)) as [
+    number[],
+    number[],
+  ];
+  if (volMovingAvgs.length !== adjCloseRollingMeds.length)
+    throw bodyError(
+      '/inputs',
+      `hold ${volMovingAvgs.length} and ${adjCloseRollingMeds.length} rows; give as many of each`,
+    );
+  const negative = volMovingAvgs.findIndex((volMovingAvg) => volMovingAvg < 0);
   if (negative >= 0) throw bodyError('/inputs', `row ${negative}: vol_moving_avg must not be negative`);
   const names = outputs?.length ? outputs.map(({ name }, index) => outputName(name, index)) : OUTPUTS;
   if (new Set(names).size < names.length) throw bodyError('/outputs', 'ask for one more than once');
-  const rows = averages.map((average, row) => scoreRow(service, current, average, medians[row] as number));
+  const rows = volMovingAvgs.map((volMovingAvg, row) =>
+    scoreRow(service, current, volMovingAvg, adjCloseRollingMeds[row] as number),
+  );
   service.succeed?.();
   context.header('X-Model-Version', current.version);
   return context.json({

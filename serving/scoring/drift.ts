@@ -26,8 +26,8 @@ export class Drift {
     this.#counts = new Float64Array(density.shares.length);
   }
 
-  observe(volumeAverage: number, priceMedian: number): void {
-    const index = cellOf(logVolume(volumeAverage), signedLog(priceMedian), this.#density);
+  observe(volMovingAvg: number, adjCloseRollingMed: number): void {
+    const index = cellOf(logVolume(volMovingAvg), signedLog(adjCloseRollingMed), this.#density);
     this.#counts[index] = (this.#counts[index] as number) + 1;
   }
 

@@ -11,9 +11,9 @@ export type Stretch = [low: number, high: number];
 /** What a model answers over both inputs, and where its training rows lie; axes are in log units. */
 export interface Surface {
   /** Of logVolume of vol_moving_avg. */
-  average: Stretch;
+  volMovingAvg: Stretch;
   /** Of signedLog of adj_close_rolling_med. */
-  median: Stretch;
+  adjCloseRollingMed: Stretch;
   columns: number;
   rows: number;
   /** Predictions in shares, evenly spaced in log units, row by row from the lowest median on. */
@@ -21,7 +21,7 @@ export interface Surface {
   /** For each prediction, 1 where training saw rows like these. */
   in_domain: (0 | 1)[];
   /** Cells that hold training rows, and their shares of them. */
-  cells: { average: Stretch; median: Stretch; share: number }[];
+  cells: { volMovingAvg: Stretch; adjCloseRollingMed: Stretch; share: number }[];
 }
 
 const made = new WeakMap<InService, Promise<Surface>>();
@@ -37,28 +37,45 @@ export function surfaceOf(current: InService): Promise<Surface> {
 
 async function makeSurface({ model, predictor }: InService): Promise<Surface> {
   const { averageEdges, medianEdges, shares } = model.density;
-  const averages = stretches(averageEdges, { ...model.scales[0], min: Math.max(0, model.scales[0].min) });
-  const medians = stretches(medianEdges, model.scales[1]);
-  const cells = averages
-    .flatMap((average, i) =>
-      medians.map((median, j) => ({ average, median, share: shares[i * medians.length + j] as number })),
+  const volMovingAvgs = stretches(averageEdges, {
+    ...model.scales[0],
+    min: Math.max(0, model.scales[0].min),
+  });
+  const adjCloseRollingMeds = stretches(medianEdges, model.scales[1]);
+  const cells = volMovingAvgs
+    .flatMap((volMovingAvg, i) =>
+      adjCloseRollingMeds.map((adjCloseRollingMed, j) => ({
+        volMovingAvg,
+        adjCloseRollingMed,
+        share: shares[i * adjCloseRollingMeds.length + j] as number,
+      })),
     )
-    .filter(({ average, median, share }) => share > 0 && average[0] < average[1] && median[0] < median[1]);
-  const seen = cells.filter((cell) => predictor.isInDomain(middle(cell.average), middle(cell.median)));
-  const average = hull(seen.length > 0 ? seen.map((cell) => cell.average) : averages);
-  const median = hull(seen.length > 0 ? seen.map((cell) => cell.median) : medians);
+    .filter(
+      ({ volMovingAvg, adjCloseRollingMed, share }) =>
+        share > 0 && volMovingAvg[0] < volMovingAvg[1] && adjCloseRollingMed[0] < adjCloseRollingMed[1],
+    );
+  const seen = cells.filter((cell) =>
+    predictor.isInDomain(middle(cell.volMovingAvg), middle(cell.adjCloseRollingMed)),
+  );
+  const volMovingAvg = hull(seen.length > 0 ? seen.map((cell) => cell.volMovingAvg) : volMovingAvgs);
+  const adjCloseRollingMed = hull(
+    seen.length > 0 ? seen.map((cell) => cell.adjCloseRollingMed) : adjCloseRollingMeds,
+  );
 
   const prediction: number[] = [];
   const in_domain: (0 | 1)[] = [];
   for (let row = 0; row < ROWS; row++) {
     for (let column = 0; column < COLUMNS; column++) {
-      const inputs = [at(average, column / (COLUMNS - 1)), at(median, row / (ROWS - 1))] as const;
+      const inputs = [
+        at(volMovingAvg, column / (COLUMNS - 1)),
+        at(adjCloseRollingMed, row / (ROWS - 1)),
+      ] as const;
       prediction.push(Number(predictor.predict(...inputs).point.toPrecision(4)));
       in_domain.push(predictor.isInDomain(...inputs) ? 1 : 0);
     }
     await setImmediate();
   }
-  return { average, median, columns: COLUMNS, rows: ROWS, prediction, in_domain, cells };
+  return { volMovingAvg, adjCloseRollingMed, columns: COLUMNS, rows: ROWS, prediction, in_domain, cells };
 }
 
 /** The cells along an axis. The outer ones have no end: they reach as far as training did, and a unit at most. */

@@ -22,12 +22,12 @@ export function currentOf(service: Service): InService {
 export function scoreRow(
   service: Service,
   { predictor }: InService,
-  volumeAverage: number,
-  priceMedian: number,
+  volMovingAvg: number,
+  adjCloseRollingMed: number,
 ): Scored {
-  const scored = predictor.predict(volumeAverage, priceMedian);
-  service.observe?.(volumeAverage, priceMedian, scored);
+  const scored = predictor.predict(volMovingAvg, adjCloseRollingMed);
+  service.observe?.(volMovingAvg, adjCloseRollingMed, scored);
   const { point, p10, p50, p90 } = scored;
-  const in_domain = predictor.isInDomain(volumeAverage, priceMedian);
+  const in_domain = predictor.isInDomain(volMovingAvg, adjCloseRollingMed);
   return { prediction: Math.round(point), p10, p50, p90, in_domain };
 }

@@ -43,7 +43,7 @@ export class Shadow {
   }
 
   /** Queues a row; takes no time to speak of. */
-  observe(volumeAverage: number, priceMedian: number, { point }: Prediction): void {
+  observe(volMovingAvg: number, adjCloseRollingMed: number, { point }: Prediction): void {
     if (!this.#challenger) return;
     if (this.#length === BOUND) {
       this.#total.dropped++;
@@ -51,8 +51,8 @@ export class Shadow {
     }
     if (this.#length === 0) setImmediate(() => this.#score());
     const at = 3 * this.#length++;
-    this.#waiting[at] = volumeAverage;
-    this.#waiting[at + 1] = priceMedian;
+    this.#waiting[at] = volMovingAvg;
+    this.#waiting[at + 1] = adjCloseRollingMed;
     this.#waiting[at + 2] = point;
   }
 
@@ -60,12 +60,12 @@ export class Shadow {
     const challenger = this.#challenger;
     const total = this.#total;
     for (let at = 0; challenger && at < 3 * this.#length; at += 3) {
-      const [average, median, champion] = this.#waiting.subarray(at, at + 3) as unknown as [
+      const [volMovingAvg, adjCloseRollingMed, champion] = this.#waiting.subarray(at, at + 3) as unknown as [
         number,
         number,
         number,
       ];
-      const { point } = challenger.predictor.predict(average, median);
+      const { point } = challenger.predictor.predict(volMovingAvg, adjCloseRollingMed);
       const distance = Math.abs(Math.log1p(point) - Math.log1p(champion));
       total.rows++;
       total.distance += distance;

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Context } from '../context.ts';
 import { contentKey } from '../lib/content-key.ts';
-import { InputError } from '../lib/errors.ts';
+import { PermanentError } from '../lib/errors.ts';
 import type { Outcome } from '../store/result.ts';
 import {
   archiveName,
@@ -32,7 +32,7 @@ export interface DownloadOptions {
 /**
  * Fetches a dataset's zip into raw/<snapshot>/, verified and whole or not at all. A download that broke off goes on
  * where it was, also in a later run. Two at once on one store take turns. Nothing is fetched where the server's version is already there.
- * @throws InputError where trying again cannot help
+ * @throws PermanentError where trying again cannot help
  */
 export async function download(options: DownloadOptions, context: Context): Promise<Outcome> {
   return context.store.withLock('download', () => fetchArchive(options, context));
@@ -72,7 +72,7 @@ async function fetchArchive(
         await receive(remote, part, dataset, aborter, progress);
       }
       const files = await verify(path, remote).catch(async (error) => {
-        if (error instanceof InputError) await rm(path, { force: true });
+        if (error instanceof PermanentError) await rm(path, { force: true });
         throw error;
       });
       const snapshot = { dataset, key, bytes: await sizeOf(path), files };

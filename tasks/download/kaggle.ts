@@ -1,4 +1,4 @@
-import { InputError } from '../lib/errors.ts';
+import { PermanentError } from '../lib/errors.ts';
 
 export interface Credentials {
   username: string;
@@ -34,7 +34,7 @@ export class PartRefused extends TryAgain {}
 /**
  * Asks for a dataset's zip, from `from` on if it is still of `version`, else from its beginning.
  * Kaggle answers with a redirect to its storage; fetch follows it, and leaves the credentials behind.
- * @throws InputError where asking again cannot help, TryAgain where it can
+ * @throws PermanentError where asking again cannot help, TryAgain where it can
  */
 export async function requestArchive(
   url: string,
@@ -65,7 +65,7 @@ export async function requestArchive(
   }
   if (/^text\/html/i.test(response.headers.get('content-type') ?? '')) {
     await response.body.cancel();
-    throw new InputError(
+    throw new PermanentError(
       `${url} answers with a web page instead of a zip; set KAGGLE_USERNAME and KAGGLE_KEY, or fetch the zip with a browser and give it to ingest --source`,
     );
   }
@@ -89,12 +89,12 @@ function refusal(url: string, { status, headers }: Response, hasCredentials: boo
   const way = hasCredentials
     ? 'check KAGGLE_USERNAME and KAGGLE_KEY, and accept the terms of the dataset on its page'
     : 'set KAGGLE_USERNAME and KAGGLE_KEY, which the settings page of a Kaggle account gives';
-  if (status === 401 || status === 403) return new InputError(`${url} refuses (${status}); ${way}`);
-  if (status === 404) return new InputError(`${url} is not there (404); check --dataset owner/name`);
+  if (status === 401 || status === 403) return new PermanentError(`${url} refuses (${status}); ${way}`);
+  if (status === 404) return new PermanentError(`${url} is not there (404); check --dataset owner/name`);
   const message = `${url} answers ${status}`;
   if (status === 408 || status === 429 || status >= 500)
     return new TryAgain(message, retryAfter(headers.get('retry-after')));
-  return new InputError(`${message}; the address may have changed, so fetch the zip with a browser`);
+  return new PermanentError(`${message}; the address may have changed, so fetch the zip with a browser`);
 }
 
 /** Seconds or a date, as milliseconds from now. */

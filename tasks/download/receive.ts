@@ -3,7 +3,7 @@ import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { InputError } from '../lib/errors.ts';
+import { PermanentError } from '../lib/errors.ts';
 import type { Progress } from '../lib/progress.ts';
 import { type Remote, TryAgain } from './kaggle.ts';
 import { DamagedZip, md5Of, verifyZip } from './zip.ts';
@@ -67,12 +67,12 @@ export async function sizeOf(path: string): Promise<number> {
   return path ? ((await stat(path).catch(() => undefined))?.size ?? 0) : 0;
 }
 
-/** @throws InputError where what is to come does not fit on the disk */
+/** @throws PermanentError where what is to come does not fit on the disk */
 export async function ensureSpace(path: string, { bytes, from }: Remote): Promise<void> {
   const { bavail, bsize } = await statfs(dirname(path));
   const needed = (bytes ?? 0) - from;
   if (bavail * bsize < needed + 64 * MEBIBYTE)
-    throw new InputError(
+    throw new PermanentError(
       `${dirname(path)}: ${Math.ceil(needed / MEBIBYTE)} MiB are to come, but only ${Math.floor((bavail * bsize) / MEBIBYTE)} MiB are free; free some, or point --store to a larger disk`,
     );
 }

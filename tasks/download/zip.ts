@@ -5,7 +5,7 @@ import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import yauzl from 'yauzl';
-import { InputError } from '../lib/errors.ts';
+import { PermanentError } from '../lib/errors.ts';
 
 /** The real set unpacks to 2.5 GB; what claims or makes more than this is no dataset. */
 const MOST_BYTES = 50 * 2 ** 30;
@@ -17,30 +17,32 @@ export class DamagedZip extends Error {}
  * Unpacks every file of a zip into nothing and compares its size and checksum. Nothing is written, so names that
  * lead out of a folder can do no harm; they are refused all the same.
  * @returns how many files it holds
- * @throws DamagedZip, or InputError where the zip is what it should be, but must not be used
+ * @throws DamagedZip, or PermanentError where the zip is what it should be, but must not be used
  */
 export async function verifyZip(path: string): Promise<number> {
   if (await isWebPage(path))
-    throw new InputError(
+    throw new PermanentError(
       `${path}: is a web page instead of a zip; fetch the zip with a browser and give it to ingest --source`,
     );
   const zip = await yauzl.openPromise(path, { autoClose: false }).catch(damaged);
   try {
     const entries = await Array.fromAsync(zip.eachEntry()).catch((cause) => {
       if (/^(invalid relative path|absolute path|invalid characters in fileName)/.test(cause.message))
-        throw new InputError(`${path}: holds a file whose name leads out of its folder; do not use it`, {
+        throw new PermanentError(`${path}: holds a file whose name leads out of its folder; do not use it`, {
           cause,
         });
       return damaged(cause);
     });
     const total = entries.reduce((bytes, { uncompressedSize }) => bytes + uncompressedSize, 0);
     if (total > MOST_BYTES)
-      throw new InputError(`${path}: would unpack to ${total} bytes; more than ${MOST_BYTES} are not taken`);
+      throw new PermanentError(
+        `${path}: would unpack to ${total} bytes; more than ${MOST_BYTES} are not taken`,
+      );
     let files = 0;
     for (const entry of entries) {
       if (entry.fileName.endsWith('/')) continue;
       if (!entry.canDecodeFileData())
-        throw new InputError(
+        throw new PermanentError(
           `${path}: ${entry.fileName} is ${entry.isEncrypted() ? 'encrypted' : `packed by method ${entry.compressionMethod}`}, but only stored and deflated files are read; fetch the zip with a browser, unpack it with another tool, and give the folder to ingest --source`,
         );
       let sum = 0;

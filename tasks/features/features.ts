@@ -30,7 +30,7 @@ export interface FeaturesOptions {
 
 /**
  * Adds vol_moving_avg and adj_close_rolling_med to the prices: for each row, over the last `window` rows of its symbol.
- * @throws InputError when there are no prices
+ * @throws PermanentError when there are no prices
  */
 export async function features(
   { prices: key, window, slice }: FeaturesOptions,

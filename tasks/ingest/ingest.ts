@@ -45,7 +45,7 @@ export interface IngestOptions {
 
 /**
  * Turns CSV files into Parquet prices: every row once, in shards of whole symbols, sorted by Symbol, Date.
- * @throws InputError at bad input and, unless they are to be set aside, at bad rows
+ * @throws PermanentError at bad input and, unless they are to be set aside, at bad rows
  */
 export async function ingest(
   { source: path, snapshot, shards: asked, quarantine, slice }: IngestOptions,

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { InputError } from '../lib/errors.ts';
+import { PermanentError } from '../lib/errors.ts';
 
 const SYMBOL = 'NASDAQ Symbol';
 const NAME = 'Security Name';
@@ -10,11 +10,11 @@ const FIELD = /(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n][^,\r\n]*|))(,|\r?\n|$)/y;
 /**
  * The Security Name of each symbol that has one, by the metadata's NASDAQ Symbol, which is what the files are named after.
  * @param where names the file in what is thrown
- * @throws InputError that says which line is bad, and why
+ * @throws PermanentError that says which line is bad, and why
  */
 export function readSecurityNames(content: Buffer, where: string): Map<string, string> {
   const refuse = (line: number, reason: string): never => {
-    throw new InputError(
+    throw new PermanentError(
       `${where}: line ${line}: ${reason}; mend it: it must be a CSV file with the columns "${SYMBOL}" and "${NAME}"`,
     );
   };

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Database, quotedString } from '../lib/duckdb.ts';
-import { InputError } from '../lib/errors.ts';
+import { PermanentError } from '../lib/errors.ts';
 import type { ShardContent } from '../store/publish-shards.ts';
 import { type ShardPlan, shardName } from '../store/shards.ts';
 import { type BadRow, type FileFacts, findBadRows, inspectFile, withoutRows } from './bad-rows.ts';
@@ -10,7 +10,7 @@ import { isEtf, type Source } from './source.ts';
 
 /**
  * Writes one shard of prices into the scratch folder, and beside it the rows that were set aside, if any.
- * @throws InputError at bad rows, unless they are to be set aside
+ * @throws PermanentError at bad rows, unless they are to be set aside
  */
 export async function makeShard(
   { index, files }: ShardPlan & { files: NamedFile[] },
@@ -65,9 +65,9 @@ export async function makeShard(
   };
 }
 
-function unreadable(files: NamedFile[], error: BadInput): InputError {
+function unreadable(files: NamedFile[], error: BadInput): PermanentError {
   const names = files.map(({ name }) => name);
-  return new InputError(`a file cannot be read, though no line of it looks bad: ${names.join(', ')}`, {
+  return new PermanentError(`a file cannot be read, though no line of it looks bad: ${names.join(', ')}`, {
     cause: error,
   });
 }
@@ -116,10 +116,10 @@ async function findAll(files: NamedFile[], source: Source): Promise<FileBadRow[]
   return found;
 }
 
-function badRowsError(bad: FileBadRow[], source: Source): InputError {
+function badRowsError(bad: FileBadRow[], source: Source): PermanentError {
   const [{ file, line, reason }] = bad as [FileBadRow];
   const more = bad.length > 1 ? ` (and ${bad.length - 1} more bad rows)` : '';
-  return new InputError(
+  return new PermanentError(
     `${source.uri}: ${file}: line ${line}: ${reason}${more}; mend it, or run with --quarantine to set such rows aside`,
   );
 }

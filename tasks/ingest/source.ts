@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { crc32, inflateRaw } from 'node:zlib';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
-import { InputError } from '../lib/errors.ts';
+import { PermanentError } from '../lib/errors.ts';
 import type { FileFacts } from './bad-rows.ts';
 import { inspectFiles } from './inspect.ts';
 import { fingerprintOf, type KnownFiles } from './known-files.ts';
@@ -46,7 +46,7 @@ export interface Source {
 
 /**
  * @param remedy what to do about a damaged zip
- * @throws InputError where there is nothing, or nothing of the Kaggle shape
+ * @throws PermanentError where there is nothing, or nothing of the Kaggle shape
  */
 export async function openSource(
   path: string,
@@ -56,7 +56,7 @@ export async function openSource(
 ): Promise<Source> {
   const uri = resolve(path);
   const status = await stat(uri).catch((cause) => {
-    throw new InputError(
+    throw new PermanentError(
       `${uri}: no such file or folder; give --source a folder or a zip with stocks/*.csv, etfs/*.csv and ${METADATA}`,
       { cause },
     );
@@ -87,8 +87,9 @@ async function openFolder(uri: string, known: KnownFiles | undefined, threads: n
     if (isPassedOver(name)) passedOver.push(name);
     if (!isOfTheSet(name)) continue;
     const status = statSync(path, { bigint: true, throwIfNoEntry: false });
-    if (!status) throw new InputError(`${path}: leads nowhere; remove this link`);
-    if (!status.isFile()) throw new InputError(`${path}: is no file; remove it, or give another --source`);
+    if (!status) throw new PermanentError(`${path}: leads nowhere; remove this link`);
+    if (!status.isFile())
+      throw new PermanentError(`${path}: is no file; remove it, or give another --source`);
     listed.push({ name, path, status, facts: known?.find(name, status) });
   }
   const unknown = listed.filter(({ facts }) => !facts);
@@ -118,7 +119,7 @@ async function openFolder(uri: string, known: KnownFiles | undefined, threads: n
 
 async function openZip(uri: string, remedy: string): Promise<Source> {
   const damaged = (cause: unknown): never => {
-    throw new InputError(`${uri}: is no zip, or one that was cut short; ${remedy}`, { cause });
+    throw new PermanentError(`${uri}: is no zip, or one that was cut short; ${remedy}`, { cause });
   };
   const zip = await yauzl.openPromise(uri, { autoClose: false }).catch(damaged);
   try {
@@ -130,9 +131,9 @@ async function openZip(uri: string, remedy: string): Promise<Source> {
       if (isPassedOver(entry.fileName)) passedOver.push(entry.fileName);
       if (!isOfTheSet(entry.fileName)) continue;
       if (entries.has(entry.fileName))
-        throw new InputError(`${uri}: holds ${entry.fileName} twice; remove one of them`);
+        throw new PermanentError(`${uri}: holds ${entry.fileName} twice; remove one of them`);
       if (entry.uncompressedSize > MOST_BYTES_A_FILE)
-        throw new InputError(
+        throw new PermanentError(
           `${uri}: ${entry.fileName} would unpack to ${entry.uncompressedSize} bytes, and more than ${MOST_BYTES_A_FILE} are no symbol's prices; unpack the zip and give the folder`,
         );
       entries.set(entry.fileName, entry);
@@ -150,7 +151,7 @@ async function openZip(uri: string, remedy: string): Promise<Source> {
       async read(file) {
         const entry = entries.get(file.name) as Entry;
         const content = await unpack(zip, entry).catch((cause) => {
-          throw new InputError(
+          throw new PermanentError(
             `${uri}: ${file.name} cannot be unpacked; ${remedy}, or pack it with deflate`,
             { cause },
           );
@@ -201,20 +202,22 @@ function arrange(uri: string, found: SourceFile[]): Pick<Source, 'uri' | 'files'
   const files = found.filter(({ name }) => !isMetadata(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
   const [metadata, second] = found.filter(({ name }) => isMetadata(name));
   if (files.length === 0)
-    throw new InputError(
+    throw new PermanentError(
       `${uri}: holds no stocks/*.csv and no etfs/*.csv; point --source to the folder or zip that does (links to folders are not followed)`,
     );
   if (!metadata)
-    throw new InputError(
+    throw new PermanentError(
       `${uri}: ${METADATA} is missing; Security Name is taken from it, so add the one that came with the prices`,
     );
   if (second)
-    throw new InputError(`${uri}: ${metadata.name} and ${second.name} are both there; remove one of them`);
+    throw new PermanentError(
+      `${uri}: ${metadata.name} and ${second.name} are both there; remove one of them`,
+    );
   const names = new Map<string, string>();
   for (const { name, symbol } of files) {
     const other = names.get(symbol);
     if (other)
-      throw new InputError(`${uri}: ${other} and ${name} are both about ${symbol}; remove one of them`);
+      throw new PermanentError(`${uri}: ${other} and ${name} are both about ${symbol}; remove one of them`);
     names.set(symbol, name);
   }
   return { uri, files, metadata };
@@ -223,7 +226,7 @@ function arrange(uri: string, found: SourceFile[]): Pick<Source, 'uri' | 'files'
 function verify(uri: string, file: SourceFile, content: Buffer, remedy: string): Buffer {
   if (content.length === file.bytes && crc32(content) === file.crc32) return content;
   if (file.inPlace) throw changedError(file.inPlace.path);
-  throw new InputError(`${uri}: ${file.name} is damaged (its checksum differs); ${remedy}`);
+  throw new PermanentError(`${uri}: ${file.name} is damaged (its checksum differs); ${remedy}`);
 }
 
 function changedError(path: string): Error {

@@ -1,5 +1,5 @@
 /** A failure that no retry can mend: bad input, bad arguments, a full or read-only disk. The process exits with 2. */
-export class InputError extends Error {}
+export class PermanentError extends Error {}
 
 const UNMENDABLE: Record<string, string> = {
   ENOSPC: 'no space left on the device; free some, or use a larger disk',
@@ -11,14 +11,15 @@ const UNMENDABLE: Record<string, string> = {
   ENOMEM: 'DuckDB needs more memory; raise --memory-limit, or spread the prices over more --shards',
 };
 
-/** Turns what retrying cannot mend (a full disk, say, whoever met it) into an InputError; returns others as they are. */
+/** Turns what retrying cannot mend (a full disk, say, whoever met it) into an PermanentError; returns others as they are. */
 export function classifyError(error: unknown): Error {
-  if (!(error instanceof Error) || error instanceof InputError)
+  if (!(error instanceof Error) || error instanceof PermanentError)
     return error instanceof Error ? error : new Error(String(error));
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    if (cause instanceof InputError) return cause;
+    if (cause instanceof PermanentError) return cause;
     const code = unmendableCode(cause);
-    if (code) return new InputError(`${UNMENDABLE[code]} (${firstLine(cause.message)})`, { cause: error });
+    if (code)
+      return new PermanentError(`${UNMENDABLE[code]} (${firstLine(cause.message)})`, { cause: error });
   }
   return error;
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { InputError } from './errors.ts';
+import { PermanentError } from './errors.ts';
 
 export const CLI = fileURLToPath(new URL('../cli.ts', import.meta.url));
 
@@ -14,9 +14,9 @@ export function startNode(args: string[], options: SpawnOptions): ChildProcess {
   return child;
 }
 
-/** Waits for a task to end. @throws InputError or Error with this message, like the task that failed; it has said why */
+/** Waits for a task to end. @throws PermanentError or Error with this message, like the task that failed; it has said why */
 export async function succeed(child: ChildProcess, message: string): Promise<void> {
   const [code] = await once(child, 'exit');
-  if (code === 2) throw new InputError(message);
+  if (code === 2) throw new PermanentError(message);
   if (code !== 0) throw new Error(message);
 }

@@ -46,7 +46,7 @@ export async function compare(
 /** Measures a model where there is no other. Only its coverage keeps it out; a MAE above that of vol_moving_avg itself is told of. */
 export async function measure(challenger: ModelFile, gates: Gates, { rows }: NewestBlock): Promise<Verdict> {
   const ours = await evaluate(challenger.model, rows);
-  const theirs = score(rows.average, rows.volume);
+  const theirs = score(rows.volMovingAvg, rows.volume);
   const mae = ratio(ours.mae, theirs.mae);
   const isCovering = isWithin(ours.coverage, gates);
   return {

@@ -18,7 +18,7 @@ const HEAD = ['as of', 'rows', 'MAE', 'of vol_moving_avg', 'RMSLE', 'coverage', 
 /**
  * Lists the models of the store with their own scores, which are of different days, which of them is in service, and which
  * were rolled back.
- * @throws InputError when there are none, or the history of champions is damaged
+ * @throws PermanentError when there are none, or the history of champions is damaged
  */
 export async function listModels({ store, log }: Context): Promise<Outcome> {
   await modelDates(store);

@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { readSql } from '../lib/duckdb.ts';
-import { InputError } from '../lib/errors.ts';
+import { PermanentError } from '../lib/errors.ts';
 import { type FeatureRows, readFeatureRows, refuseDamaged, viewFeatures } from '../store/feature-rows.ts';
 import type { ModelFile } from '../store/models.ts';
 import { openDataset } from '../store/shards.ts';
@@ -22,7 +22,7 @@ export interface NewestBlock {
 
 /**
  * Reads the rows of the newest days of the features, where there are enough those that none of the models has seen.
- * @throws InputError when there are no features, a shard of them is damaged, or no row has a full window
+ * @throws PermanentError when there are no features, a shard of them is damaged, or no row has a full window
  */
 export async function readNewestBlock(
   models: ModelFile[],
@@ -44,7 +44,7 @@ export async function readNewestBlock(
     )
     .catch(refuseDamaged(features));
   if (!bounds?.block_until)
-    throw new InputError(
+    throw new PermanentError(
       `${features.uri}: no row has a full window to measure a model on; ingest more rows, or give --force`,
     );
   const isWide = unseenFrom <= bounds.newest_from || Number(bounds.unseen_rows) >= FEWEST_UNSEEN;

@@ -31,7 +31,7 @@ interface Decision {
  * takes the place of one with a newer as-of date, or of one that is better on the newest rows, or after it was rolled back, nor
  * goes first where its coverage on those rows is out of bounds, unless it is forced to. What is in service is what
  * model.bin itself says it is; where it cannot be read, what the history says.
- * @throws InputError when there is no such model, it is damaged, or there are no features to measure it on
+ * @throws PermanentError when there is no such model, it is damaged, or there are no features to measure it on
  */
 export async function promote(options: PromoteOptions, context: Context): Promise<Outcome> {
   const { store, log } = context;

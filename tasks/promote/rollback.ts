@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import { InputError } from '../lib/errors.ts';
+import { PermanentError } from '../lib/errors.ts';
 import { championOutput, withChampion } from '../store/champion.ts';
 import { type Champion, successionOf } from '../store/champion-history.ts';
 import { type ModelFile, modelFolders, readModel } from '../store/models.ts';
@@ -9,7 +9,7 @@ import type { Store } from '../store/store.ts';
 /**
  * Puts the champion before the one in service back, and the one before that when it is run again. promote does not undo it.
  * Run again after it was killed, it finishes what it had begun.
- * @throws InputError when there was none, or its model is gone
+ * @throws PermanentError when there was none, or its model is gone
  */
 export async function rollback(
   { why }: { why?: string | undefined },
@@ -20,9 +20,9 @@ export async function rollback(
     if (champion && isRolledBack && undone) return { file: champion, current: undone };
     const [current, before] = successionOf(history).slice(-2).reverse();
     if (!current)
-      throw new InputError(`${store.locate('model.bin')}: no model is in service; run promote first`);
+      throw new PermanentError(`${store.locate('model.bin')}: no model is in service; run promote first`);
     if (!before)
-      throw new InputError(
+      throw new PermanentError(
         `${store.locate('champion-history.jsonl')}: no model was in service before the one as of ${current.as_of}; choose another by promote --as-of YYYY-MM-DD --force`,
       );
     const file = await findModel(before, store);
@@ -47,7 +47,7 @@ async function findModel({ as_of, sha256 }: Champion, store: Store): Promise<Mod
     const file = await readModel(name, store).catch(() => undefined);
     if (file?.sha256 === sha256) return file;
   }
-  throw new InputError(
+  throw new PermanentError(
     `${store.locate('models')}: the model as of ${as_of} with the SHA-256 ${sha256} is gone or damaged; choose another by promote --as-of YYYY-MM-DD --force`,
   );
 }

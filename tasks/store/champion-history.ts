@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { InputError } from '../lib/errors.ts';
+import { PermanentError } from '../lib/errors.ts';
 import type { Store } from './store.ts';
 
 export const HISTORY = 'champion-history.jsonl';
@@ -26,7 +26,7 @@ export interface Change {
   why: string;
 }
 
-/** Every change of the champion, the oldest first. @throws InputError when a line cannot be read */
+/** Every change of the champion, the oldest first. @throws PermanentError when a line cannot be read */
 export async function readHistory(store: Store): Promise<Change[]> {
   const path = store.locate(HISTORY);
   const text = await readFile(path, 'utf8').catch((error) => {
@@ -39,7 +39,7 @@ export async function readHistory(store: Store): Promise<Change[]> {
       const change = JSON.parse(line) as Change;
       if (change.to.sha256 && change.to.as_of) return change;
     } catch {}
-    throw new InputError(`${path}: line ${index + 1} is damaged; mend it, or move the file away`);
+    throw new PermanentError(`${path}: line ${index + 1} is damaged; mend it, or move the file away`);
   });
 }
 

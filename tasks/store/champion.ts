@@ -22,7 +22,7 @@ export interface Office {
 /**
  * Runs `work` while nobody else changes the champion. What a run that was killed between its writes left undone is done
  * first: champion.json and the history then agree with model.bin. `mended` says that they did not.
- * @throws InputError when the history is damaged
+ * @throws PermanentError when the history is damaged
  */
 export async function withChampion<T>(
   store: Store,

@@ -1,5 +1,5 @@
 import { type Database, quotedString } from '../lib/duckdb.ts';
-import { InputError } from '../lib/errors.ts';
+import { PermanentError } from '../lib/errors.ts';
 import type { Check } from './result.ts';
 
 /** So many of what breaks a check are named. */
@@ -60,9 +60,11 @@ export function findBroken(checks: Check[]): Check | undefined {
   return checks.find(({ severity, passed }) => severity === 'fail' && !passed);
 }
 
-/** @throws InputError at the first check whose failure keeps data from being published */
+/** @throws PermanentError at the first check whose failure keeps data from being published */
 export function refuseBroken(checks: Check[], name: string, consequence: string): void {
   const broken = findBroken(checks);
   if (broken)
-    throw new InputError(`${name}: the check ${broken.name} is broken by ${broken.value}; ${consequence}`);
+    throw new PermanentError(
+      `${name}: the check ${broken.name} is broken by ${broken.value}; ${consequence}`,
+    );
 }

@@ -8,8 +8,8 @@ import { damageOf, type ShardedDataset } from './shards.ts';
 /** Rows with full windows, a value a row. */
 export interface FeatureRows {
   volume: Float64Array;
-  average: Float64Array;
-  median: Float64Array;
+  volMovingAvg: Float64Array;
+  adjCloseRollingMed: Float64Array;
 }
 
 /** The features of a key, or some of its shards. */
@@ -17,14 +17,14 @@ export type Features = Pick<ShardedDataset, 'shards' | 'uri'>;
 
 /**
  * Gives the rows of features the name `features`, which .sql files select from.
- * @throws InputError where a shard is damaged
+ * @throws PermanentError where a shard is damaged
  */
 export async function viewFeatures(features: Features, database: Database): Promise<void> {
   const paths = features.shards.map(({ path }) => path);
   await database.createView('features', `SELECT * FROM ${parquet(...paths)}`).catch(refuseDamaged(features));
 }
 
-/** For the `catch` of a query over features. @throws InputError where a shard is damaged, the cause itself otherwise */
+/** For the `catch` of a query over features. @throws PermanentError where a shard is damaged, the cause itself otherwise */
 export function refuseDamaged({ shards: [shard, another], uri }: Features): (cause: unknown) => never {
   return (cause) => {
     const where = shard && !another ? shard.path : `a shard of ${uri}`;
@@ -34,7 +34,7 @@ export function refuseDamaged({ shards: [shard, another], uri }: Features): (cau
 
 /**
  * Reads the rows of a span of days, both included, from the view `features`, which is of these.
- * @throws InputError where a shard is damaged
+ * @throws PermanentError where a shard is damaged
  */
 export async function readFeatureRows(
   features: Features,
@@ -48,16 +48,16 @@ export async function readFeatureRows(
   const rows = await readTable(sql, database).catch(refuseDamaged(features));
   return {
     volume: column(rows, 'volume'),
-    average: column(rows, 'vol_moving_avg'),
-    median: column(rows, 'adj_close_rolling_med'),
+    volMovingAvg: column(rows, 'vol_moving_avg'),
+    adjCloseRollingMed: column(rows, 'adj_close_rolling_med'),
   };
 }
 
 /** How a model does on rows, and the share of their volumes that lie between its p10 and p90. */
 export async function evaluate(
   model: Model,
-  { volume, average, median }: FeatureRows,
+  { volume, volMovingAvg, adjCloseRollingMed }: FeatureRows,
 ): Promise<Score & { coverage: number }> {
-  const { p10, point, p90 } = await predictAll(model, average, median);
+  const { p10, point, p90 } = await predictAll(model, volMovingAvg, adjCloseRollingMed);
   return { ...score(point, volume), coverage: coverage(p10, p90, volume) };
 }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { InputError } from '../lib/errors.ts';
+import { PermanentError } from '../lib/errors.ts';
 import { countOf, refuseBroken, sumChecks } from './checks.ts';
 import { formatReport } from './checks-report.ts';
 import type { Check } from './result.ts';
@@ -20,7 +20,7 @@ export async function publishWhole(
   store: Store,
 ): Promise<Check[]> {
   if (whole.rows === 0)
-    throw new InputError(`${whole.uri}: there is not one row; look at what it was made from`);
+    throw new PermanentError(`${whole.uri}: there is not one row; look at what it was made from`);
   const records = whole.shards.map(({ record }) => record);
   const latest = `${dataset}/latest.json`;
   const named = await store.readJson<Latest & { before?: Latest }>(latest);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Model } from '../../model/model.ts';
 import { decodeModel } from '../../model/model-file.ts';
-import { InputError } from '../lib/errors.ts';
+import { PermanentError } from '../lib/errors.ts';
 import type { Store } from './store.ts';
 
 /** A model as it lies in a model.bin. */
@@ -28,15 +28,15 @@ export async function modelFolders(store: Store): Promise<ModelFolder[]> {
   });
 }
 
-/** The as-of dates of the store's models, oldest first. @throws InputError when there are none */
+/** The as-of dates of the store's models, oldest first. @throws PermanentError when there are none */
 export async function modelDates(store: Store): Promise<string[]> {
   const folders = await modelFolders(store);
   const dates = folders.filter(({ isReplaced }) => !isReplaced).map(({ asOf }) => asOf);
   if (dates.length > 0) return dates;
-  throw new InputError(`${store.locate('models')}: there are no models in this store; run train first`);
+  throw new PermanentError(`${store.locate('models')}: there are no models in this store; run train first`);
 }
 
-/** The model of a date, or of another folder of models/. @throws InputError when there is none, or it is damaged */
+/** The model of a date, or of another folder of models/. @throws PermanentError when there is none, or it is damaged */
 export async function readModel(name: string, store: Store): Promise<ModelFile> {
   const path = store.locate(`models/${name}/model.bin`);
   try {
@@ -46,10 +46,10 @@ export async function readModel(name: string, store: Store): Promise<ModelFile> 
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT')
-      throw new InputError(
+      throw new PermanentError(
         `${path}: there is no such model; run train --as-of ${name} first (models lists what there is)`,
       );
-    throw new InputError(
+    throw new PermanentError(
       `${path}: ${message}; train it again by train --as-of ${name}, which puts this one aside`,
       { cause },
     );
@@ -66,7 +66,7 @@ export function openModel(bytes: Buffer): ModelFile {
  * One that is damaged, or that this program cannot read, does not count; publishModel puts it aside.
  * @param key of the model that is to be
  * @returns whether that very model is there already
- * @throws InputError unless `replace`
+ * @throws PermanentError unless `replace`
  */
 export async function isModelThere(
   asOf: string,
@@ -83,7 +83,7 @@ export async function isModelThere(
   const metrics = await store.readJson<{ key?: string }>(`${name}/metrics.json`).catch(() => undefined);
   if (metrics?.key === key) return true;
   if (replace) return false;
-  throw new InputError(
+  throw new PermanentError(
     `${store.locate(name)}: there is a model as of ${asOf} already, of other features, another seed or another version; give --replace to put it aside, or another --as-of`,
   );
 }
@@ -91,7 +91,7 @@ export async function isModelThere(
 /**
  * Publishes the folder of a model. One that is there already under this date stays as it is when it has the same key; any other
  * is put aside, whole, whatever state it is in, since a champion may have come from it.
- * @throws InputError when there is a sound one of another key, and `replace` is not given
+ * @throws PermanentError when there is a sound one of another key, and `replace` is not given
  */
 export async function publishModel(
   folder: string,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { access, constants, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { InputError } from '../lib/errors.ts';
+import { PermanentError } from '../lib/errors.ts';
 
 export interface Column {
   name: string;
@@ -50,14 +50,14 @@ export type Outcome = Omit<TaskResult, 'task' | 'seconds'> & {
   printed?: string[][];
 };
 
-/** Makes the result's folder, before any work is done in vain. @throws InputError when it cannot be written to */
+/** Makes the result's folder, before any work is done in vain. @throws PermanentError when it cannot be written to */
 export async function prepareResult(path: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true });
     await access(dirname(path), constants.W_OK);
     if ((await stat(path).catch(() => undefined))?.isDirectory()) throw new Error('it is a folder');
   } catch (cause) {
-    throw new InputError(`--result ${path}: cannot be written; give another path`, { cause });
+    throw new PermanentError(`--result ${path}: cannot be written; give another path`, { cause });
   }
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { QueryError } from '../lib/duckdb.ts';
-import { InputError } from '../lib/errors.ts';
+import { PermanentError } from '../lib/errors.ts';
 import type { Check } from './result.ts';
 import type { Store } from './store.ts';
 
@@ -62,7 +62,7 @@ export interface ShardedDataset {
 
 /**
  * Opens a whole dataset: of the given key, or the one that was made last.
- * @throws InputError when there is none, or a shard of it is missing or cut short
+ * @throws PermanentError when there is none, or a shard of it is missing or cut short
  */
 export async function openDataset(
   dataset: 'prices' | 'features',
@@ -72,17 +72,17 @@ export async function openDataset(
 ): Promise<ShardedDataset> {
   key ??= (await store.readJson<{ key: string }>(`${dataset}/latest.json`))?.key;
   if (!key)
-    throw new InputError(
+    throw new PermanentError(
       `${store.locate(dataset)}: there are no ${dataset} in this store; run ${maker} first`,
     );
   const found = await readShards(dataset, key, store);
   if (found) return found;
   const keys = await listKeys(dataset, store);
   if (!keys.includes(key))
-    throw new InputError(
+    throw new PermanentError(
       `${store.locate(`${dataset}/${key}`)}: is not there; run ${maker}, or give as --${dataset} one that is: ${keys.join(', ') || 'none'}`,
     );
-  throw new InputError(
+  throw new PermanentError(
     `${store.locate(`${dataset}/${key}`)}: shards are missing or cut short: ${await nameBroken(`${dataset}/${key}`, store)}; run ${maker} again, it makes just those`,
   );
 }
@@ -103,12 +103,12 @@ const DAMAGED =
   /^(?!.*a row left its place)((Invalid|Invalid Input|Serialization|Conversion) Error|.*(Parquet|TProtocol))/s;
 
 /**
- * What to throw where a query over shards failed: an InputError where they are damaged, the cause itself otherwise.
+ * What to throw where a query over shards failed: an PermanentError where they are damaged, the cause itself otherwise.
  * @param folder of the dataset, of all keys
  */
 export function damageOf(where: string, folder: string, maker: string, cause: unknown): unknown {
   if (!(cause instanceof QueryError) || !DAMAGED.test(cause.message)) return cause;
-  return new InputError(
+  return new PermanentError(
     `${where}: is damaged; remove the folder ${folder}, of which other keys may share the file, and run ${maker} again`,
     { cause },
   );

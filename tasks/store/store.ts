@@ -14,7 +14,7 @@ import {
 } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { tryLock, waitForLock } from 'fs-native-extensions';
-import { InputError } from '../lib/errors.ts';
+import { PermanentError } from '../lib/errors.ts';
 
 const SCRATCH = 'tmp';
 const LOCK = '.lock';
@@ -33,22 +33,25 @@ export class Store {
 
   /**
    * Opens the store and makes its folder if need be, unless `mayMake` forbids it. Scratch that a killed run left behind goes.
-   * @throws InputError when the root cannot be written, is not there, or is of a kind that is not supported.
+   * @throws PermanentError when the root cannot be written, is not there, or is of a kind that is not supported.
    */
   static async open(root: string, mayMake = true): Promise<Store> {
     if (/^[a-z0-9]+:\/\//i.test(root))
-      throw new InputError(`--store ${root}: only a local folder can be a store for now`);
+      throw new PermanentError(`--store ${root}: only a local folder can be a store for now`);
     const store = new Store(resolve(root));
     if (!mayMake && !(await stat(store.root).catch(ignore('ENOENT'))))
-      throw new InputError(`${store.root}: there is no store here; check --store, or run ingest first`);
+      throw new PermanentError(`${store.root}: there is no store here; check --store, or run ingest first`);
     try {
       await mkdir(store.locate(SCRATCH), { recursive: true });
       const probe = await store.scratch();
       await probe[Symbol.asyncDispose]();
     } catch (cause) {
-      throw new InputError(`${store.root}: the store cannot be written; point --store to a writable folder`, {
-        cause,
-      });
+      throw new PermanentError(
+        `${store.root}: the store cannot be written; point --store to a writable folder`,
+        {
+          cause,
+        },
+      );
     }
     await store.#removeAbandonedScratch();
     return store;
@@ -152,14 +155,16 @@ export class Store {
     await this.publish(path, to);
   }
 
-  /** The JSON of a name, or undefined where there is none. @throws InputError where it is no JSON. */
+  /** The JSON of a name, or undefined where there is none. @throws PermanentError where it is no JSON. */
   async readJson<T>(name: string): Promise<T | undefined> {
     const text = await readFile(this.locate(name), 'utf8').catch(ignore('ENOENT'));
     if (text === undefined) return undefined;
     try {
       return JSON.parse(text) as T;
     } catch (cause) {
-      throw new InputError(`${this.locate(name)}: is damaged; remove it and run the task again`, { cause });
+      throw new PermanentError(`${this.locate(name)}: is damaged; remove it and run the task again`, {
+        cause,
+      });
     }
   }
 

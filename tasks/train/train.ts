@@ -47,7 +47,7 @@ export interface TrainOptions {
 /**
  * Trains a model as of a date and publishes models/<as-of>/ whole. The same features, date and seed give the same model.
  * Whatever becomes of it, every loss is in logs/train/<as-of>/<n>/ as soon as there is one, and stays there.
- * @throws InputError when there are no features, or too few rows, or training diverges
+ * @throws PermanentError when there are no features, or too few rows, or training diverges
  */
 export async function train(
   {

@@ -9,7 +9,7 @@ export interface Month {
   /** Of the features that the model was trained on; empty where it does not say. */
   featuresKey: string;
   model: Score & { coverage: number };
-  average: Score;
+  volMovingAvg: Score;
   /** The best constant multiple of vol_moving_avg before the as-of date; undefined where no row lies before it. */
   multiple: (Score & { factor: number }) | undefined;
 }
@@ -30,15 +30,15 @@ export const HEAD = [
 ];
 
 /** The cells of a month, in the order of HEAD. */
-export function cells({ asOf, featuresKey, model, average, multiple }: Month): string[] {
+export function cells({ asOf, featuresKey, model, volMovingAvg, multiple }: Month): string[] {
   return [
     asOf,
     formatCount(model.rows),
     formatCount(model.mae),
-    formatCount(average.mae),
-    (model.mae / average.mae).toFixed(3),
+    formatCount(volMovingAvg.mae),
+    (model.mae / volMovingAvg.mae).toFixed(3),
     model.rmsle.toFixed(3),
-    average.rmsle.toFixed(3),
+    volMovingAvg.rmsle.toFixed(3),
     multiple ? formatCount(multiple.mae) : '',
     multiple ? multiple.rmsle.toFixed(3) : '',
     multiple ? multiple.factor.toFixed(3) : '',
@@ -52,7 +52,7 @@ export function record({
   asOf,
   featuresKey,
   model,
-  average,
+  volMovingAvg,
   multiple,
 }: Month): NonNullable<Outcome['table']>[0] {
   return {
@@ -60,9 +60,9 @@ export function record({
     features_key: featuresKey,
     rows: model.rows,
     mae: model.mae,
-    mae_vol_moving_avg: average.mae,
+    mae_vol_moving_avg: volMovingAvg.mae,
     rmsle: model.rmsle,
-    rmsle_vol_moving_avg: average.rmsle,
+    rmsle_vol_moving_avg: volMovingAvg.rmsle,
     mae_multiple: multiple?.mae ?? null,
     rmsle_multiple: multiple?.rmsle ?? null,
     multiple: multiple?.factor ?? null,
@@ -101,7 +101,7 @@ export function drawWalkForward(months: Month[]): string {
     color,
     points: months.flatMap((month, index): Point[] => {
       const mae = of(month);
-      const share = mae === undefined ? Number.NaN : mae / month.average.mae;
+      const share = mae === undefined ? Number.NaN : mae / month.volMovingAvg.mae;
       return Number.isFinite(share) ? [[index, share]] : [];
     }),
   }));

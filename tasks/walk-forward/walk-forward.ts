@@ -1,7 +1,7 @@
 import { score } from '../../model/score.ts';
 import type { Context } from '../context.ts';
 import { readSql } from '../lib/duckdb.ts';
-import { InputError } from '../lib/errors.ts';
+import { PermanentError } from '../lib/errors.ts';
 import { CLI, startNode, succeed } from '../lib/node-process.ts';
 import { evaluate, readFeatureRows, refuseDamaged, viewFeatures } from '../store/feature-rows.ts';
 import { modelDates, readModel } from '../store/models.ts';
@@ -34,14 +34,14 @@ export interface WalkForwardOptions {
  * itself and the best constant multiple of it before that date; as walk-forward.md and walk-forward.svg, too. With
  * `from`, models that are missing are trained, each in a process of its own. A model whose month the features do not
  * reach yet is left out.
- * @throws InputError when there are no models, no features, or training refuses
+ * @throws PermanentError when there are no models, no features, or training refuses
  */
 export async function walkForward(
   { features: key, from, to = from, ...switches }: WalkForwardOptions,
   context: Context,
 ): Promise<Outcome> {
   const { store, database, log } = context;
-  if (to && (!from || to < from)) throw new InputError(`--to ${to}: give a --from that is no later`);
+  if (to && (!from || to < from)) throw new PermanentError(`--to ${to}: give a --from that is no later`);
   const features = await openDataset('features', key, 'features', store);
   const dates = from && to ? firstsOfMonth(from, to) : await modelDates(store);
   if (from) for (const asOf of dates) await train(asOf, features.key, switches, store);
@@ -50,7 +50,7 @@ export async function walkForward(
   const months: Month[] = [];
   for (const asOf of dates) {
     const rows = await readFeatureRows(features, asOf, lastDayOfMonthFrom(asOf), database);
-    const { volume, average } = rows;
+    const { volume, volMovingAvg } = rows;
     if (volume.length === 0) continue;
     const { model } = await readModel(asOf, store);
     await database.setVariable('as_of', asOf);
@@ -62,13 +62,13 @@ export async function walkForward(
       asOf,
       featuresKey: model.provenance.features_key ?? '',
       model: await evaluate(model, rows),
-      average: score(average, volume),
+      volMovingAvg: score(volMovingAvg, volume),
       multiple:
         factor === undefined
           ? undefined
           : {
               ...score(
-                average.map((value) => factor * value),
+                volMovingAvg.map((value) => factor * value),
                 volume,
               ),
               factor,
@@ -90,7 +90,7 @@ export async function walkForward(
     checks: [],
     metrics: {
       months: months.length,
-      months_better_than_vol_moving_avg: better(({ average }) => average.mae),
+      months_better_than_vol_moving_avg: better(({ volMovingAvg }) => volMovingAvg.mae),
       months_better_than_multiple: better(({ multiple }) => multiple?.mae ?? 0),
     },
     table: months.map(record),
@@ -98,7 +98,7 @@ export async function walkForward(
   };
 }
 
-/** Trains a model in a process of its own. @throws InputError or Error when that fails; it has said why */
+/** Trains a model in a process of its own. @throws PermanentError or Error when that fails; it has said why */
 async function train(
   asOf: string,
   featuresKey: string,

@@ -108,14 +108,17 @@ describe('predict', () => {
         { kernel: k0, bias: b0 },
         { kernel: k1, bias: b1 },
       ]);
-    const average = fc.oneof(fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }), fc.constant(1e308));
-    const median = fc.oneof(
+    const volMovingAvg = fc.oneof(
+      fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }),
+      fc.constant(1e308),
+    );
+    const adjCloseRollingMed = fc.oneof(
       fc.double({ noNaN: true, noDefaultInfinity: true }),
       fc.constantFrom(1e308, -1e308, 0, -25, 5e-324),
     );
     fc.assert(
-      fc.property(layers, average, median, (layers, average, median) => {
-        const { point, p10, p50, p90 } = predict(modelOf(layers), average, median);
+      fc.property(layers, volMovingAvg, adjCloseRollingMed, (layers, volMovingAvg, adjCloseRollingMed) => {
+        const { point, p10, p50, p90 } = predict(modelOf(layers), volMovingAvg, adjCloseRollingMed);
         expect(point).toBeGreaterThanOrEqual(p10);
         expect(point).toBeLessThanOrEqual(p90);
         expect(p10).toBeGreaterThanOrEqual(0);

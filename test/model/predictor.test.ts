@@ -31,9 +31,9 @@ it.each<[string, Offsets]>([
   const fast = createPredictor(calibrated);
   const number = fc.double({ noNaN: true, noDefaultInfinity: true });
   fc.assert(
-    fc.property(number, number, (average, median) => {
-      expect(fast(Math.abs(average), median)).toStrictEqual(
-        predictPlainly(calibrated, Math.abs(average), median),
+    fc.property(number, number, (volMovingAvg, adjCloseRollingMed) => {
+      expect(fast(Math.abs(volMovingAvg), adjCloseRollingMed)).toStrictEqual(
+        predictPlainly(calibrated, Math.abs(volMovingAvg), adjCloseRollingMed),
       );
     }),
     { numRuns: 2_000 },
@@ -58,12 +58,16 @@ it('has a tanh as near to the true one as doubles allow', () => {
 });
 
 /** The formula of docs/model.md, step by step. */
-function predictPlainly({ layers, scales, offsets }: Model, average: number, median: number): Prediction {
-  const logAverage = logVolume(average);
+function predictPlainly(
+  { layers, scales, offsets }: Model,
+  volMovingAvg: number,
+  adjCloseRollingMed: number,
+): Prediction {
+  const logAverage = logVolume(volMovingAvg);
   const [averageScale, medianScale] = scales;
   let signal = [
     (clip(logAverage, averageScale) - averageScale.mean) / averageScale.deviation,
-    (clip(signedLog(median), medianScale) - medianScale.mean) / medianScale.deviation,
+    (clip(signedLog(adjCloseRollingMed), medianScale) - medianScale.mean) / medianScale.deviation,
   ];
   for (const [index, layer] of layers.entries()) {
     signal = sums(layer, signal);

@@ -41,8 +41,8 @@ it.each([
   [[4, 10, 5, 0], [8, 5, 15, 7], 0.5],
   [[10, 4, 7], [5, 8, 21], 2],
   [[0, 0], [3, 4], 1],
-])('the best multiple of %j for %j is %d', (average, volume, multiple) => {
-  expect(bestMultiple(Float64Array.from(average), Float64Array.from(volume))).toBe(multiple);
+])('the best multiple of %j for %j is %d', (volMovingAvg, volume, multiple) => {
+  expect(bestMultiple(Float64Array.from(volMovingAvg), Float64Array.from(volume))).toBe(multiple);
 });
 
 it.each([

@@ -303,11 +303,11 @@ it('counts requests whose rows were all scored, and rows', async () => {
   };
   const row = { vol_moving_avg: 999, adj_close_rolling_med: 1 };
   const tensor = (name: string, data: number[]) => ({ name, shape: [data.length], datatype: 'FP64', data });
-  const infer = (averages: number[]) =>
+  const infer = (volMovingAvgs: number[]) =>
     post(
       '/v2/models/volume/infer',
       JSON.stringify({
-        inputs: [tensor('vol_moving_avg', averages), tensor('adj_close_rolling_med', [1, 1])],
+        inputs: [tensor('vol_moving_avg', volMovingAvgs), tensor('adj_close_rolling_med', [1, 1])],
       }),
     );
   const columns = {

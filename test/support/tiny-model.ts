@@ -52,8 +52,8 @@ function withPoint({ kernel, bias }: Dense): Dense {
 }
 
 /** What a model predicts of one row. */
-export function predict(model: Model, volumeAverage: number, priceMedian: number): Prediction {
-  return createPredictor(model)(volumeAverage, priceMedian);
+export function predict(model: Model, volMovingAvg: number, adjCloseRollingMed: number): Prediction {
+  return createPredictor(model)(volMovingAvg, adjCloseRollingMed);
 }
 
 /** Puts a model with constant outputs into a store, as training does. */

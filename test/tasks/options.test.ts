@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { InputError } from '../../tasks/lib/errors.ts';
+import { PermanentError } from '../../tasks/lib/errors.ts';
 import {
   commit,
   date,
@@ -54,7 +54,7 @@ test.each([
   [path('store'), '', '--store is empty; give a path, or leave it out'],
 ])('%o refuses %j: %s', (read, text, message) => {
   expect(() => read(text)).toThrow(message);
-  expect(() => read(text)).toThrow(InputError);
+  expect(() => read(text)).toThrow(PermanentError);
 });
 
 describe('fromEnvironment', () => {
@@ -80,6 +80,6 @@ describe('fromEnvironment', () => {
 
   test('refuses another word for a switch', () => {
     const reading = () => fromEnvironment(options, { QUARANTINE: 'yes' });
-    expect(reading).toThrow(new InputError('QUARANTINE=yes: give true or false'));
+    expect(reading).toThrow(new PermanentError('QUARANTINE=yes: give true or false'));
   });
 });

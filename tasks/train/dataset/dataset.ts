@@ -2,7 +2,7 @@ import type { Table } from 'apache-arrow';
 import type { Context } from '../../context.ts';
 import { column, readTable } from '../../lib/arrow.ts';
 import { type Database, readSql } from '../../lib/duckdb.ts';
-import { InputError } from '../../lib/errors.ts';
+import { PermanentError } from '../../lib/errors.ts';
 import { refuseDamaged, viewFeatures } from '../../store/feature-rows.ts';
 import type { ShardedDataset } from '../../store/shards.ts';
 import type { Examples } from './rows.ts';
@@ -28,7 +28,7 @@ export interface Split {
 /**
  * Finds where to split the rows with full windows before the as-of date.
  * @param asOf YYYY-MM-DD; the day after the last row, if not given
- * @throws InputError when there is no such row
+ * @throws PermanentError when there is no such row
  */
 export async function findSplit(
   features: ShardedDataset,
@@ -103,10 +103,10 @@ export interface Block {
   /** 1 for an ETF, 0 for a stock; undefined where the features do not say which symbols are ETFs. */
   isEtf: Int32Array | undefined;
   volume: Float64Array;
-  average: Float64Array;
-  median: Float64Array;
-  laggedAverage: Float64Array;
-  laggedMedian: Float64Array;
+  volMovingAvg: Float64Array;
+  adjCloseRollingMed: Float64Array;
+  laggedVolMovingAvg: Float64Array;
+  laggedAdjCloseRollingMed: Float64Array;
 }
 
 /** Reads the rows from one day until before another. */
@@ -125,10 +125,10 @@ export async function readBlock(
     year: column(rows, 'year'),
     isEtf: features.shards.every(({ record }) => record.etfs) ? column(rows, 'is_etf') : undefined,
     volume: column(rows, 'volume'),
-    average: column(rows, 'vol_moving_avg'),
-    median: column(rows, 'adj_close_rolling_med'),
-    laggedAverage: column(rows, 'vol_moving_avg_lag_1'),
-    laggedMedian: column(rows, 'adj_close_rolling_med_lag_1'),
+    volMovingAvg: column(rows, 'vol_moving_avg'),
+    adjCloseRollingMed: column(rows, 'adj_close_rolling_med'),
+    laggedVolMovingAvg: column(rows, 'vol_moving_avg_lag_1'),
+    laggedAdjCloseRollingMed: column(rows, 'adj_close_rolling_med_lag_1'),
   };
 }
 
@@ -169,11 +169,11 @@ async function tooFew(
   before: string | null | undefined,
   what: string,
   database: Database,
-): Promise<InputError> {
+): Promise<PermanentError> {
   await viewFeatures(features, database);
   await database.setVariable('as_of', asOf ?? '');
   const [later] = await database.rows("FROM features WHERE Date >= getvariable('as_of') LIMIT 1");
-  return new InputError(
+  return new PermanentError(
     `${features.uri}: no row${before ? ` before ${before}` : ''} ${what}; ${later ? 'give a later --as-of, or ingest more rows' : 'there are too few rows: ingest more'}`,
   );
 }

@@ -1,7 +1,7 @@
 import type { Tensor2D } from '@tensorflow/tfjs-node';
 import { cellOf } from '../../../model/arithmetic.ts';
 import type { Density, Scale } from '../../../model/model.ts';
-import { InputError } from '../../lib/errors.ts';
+import { PermanentError } from '../../lib/errors.ts';
 import type { TensorFlow } from '../fit/tensorflow.ts';
 import { Histogram } from './histogram.ts';
 
@@ -27,7 +27,7 @@ export interface Rows {
   /** Quantiles of the log ratio, to a hundredth: from where the network starts. */
   start: { p10: number; p50: number; p90: number };
   /** Signed log medians with as many rows between each two, from the least to the largest: where it is looked whether predictions fall. */
-  medians: number[];
+  signedLogMedians: number[];
 }
 
 /** Edges of the density's cells: e - 1, e² - 1 … shares; prices of 0, 1.7, 6.4, 19 … in the currency's units. */
@@ -36,7 +36,7 @@ const MEDIAN_EDGES = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10];
 
 const COLUMNS = 4;
 
-/** The shares of the rows up to each of the medians but the first and the last. */
+/** The shares of the rows up to each of the signedLogMedians but the first and the last. */
 const MEDIAN_SHARES = Array.from({ length: 48 }, (_, index) => (index + 1) / 49);
 
 /** Gathers rows as they are read, part by part. */
@@ -47,7 +47,7 @@ export class RowGatherer {
   readonly #sums = [newSums(), newSums()] as const;
   readonly #counts = new Float64Array((AVERAGE_EDGES.length + 1) * (MEDIAN_EDGES.length + 1));
   readonly #ratios = new Histogram();
-  readonly #medians = new Histogram();
+  readonly #signedLogMedians = new Histogram();
   #weight = 0;
   #rows = 0;
 
@@ -56,7 +56,7 @@ export class RowGatherer {
     this.#values = new Float32Array(mostRows * COLUMNS);
   }
 
-  /** @throws InputError when a feature is no finite number */
+  /** @throws PermanentError when a feature is no finite number */
   add({ path, logAverage, signedLogMedian, logRatio, weight }: Examples): void {
     for (const [column, values] of [logAverage, signedLogMedian, logRatio, weight].entries()) {
       let place = this.#rows * COLUMNS + column;
@@ -68,11 +68,11 @@ export class RowGatherer {
     addTo(this.#sums[0], logAverage);
     addTo(this.#sums[1], signedLogMedian);
     if (!this.#sums.every(({ sum }) => Number.isFinite(sum)))
-      throw new InputError(
+      throw new PermanentError(
         `${path}: a feature is no finite number; remove the folder that it lies in, and run features again`,
       );
     this.#ratios.add(logRatio);
-    this.#medians.add(signedLogMedian);
+    this.#signedLogMedians.add(signedLogMedian);
     for (const [row, value] of weight.entries()) {
       this.#weight += value;
       const cell = cellOf(logAverage[row] as number, signedLogMedian[row] as number, EDGES);
@@ -92,7 +92,7 @@ export class RowGatherer {
       density: { ...EDGES, shares: Float32Array.from(this.#counts, (count) => count / this.#rows) },
       meanWeight: this.#weight / this.#rows,
       start: { p10, p50, p90 },
-      medians: [scales[1].min, ...this.#medians.quantiles(MEDIAN_SHARES), scales[1].max],
+      signedLogMedians: [scales[1].min, ...this.#signedLogMedians.quantiles(MEDIAN_SHARES), scales[1].max],
     };
   }
 }

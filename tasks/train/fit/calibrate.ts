@@ -20,16 +20,16 @@ const LEAST_ROWS = 100;
  */
 export async function calibrate(
   model: Model,
-  { volume, average, median }: Block,
-  medians: number[],
+  { volume, volMovingAvg, adjCloseRollingMed }: Block,
+  signedLogMedians: number[],
 ): Promise<Offsets> {
   const none = { at: [0], down: [0], up: [0] };
   if (volume.length < LEAST_ROWS) return none;
-  const { p10, p90 } = await predictAll({ ...model, offsets: none }, average, median);
+  const { p10, p90 } = await predictAll({ ...model, offsets: none }, volMovingAvg, adjCloseRollingMed);
   const below = volume.map((actual, row) => logVolume(p10[row] as number) - logVolume(actual));
   const above = volume.map((actual, row) => logVolume(actual) - logVolume(p90[row] as number));
   const all = { down: conformalQuantile(below), up: conformalQuantile(above) };
-  const parts = partsOf(average).map(({ centre, rows }) => ({
+  const parts = partsOf(volMovingAvg).map(({ centre, rows }) => ({
     at: logVolume(centre),
     weight: rows.length / (rows.length + POOLED_ROWS),
     down: conformalQuantile(Float64Array.from(rows, (row) => below[row] as number)),
@@ -39,7 +39,7 @@ export async function calibrate(
     const towardsAll = (end: 'down' | 'up') =>
       parts.map((part) => all[end] + (part[end] - all[end]) * part.weight * (1 - pooled));
     const offsets = { at: parts.map(({ at }) => at), down: towardsAll('down'), up: towardsAll('up') };
-    if (pooled === 1 || (await isMonotone({ ...model, offsets }, medians))) return offsets;
+    if (pooled === 1 || (await isMonotone({ ...model, offsets }, signedLogMedians))) return offsets;
   }
 }
 

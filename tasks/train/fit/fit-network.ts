@@ -31,7 +31,7 @@ export interface FitOptions {
 /**
  * Trains the network with Adam on the loss of lossOf() and on how much predictions fall, in an order that the seed decides, and
  * gives its weights. Each step's training loss and each epoch's validation loss, lossOf() both, is logged at once.
- * @throws InputError when a loss is no finite number
+ * @throws PermanentError when a loss is no finite number
  */
 export async function fitNetwork(
   { training, validation, seed, medianFrom, losses, onStep }: FitOptions,
@@ -56,7 +56,7 @@ export async function fitNetwork(
         const batch = toBatch(
           tf.gather(training.values, tf.tensor1d(order.subarray(start, start + size), 'int32')),
         );
-        const probes = probesOf(training.scales, training.medians, seed + step, tf);
+        const probes = probesOf(training.scales, training.signedLogMedians, seed + step, tf);
         const inputs = tf.concat2d([batch.inputs, probes], 0);
         let ofRows = Number.NaN;
         optimizer.minimize(() => {

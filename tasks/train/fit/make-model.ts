@@ -52,7 +52,7 @@ export async function makeModel(
   const onStep = () => progress.advance();
   const layers = await fitNetwork({ training, validation, seed, medianFrom, losses, onStep }, tf);
   tf.dispose([training.values, validation.values]);
-  const { scales, density, medians } = training;
+  const { scales, density, signedLogMedians } = training;
   const trained: Model = {
     layers,
     scales,
@@ -69,14 +69,14 @@ export async function makeModel(
       training_rows: String(training.count),
     },
   };
-  const { model, flattened } = await makeMonotone(trained, medians);
+  const { model, flattened } = await makeMonotone(trained, signedLogMedians);
   if (flattened > 0)
     log.warn('the response was flattened until no prediction falls where vol_moving_avg rises', {
       flattened,
     });
   const calibrating = await readBlock(features, [split.validationFrom, split.measureFrom], context);
   return {
-    model: { ...model, offsets: await calibrate(model, calibrating, medians) },
+    model: { ...model, offsets: await calibrate(model, calibrating, signedLogMedians) },
     trainingRows: training.count,
     calibrationRows: validation.count,
     flattened,

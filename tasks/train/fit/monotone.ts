@@ -10,23 +10,24 @@ const AVERAGES = 2_000;
  * The model, with its response flattened towards its bias as little as makes all four predictions rise, or stay, with
  * vol_moving_avg on a grid over what training saw. Beyond that they always rise: inputs are clipped there, so that the ratio stays.
  * Flattened wholly the predicted ratios are constant, so that there is always such a model.
- * @param medians the grid's columns, as signedLog gives them
+ * @param signedLogMedians the grid's columns, as signedLog gives them
  */
 export async function makeMonotone(
   model: Model,
-  medians: number[],
+  signedLogMedians: number[],
 ): Promise<{ model: Model; flattened: number }> {
   for (let flattened = 0; ; flattened = Math.min(1, flattened + 0.05)) {
     const candidate = { ...model, layers: flatten(model.layers, 1 - flattened) };
-    if (flattened === 1 || (await isMonotone(candidate, medians))) return { model: candidate, flattened };
+    if (flattened === 1 || (await isMonotone(candidate, signedLogMedians)))
+      return { model: candidate, flattened };
   }
 }
 
 /** Whether no prediction falls where vol_moving_avg rises, on the grid. */
-export async function isMonotone(model: Model, medians: number[]): Promise<boolean> {
+export async function isMonotone(model: Model, signedLogMedians: number[]): Promise<boolean> {
   const [averages] = model.scales;
   const predict = createPredictor(model);
-  for (const signedLog of new Set(medians)) {
+  for (const signedLog of new Set(signedLogMedians)) {
     // A turn of the event loop, in which a signal is heard.
     await setImmediate();
     const median = signedExp(signedLog);

@@ -93,21 +93,21 @@ export function lossOf(predicted: Tensor2D, { targets, medianShares, weights }: 
 
 /**
  * Random inputs where training saw some, and then the same with a vol_moving_avg that is a little larger; for fallOf().
- * @param medians ascending, as signedLog gives them: as many inputs lie between each two
+ * @param signedLogMedians ascending, as signedLog gives them: as many inputs lie between each two
  * @returns scaled, of shape [2 * FALL_POINTS, 2]
  */
 export function probesOf(
   [averages, prices]: [Scale, Scale],
-  medians: number[],
+  signedLogMedians: number[],
   seed: number,
   tf: TensorFlow,
 ): Tensor2D {
   return tf.tidy(() => {
     const [low, high] = [averages.min, averages.max].map((x) => (x - averages.mean) / averages.deviation);
     const average = tf.randomUniform([FALL_POINTS], low, high, 'float32', 2 * seed);
-    const last = medians.length - 1;
+    const last = signedLogMedians.length - 1;
     const places = tf.randomUniform([FALL_POINTS], 0, last, 'float32', 2 * seed + 1);
-    const columns = tf.tensor1d(medians.map((x) => (x - prices.mean) / prices.deviation));
+    const columns = tf.tensor1d(signedLogMedians.map((x) => (x - prices.mean) / prices.deviation));
     const column = tf.minimum(tf.floor(places), Math.max(0, last - 1));
     const [from, to] = [column, tf.minimum(tf.add(column, 1), last)].map((at) =>
       tf.gather(columns, tf.cast(at, 'int32')),

@@ -1,6 +1,6 @@
 import { appendFileSync, closeSync, fdatasyncSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { InputError } from '../../lib/errors.ts';
+import { PermanentError } from '../../lib/errors.ts';
 
 export interface Loss {
   step: number;
@@ -29,14 +29,14 @@ export class LossLog {
     this.#append('losses.jsonl', '');
   }
 
-  /** @throws InputError when the loss is no finite number, once it is written down, or when the disk is full */
+  /** @throws PermanentError when the loss is no finite number, once it is written down, or when the disk is full */
   write({ step, epoch, split, loss }: Loss): void {
     this.all.push({ step, epoch, split, loss });
     this.#append('losses.csv', `${step},${epoch},${split},${loss}\n`);
     this.#append('losses.jsonl', `${JSON.stringify({ step, epoch, split, loss })}\n`);
     for (const read of this.#readers) read({ step, epoch, split, loss });
     if (!Number.isFinite(loss))
-      throw new InputError(
+      throw new PermanentError(
         `training diverged: the ${split} loss of step ${step} is ${loss}; see ${join(this.folder, 'losses.csv')}, look for absurd values in the features, or give another --seed`,
       );
   }

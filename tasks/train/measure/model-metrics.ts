@@ -46,27 +46,35 @@ export interface Measured {
 
 /** Scores the model as it will be served: by its file's bytes and the server's arithmetic, the point rounded. */
 export async function measure(model: Model, block: Block): Promise<Measured> {
-  const { volume, average, median, laggedAverage, laggedMedian, year, isEtf } = block;
-  const now = await predictAll(model, average, median);
-  const lagged = await predictAll(model, laggedAverage, laggedMedian);
-  const multiple = bestMultiple(average, volume);
+  const {
+    volume,
+    volMovingAvg,
+    adjCloseRollingMed,
+    laggedVolMovingAvg,
+    laggedAdjCloseRollingMed,
+    year,
+    isEtf,
+  } = block;
+  const now = await predictAll(model, volMovingAvg, adjCloseRollingMed);
+  const lagged = await predictAll(model, laggedVolMovingAvg, laggedAdjCloseRollingMed);
+  const multiple = bestMultiple(volMovingAvg, volume);
   const [all] = scoreParts(block, now, WHOLE) as [Part];
   return {
     model: score(now.point, volume),
-    vol_moving_avg: score(average, volume),
+    vol_moving_avg: score(volMovingAvg, volume),
     best_multiple: {
       multiple,
       ...score(
-        average.map((one) => multiple * one),
+        volMovingAvg.map((one) => multiple * one),
         volume,
       ),
     },
     p50: score(now.p50.map(Math.round), volume),
-    lag_1: { model: score(lagged.point, volume), vol_moving_avg: score(laggedAverage, volume) },
+    lag_1: { model: score(lagged.point, volume), vol_moving_avg: score(laggedVolMovingAvg, volume) },
     coverage: all.coverage,
     all,
     by_year: scoreParts(block, now, byYear(year)),
-    by_decile: scoreParts(block, now, byDecile(average)),
+    by_decile: scoreParts(block, now, byDecile(volMovingAvg)),
     ...(isEtf && { by_kind: scoreParts(block, now, byKind(isEtf)) }),
   };
 }

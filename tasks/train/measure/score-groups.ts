@@ -28,7 +28,7 @@ export const WHOLE: Partition = { names: ['all'], partOf: () => 0 };
 
 /** Scores each part of the rows; a part without rows is left out. */
 export function scoreParts(
-  { volume, average }: Pick<Block, 'volume' | 'average'>,
+  { volume, volMovingAvg }: Pick<Block, 'volume' | 'volMovingAvg'>,
   { point, p10, p50, p90 }: Predictions,
   { names, partOf }: Partition,
 ): Part[] {
@@ -50,9 +50,9 @@ export function scoreParts(
     const logActual = Math.log1p(actual);
     sum.rows++;
     sum.mae += Math.abs((point[row] as number) - actual);
-    sum.mae_vol_moving_avg += Math.abs((average[row] as number) - actual);
+    sum.mae_vol_moving_avg += Math.abs((volMovingAvg[row] as number) - actual);
     sum.rmsle += (Math.log1p(point[row] as number) - logActual) ** 2;
-    sum.rmsle_vol_moving_avg += (Math.log1p(average[row] as number) - logActual) ** 2;
+    sum.rmsle_vol_moving_avg += (Math.log1p(volMovingAvg[row] as number) - logActual) ** 2;
     if (actual >= (p10[row] as number) && actual <= (p90[row] as number)) sum.coverage++;
     if (actual < (p10[row] as number)) sum.below_p10++;
     if (actual < (p50[row] as number)) sum.below_p50++;

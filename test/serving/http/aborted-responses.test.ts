@@ -15,8 +15,8 @@ it.each([
   'cuts an answer off at %s after its first rows, says why in a line, and counts it',
   async (_, last, why) => {
     const server = await listenDoubling();
-    const averages = Float64Array.from({ length: ROWS + 1 }, (_, row) => (row < ROWS ? row : last));
-    const answer = await ask(server, averages, 'seven');
+    const volMovingAvgs = Float64Array.from({ length: ROWS + 1 }, (_, row) => (row < ROWS ? row : last));
+    const answer = await ask(server, volMovingAvgs, 'seven');
     expect(answer.status).toBe(200);
     await expect(answer.arrayBuffer()).rejects.toThrow('terminated');
     await expect.poll(() => cutOffs(server)).toEqual({ bad_request: 1, client_left: 0, server_error: 0 });
@@ -85,16 +85,19 @@ async function outputOf({ running }: Listening): Promise<string> {
   return (await running.ended).stdout;
 }
 
-function ask({ url }: Listening, averages: Float64Array, id: string): Promise<Response> {
+function ask({ url }: Listening, volMovingAvgs: Float64Array, id: string): Promise<Response> {
   return fetch(`${url}/predict`, {
     method: 'POST',
     headers: { 'content-type': ARROW, 'x-request-id': id },
-    body: ipc(averages),
+    body: ipc(volMovingAvgs),
   });
 }
 
-function ipc(averages: Float64Array): Buffer<ArrayBuffer> {
-  const columns = { vol_moving_avg: averages, adj_close_rolling_med: new Float64Array(averages.length) };
+function ipc(volMovingAvgs: Float64Array): Buffer<ArrayBuffer> {
+  const columns = {
+    vol_moving_avg: volMovingAvgs,
+    adj_close_rolling_med: new Float64Array(volMovingAvgs.length),
+  };
   return Buffer.from(tableToIPC(tableFromArrays(columns), 'stream'));
 }
 

@@ -12,11 +12,11 @@ const weight = fc.float({ min: -50, max: 50, noNaN: true });
 
 it('reads every finite number as JavaScript writes it', () => {
   fc.assert(
-    fc.property(positive, finite, (average, median) => {
-      const query = `vol_moving_avg=${encodeURIComponent(average)}&adj_close_rolling_med=${encodeURIComponent(median)}`;
+    fc.property(positive, finite, (volMovingAvg, adjCloseRollingMed) => {
+      const query = `vol_moving_avg=${encodeURIComponent(volMovingAvg)}&adj_close_rolling_med=${encodeURIComponent(adjCloseRollingMed)}`;
       const read = parseQuery(query);
-      expect(read.volumeAverage + 0).toBe(average + 0);
-      expect(read.priceMedian + 0).toBe(median + 0);
+      expect(read.volMovingAvg + 0).toBe(volMovingAvg + 0);
+      expect(read.adjCloseRollingMed + 0).toBe(adjCloseRollingMed + 0);
     }),
   );
 });
@@ -33,13 +33,14 @@ it('reads a plain question as it reads any other', () => {
   const end = fc.constantFrom('', '', '', '', '', '', '&', '#', '&detail=1', '&vol_moving_avg=2');
   let agreed = 0;
   fc.assert(
-    fc.property(text, text, end, (average, median, more) => {
-      const query = `vol_moving_avg=${average}&adj_close_rolling_med=${median}${more}`;
+    fc.property(text, text, end, (volMovingAvg, adjCloseRollingMed, more) => {
+      const query = `vol_moving_avg=${volMovingAvg}&adj_close_rolling_med=${adjCloseRollingMed}${more}`;
       const read = readPlain(`/predict?${query}`);
       if (read === null) return;
       agreed++;
-      const [volumeAverage, priceMedian] = read;
-      expect({ volumeAverage, priceMedian, detail: false }).toStrictEqual(parseQuery(query));
+      expect({ volMovingAvg: read[0], adjCloseRollingMed: read[1], detail: false }).toStrictEqual(
+        parseQuery(query),
+      );
     }),
     { numRuns: 10_000 },
   );
@@ -57,12 +58,12 @@ it('gives finite numbers or a 400 that names a parameter, whatever the text', ()
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), (one, other) => {
       try {
-        const { volumeAverage, priceMedian } = parseQuery(
+        const { volMovingAvg, adjCloseRollingMed } = parseQuery(
           `vol_moving_avg=${one}&adj_close_rolling_med=${other}`,
         );
-        expect(Number.isFinite(volumeAverage) && volumeAverage >= 0 && Number.isFinite(priceMedian)).toBe(
-          true,
-        );
+        expect(
+          Number.isFinite(volMovingAvg) && volMovingAvg >= 0 && Number.isFinite(adjCloseRollingMed),
+        ).toBe(true);
       } catch (error) {
         expect(error).toBeInstanceOf(RequestError);
         expect((error as RequestError).status).toBe(400);
@@ -77,12 +78,12 @@ it('predicts ordered, finite quantiles and an integer between their roundings, w
   const kernel = fc.array(fc.array(weight, { minLength: 3, maxLength: 3 }), { minLength: 2, maxLength: 2 });
   const bias = fc.array(weight, { minLength: 3, maxLength: 3 });
   fc.assert(
-    fc.property(kernel, bias, positive, finite, (weights, offsets, average, median) => {
+    fc.property(kernel, bias, positive, finite, (weights, offsets, volMovingAvg, adjCloseRollingMed) => {
       const model = modelOf([dense(weights, offsets)]);
-      const { p10, p50, p90 } = predict(model, average, median);
+      const { p10, p50, p90 } = predict(model, volMovingAvg, adjCloseRollingMed);
       expect(0 <= p10 && p10 <= p50 && p50 <= p90 && p90 <= Number.MAX_SAFE_INTEGER).toBe(true);
       const current = inService(model);
-      const { prediction } = scoreRow({ current }, current, average, median);
+      const { prediction } = scoreRow({ current }, current, volMovingAvg, adjCloseRollingMed);
       expect(Number.isSafeInteger(prediction)).toBe(true);
       expect(Math.round(p10) <= prediction && prediction <= Math.round(p90)).toBe(true);
     }),

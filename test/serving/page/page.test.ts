@@ -32,7 +32,7 @@ describe('over a store with a trained model', () => {
     const { url } = await serve(trainedStore());
     const { page } = await open(url);
     await shown(page);
-    await press(page, 'average', '45678.5');
+    await press(page, 'volMovingAvg', '45678.5');
     await press(page, 'median', '7.25');
     await page.keyboard.press('Enter');
     const integer = await (
@@ -61,9 +61,11 @@ describe('over a store with a trained model', () => {
     await shown(page);
     await page.click('.map');
     await page.waitForSelector('#prediction');
-    const [average, median] = await Promise.all(['#average', '#median'].map((id) => page.inputValue(id)));
-    expect(average).not.toBe('12345');
-    const url_ = `${url}/predict?vol_moving_avg=${average}&adj_close_rolling_med=${median}`;
+    const [volMovingAvg, adjCloseRollingMed] = await Promise.all(
+      ['#average', '#median'].map((id) => page.inputValue(id)),
+    );
+    expect(volMovingAvg).not.toBe('12345');
+    const url_ = `${url}/predict?vol_moving_avg=${volMovingAvg}&adj_close_rolling_med=${adjCloseRollingMed}`;
     expect(await digitsOf(page, '#prediction')).toBe(await (await fetch(url_)).text());
   });
 
@@ -71,15 +73,18 @@ describe('over a store with a trained model', () => {
     const { url } = await serve(trainedStore());
     const { page } = await open(url);
     await shown(page);
-    for (const [average, median, wrong] of [
-      ['1,5', '25', 'average'],
+    for (const [volMovingAvg, adjCloseRollingMed, wrong] of [
+      ['1,5', '25', 'volMovingAvg'],
       ['12345', '', 'median'],
     ] as const) {
-      await page.fill('#average', average);
-      await page.fill('#median', median);
+      await page.fill('#average', volMovingAvg);
+      await page.fill('#median', adjCloseRollingMed);
       await page.keyboard.press('Enter');
       await page.waitForSelector(`#${wrong}[aria-invalid=true]:focus`);
-      const query = new URLSearchParams({ vol_moving_avg: average, adj_close_rolling_med: median });
+      const query = new URLSearchParams({
+        vol_moving_avg: volMovingAvg,
+        adj_close_rolling_med: adjCloseRollingMed,
+      });
       const { detail } = (await (await fetch(`${url}/predict?${query}`)).json()) as { detail: string };
       expect(await page.textContent(`#${wrong}-error`)).toBe(detail);
       expect(await page.getAttribute(`#${wrong}`, 'aria-describedby')).toContain(`${wrong}-error`);
@@ -332,7 +337,12 @@ function trainedStore(): string {
     cpSync(join(inject('sample').store, name), join(store, name), { recursive: true });
   const score = { rows: 1_000, mae: 500_000, rmsle: 1.3, r2: 0.8 };
   const months: Month[] = ['2019-01-01', '2019-02-01'].map((asOf) => ({
-    ...{ asOf, featuresKey: 'key', average: { ...score, mae: 550_000 }, multiple: { ...score, factor: 0.9 } },
+    ...{
+      asOf,
+      featuresKey: 'key',
+      volMovingAvg: { ...score, mae: 550_000 },
+      multiple: { ...score, factor: 0.9 },
+    },
     model: { ...score, coverage: 0.8 },
   }));
   writeFileSync(join(store, 'walk-forward.md'), formatWalkForward(months, 'key'));
@@ -391,10 +401,10 @@ function says(page: Page, selector: string, text: string | RegExp): Promise<void
 }
 
 /** Fills in the form and waits for the answer. */
-async function ask(page: Page, average: string, median: string): Promise<void> {
+async function ask(page: Page, volMovingAvg: string, adjCloseRollingMed: string): Promise<void> {
   await shown(page);
-  await page.fill('#average', average);
-  await page.fill('#median', median);
+  await page.fill('#average', volMovingAvg);
+  await page.fill('#median', adjCloseRollingMed);
   await page.keyboard.press('Enter');
   await page.waitForSelector('#prediction');
 }
@@ -416,10 +426,10 @@ async function digitsOf(page: Page, selector: string): Promise<string> {
 
 async function detailOf(
   url: string,
-  average: string,
-  median: string,
+  volMovingAvg: string,
+  adjCloseRollingMed: string,
 ): Promise<{ p10: number; p90: number; in_domain: boolean }> {
-  const query = `vol_moving_avg=${average}&adj_close_rolling_med=${median}&detail=1`;
+  const query = `vol_moving_avg=${volMovingAvg}&adj_close_rolling_med=${adjCloseRollingMed}&detail=1`;
   return (await fetch(`${url}/predict?${query}`)).json() as never;
 }
 

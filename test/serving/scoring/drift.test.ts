@@ -60,7 +60,7 @@ it('adds up without changing what a process goes on counting in', () => {
 /** So many rows in each of the four cells. */
 function count(rows: number[], version = '2020-01-01'): Counted {
   const drift = new Drift(density);
-  for (const [cell, [average, median]] of ROW_IN_CELL.entries())
-    for (let i = 0; i < (rows[cell] as number); i++) drift.observe(average, median);
+  for (const [cell, [volMovingAvg, adjCloseRollingMed]] of ROW_IN_CELL.entries())
+    for (let i = 0; i < (rows[cell] as number); i++) drift.observe(volMovingAvg, adjCloseRollingMed);
   return drift.counted(version);
 }

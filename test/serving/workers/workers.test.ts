@@ -278,11 +278,13 @@ async function reachBoth(url: string): Promise<[Agent, Agent]> {
   return [...found.values()] as [Agent, Agent];
 }
 
-async function postRows(url: string, agent: Agent, rows: number, average: number): Promise<void> {
+async function postRows(url: string, agent: Agent, rows: number, volMovingAvg: number): Promise<void> {
   const headers = { 'content-type': 'application/json' };
   const sent = request(`${url}/predict`, { agent, headers, method: 'POST' });
   sent.end(
-    JSON.stringify({ instances: Array(rows).fill({ vol_moving_avg: average, adj_close_rolling_med: 1 }) }),
+    JSON.stringify({
+      instances: Array(rows).fill({ vol_moving_avg: volMovingAvg, adj_close_rolling_med: 1 }),
+    }),
   );
   const [response] = await once(sent, 'response');
   await once(response.resume(), 'end');

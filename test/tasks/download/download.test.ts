@@ -3,7 +3,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type DownloadOptions, download } from '../../../tasks/download/download.ts';
-import { InputError } from '../../../tasks/lib/errors.ts';
+import { PermanentError } from '../../../tasks/lib/errors.ts';
 import type { Outcome } from '../../../tasks/store/result.ts';
 import { runCli, runTask } from '../../support/command.ts';
 import { mayMount, runOnDisk } from '../../support/disk.ts';
@@ -192,7 +192,7 @@ describe('a download', () => {
     kaggle.apiAnswers.push(refuse(429, { 'Retry-After': '3600' }));
     const downloading = downloadInto(await makeFolder(), { url: kaggle.url });
     await expect(downloading).rejects.toThrow(/asks to be left alone for 3600 s/);
-    await expect(downloading).rejects.not.toThrow(InputError);
+    await expect(downloading).rejects.not.toThrow(PermanentError);
   });
 
   test('ends after six failures in a row', async () => {
@@ -218,7 +218,7 @@ describe('a download', () => {
     const store = await makeFolder();
     const downloading = downloadInto(store, { url: kaggle.url });
     await expect(downloading).rejects.toThrow(message);
-    await expect(downloading).rejects.toThrow(InputError);
+    await expect(downloading).rejects.toThrow(PermanentError);
     expect(await hashStore(store)).toEqual({});
   });
 
@@ -267,7 +267,7 @@ describe('a download', () => {
     const store = await makeFolder();
     const downloading = downloadInto(store, { url: kaggle.url });
     await expect(downloading).rejects.toThrow(message);
-    await expect(downloading).rejects.toThrow(InputError);
+    await expect(downloading).rejects.toThrow(PermanentError);
     expect(kaggle.storage.length).toBe(1);
     expect(await hashStore(store)).toEqual({});
   });
@@ -296,7 +296,7 @@ describe('a download', () => {
     await expect(downloading).rejects.toThrow(
       /would unpack to 558\d+ bytes; more than 53687091200 are not taken/,
     );
-    await expect(downloading).rejects.toThrow(InputError);
+    await expect(downloading).rejects.toThrow(PermanentError);
     expect(hashStore(store)).toEqual({});
   });
 

@@ -2,7 +2,7 @@ import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type FeaturesOptions, features } from '../../../tasks/features/features.ts';
-import { InputError } from '../../../tasks/lib/errors.ts';
+import { PermanentError } from '../../../tasks/lib/errors.ts';
 import { runTask } from '../../support/command.ts';
 import {
   csv,
@@ -237,8 +237,8 @@ describe('features-checks.sql', () => {
   };
 
   /** A row of features from a price that has a volume and a close. */
-  const row = (symbol: string, average: string, median: string) =>
-    `('${symbol}', ${average}, ${median}, 1, 1)`;
+  const row = (symbol: string, volMovingAvg: string, adjCloseRollingMed: string) =>
+    `('${symbol}', ${volMovingAvg}, ${adjCloseRollingMed}, 1, 1)`;
 
   test('finds nothing in sound features', async () => {
     const rows = [row('A', 'NULL', 'NULL'), row('A', '1', '-1'), row('B', 'NULL', 'NULL')];
@@ -284,8 +284,8 @@ describe('features-checks.sql', () => {
 
   test('wants no value of windows with a null among them, and all others', async () => {
     // Windows of two rows: the null of row 2 leaves out those that end at rows 2 and 3; the one at row 4 is full.
-    const rows = ['NULL', 'NULL', 'NULL', '1'].map((average, index) =>
-      index === 1 ? `('A', NULL, 1, NULL, 1)` : row('A', average, index === 0 ? 'NULL' : '1'),
+    const rows = ['NULL', 'NULL', 'NULL', '1'].map((volMovingAvg, index) =>
+      index === 1 ? `('A', NULL, 1, NULL, 1)` : row('A', volMovingAvg, index === 0 ? 'NULL' : '1'),
     );
     expect(await runChecks(2, 4, rows)).toEqual(SOUND);
     expect(await runChecks(2, 4, [...rows.slice(0, 3), row('A', 'NULL', '1')])).toEqual({
@@ -383,7 +383,7 @@ describe('the features task', () => {
   test('sends who comes before ingest to ingest', async () => {
     const store = makeFolder();
     await expect(makeFeatures(store)).rejects.toThrow(
-      new InputError(`${store}/prices: there are no prices in this store; run ingest first`),
+      new PermanentError(`${store}/prices: there are no prices in this store; run ingest first`),
     );
   });
 
@@ -391,7 +391,7 @@ describe('the features task', () => {
     const { store, result } = await ingestFiles({ 'stocks/A.csv': csvOfVolumes(1, 2) });
     const prices = '0123456789abcdef';
     await expect(runHere(features, { window: 2, prices }, store)).rejects.toEqual(
-      new InputError(
+      new PermanentError(
         `${store}/prices/${prices}: is not there; run ingest, or give as --prices one that is: ${result.outputs[0]?.key}`,
       ),
     );
@@ -406,7 +406,7 @@ describe('the features task', () => {
     const folder = String(result.outputs[0]?.uri);
     await spoil(join(folder, 'shard-01.parquet'));
     await expect(makeFeatures(store)).rejects.toThrow(
-      new InputError(
+      new PermanentError(
         `${folder}: shards are missing or cut short: shard-01; run ingest again, it makes just those`,
       ),
     );

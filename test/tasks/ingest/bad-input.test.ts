@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { findBadRows } from '../../../tasks/ingest/bad-rows.ts';
 import { ingest } from '../../../tasks/ingest/ingest.ts';
 import { symbolOf } from '../../../tasks/ingest/source.ts';
-import { InputError } from '../../../tasks/lib/errors.ts';
+import { PermanentError } from '../../../tasks/lib/errors.ts';
 import { shardOf } from '../../../tasks/store/shards.ts';
 import { runCli } from '../../support/command.ts';
 import {
@@ -25,11 +25,11 @@ import {
 const SOUND = '2020-01-01,1,1,1,1,1,1';
 const WAY_OUT = '; mend it, or run with --quarantine to set such rows aside';
 
-/** Ingests a bad source into an empty store. A process would end with exit code 2 at the InputError. */
+/** Ingests a bad source into an empty store. A process would end with exit code 2 at the PermanentError. */
 async function refuse(source: string): Promise<{ message: string; published: string[] }> {
   const store = makeFolder();
   const error = await ingestInto(store, source).catch((error) => error);
-  expect(error).toBeInstanceOf(InputError);
+  expect(error).toBeInstanceOf(PermanentError);
   return { message: error.message, published: Object.keys(hashStore(store)) };
 }
 
@@ -250,7 +250,7 @@ describe('a source that is not of the Kaggle shape ends the run', () => {
     const store = makeFolder();
     const ingesting = ingestInto(store, await makeSource(files), { quarantine });
     await expect(ingesting).rejects.toThrow(/prices.*: there is not one row; look at what it was made from/);
-    await expect(ingesting).rejects.toThrow(InputError);
+    await expect(ingesting).rejects.toThrow(PermanentError);
     expect(Object.keys(hashStore(store))).not.toContain('prices/latest.json');
   });
 

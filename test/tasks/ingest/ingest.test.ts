@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { features } from '../../../tasks/features/features.ts';
 import { ingest } from '../../../tasks/ingest/ingest.ts';
-import { InputError } from '../../../tasks/lib/errors.ts';
+import { PermanentError } from '../../../tasks/lib/errors.ts';
 import { shardName, shardOf } from '../../../tasks/store/shards.ts';
 import { runTask } from '../../support/command.ts';
 import {
@@ -215,7 +215,7 @@ describe('a run', () => {
     const store = makeFolder();
     const source = await makeSource(FILES);
     await ingestInto(store, source, { shards: 5, slice: { i: 2, n: 5 } });
-    await expect(runHere(features, { window: 30 }, store)).rejects.toThrow(InputError);
+    await expect(runHere(features, { window: 30 }, store)).rejects.toThrow(PermanentError);
     expect(Object.keys(hashStore(store)).map((name) => basename(name))).toEqual([
       'shard-01.json',
       'shard-01.parquet',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readSecurityNames } from '../../../tasks/ingest/security-names.ts';
-import { InputError } from '../../../tasks/lib/errors.ts';
+import { PermanentError } from '../../../tasks/lib/errors.ts';
 import { csvOfVolumes, ingestFiles, metadata, readRows } from '../../support/fixtures.ts';
 
 const HEAD = 'Security Name,NASDAQ Symbol\n';
@@ -79,6 +79,6 @@ describe('readSecurityNames', () => {
     ['one column', 'Security Name\nOne\n', 'line 1: the header lacks "NASDAQ Symbol"'],
   ])('refuses %s', (_what, content, reason) => {
     expect(() => read(content)).toThrow(`source: meta.csv: ${reason}; mend it: it must be a CSV file with`);
-    expect(() => read(content)).toThrow(InputError);
+    expect(() => read(content)).toThrow(PermanentError);
   });
 });

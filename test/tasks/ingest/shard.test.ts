@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeShard } from '../../../tasks/ingest/shard.ts';
 import { openSource } from '../../../tasks/ingest/source.ts';
-import { InputError } from '../../../tasks/lib/errors.ts';
+import { PermanentError } from '../../../tasks/lib/errors.ts';
 import { csv, csvOfVolumes, makeFolder, makeSource, openDatabase } from '../../support/fixtures.ts';
 
 test.each([
@@ -21,5 +21,5 @@ test.each([
   const files = source.files.map((file) => ({ ...file, securityName: null }));
   const making = makeShard({ index: 0, key: '', files }, source, true, makeFolder(), database);
   await expect(making).rejects.toThrow(/stocks\/A\.csv: changed while it was read; run ingest again/);
-  await expect(making).rejects.not.toThrow(InputError);
+  await expect(making).rejects.not.toThrow(PermanentError);
 });

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openSource, symbolOf } from '../../../tasks/ingest/source.ts';
-import { InputError } from '../../../tasks/lib/errors.ts';
+import { PermanentError } from '../../../tasks/lib/errors.ts';
 import {
   claimSize,
   csvOfVolumes,
@@ -84,7 +84,7 @@ describe.each([
     await expect(opening).rejects.toThrow(
       /etfs\/A\.csv and stocks\/A\.csv are both about A; remove one of them/,
     );
-    await expect(opening).rejects.toThrow(InputError);
+    await expect(opening).rejects.toThrow(PermanentError);
   });
 
   test('takes PRN.csv and _PRN.csv for the same symbol', async () => {
@@ -120,7 +120,7 @@ test('openSource refuses a zip with a file that is too large to be a symbol’s 
   await writeFile(path, zip);
   const opening = openSource(path);
   await expect(opening).rejects.toThrow('stocks/B.csv would unpack to 268435457 bytes');
-  await expect(opening).rejects.toThrow(InputError);
+  await expect(opening).rejects.toThrow(PermanentError);
 });
 
 test('a folder whose file changes after it was listed is to be tried again, not refused', async () => {
@@ -130,7 +130,7 @@ test('a folder whose file changes after it was listed is to be tried again, not 
   const [first] = source.files;
   const reading = first && source.read(first);
   await expect(reading).rejects.toThrow(/changed while it was read; run ingest again/);
-  await expect(reading).rejects.not.toThrow(InputError);
+  await expect(reading).rejects.not.toThrow(PermanentError);
 });
 
 test('a zip with a byte changed in a file is damaged', async () => {

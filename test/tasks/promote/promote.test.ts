@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { features } from '../../../tasks/features/features.ts';
-import { InputError } from '../../../tasks/lib/errors.ts';
+import { PermanentError } from '../../../tasks/lib/errors.ts';
 import { promote } from '../../../tasks/promote/promote.ts';
 import { rollback } from '../../../tasks/promote/rollback.ts';
 import type { Change } from '../../../tasks/store/champion-history.ts';
@@ -193,7 +193,7 @@ it('refuses a damaged model, and the champion stays', async () => {
   await promoteHere('2019-01-01');
   const path = join(store, 'models/2020-01-01/model.bin');
   writeFileSync(path, readFileSync(path).subarray(0, -4));
-  await expect(promoteHere()).rejects.toThrow(InputError);
+  await expect(promoteHere()).rejects.toThrow(PermanentError);
   await expect(promoteHere()).rejects.toThrow(`${path}: `);
   await expect(promoteHere()).rejects.toThrow(
     'train it again by train --as-of 2020-01-01, which puts this one aside',
@@ -203,13 +203,13 @@ it('refuses a damaged model, and the champion stays', async () => {
 
 it('refuses when there are no models, and tells what to run', async () => {
   await expect(promoteHere()).rejects.toThrow(
-    new InputError(`${store}/models: there are no models in this store; run train first`),
+    new PermanentError(`${store}/models: there are no models in this store; run train first`),
   );
 });
 
 it('refuses a date that has no model, and names it', async () => {
   addModels('2020-01-01');
-  await expect(promoteHere('2019-01-01')).rejects.toThrow(InputError);
+  await expect(promoteHere('2019-01-01')).rejects.toThrow(PermanentError);
   await expect(promoteHere('2019-01-01')).rejects.toThrow('2019-01-01');
   expect(existsSync(join(store, 'champion.json'))).toBe(false);
 });
@@ -469,7 +469,7 @@ describe('rollback', () => {
   it('refuses where the model before is gone, and the champion stays', async () => {
     rmSync(join(store, 'models/2020-01-01'), { recursive: true });
     await expect(rollBack()).rejects.toThrow('is gone or damaged');
-    await expect(rollBack()).rejects.toThrow(InputError);
+    await expect(rollBack()).rejects.toThrow(PermanentError);
     expectChampion('2020-02-01');
   });
 

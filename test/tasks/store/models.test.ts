@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../../../tasks/lib/errors.ts';
+import { PermanentError } from '../../../tasks/lib/errors.ts';
 import { publishModel } from '../../../tasks/store/models.ts';
 import { Store } from '../../../tasks/store/store.ts';
 import { hashStore, makeFolder } from '../../support/fixtures.ts';
@@ -23,7 +23,7 @@ describe('publishing a model', () => {
     const store = makeFolder();
     await publish(store, modelBytes(0), KEYS[0]);
     const before = hashStore(store);
-    await expect(publish(store, modelBytes(1), KEYS[1])).rejects.toThrow(InputError);
+    await expect(publish(store, modelBytes(1), KEYS[1])).rejects.toThrow(PermanentError);
     expect(hashStore(store)).toEqual(before);
     await publish(store, modelBytes(1), KEYS[1], true);
     expectKept(store, before);

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { InputError } from '../../../tasks/lib/errors.ts';
+import { PermanentError } from '../../../tasks/lib/errors.ts';
 import {
   type PublishedShards,
   publishShards,
@@ -67,7 +67,7 @@ test('a broken check of a shard keeps it from being published', async () => {
   await expect(publishing).rejects.toThrow(
     /^prices\/[0-9a-f]{16}\/shard-00: the check promise is broken by 2; nothing of the shard was published$/,
   );
-  await expect(publishing).rejects.toThrow(InputError);
+  await expect(publishing).rejects.toThrow(PermanentError);
   expect(hashStore(store)).toEqual({});
 });
 
@@ -77,7 +77,7 @@ test('a broken check of the whole keeps it from becoming the latest', async () =
   await expect(publishing).rejects.toThrow(
     /^prices\/[0-9a-f]{16}: the check promise is broken by 2; it does not become the latest$/,
   );
-  await expect(publishing).rejects.toThrow(InputError);
+  await expect(publishing).rejects.toThrow(PermanentError);
   expect(published(store)).toEqual(['prices/KEY/checks.md', ...SHARDS]);
 });
 
@@ -88,5 +88,5 @@ test('a shard that vanishes while the others are made is not passed over', async
     if (index === 1) await rm(join(store, made));
   });
   await expect(publishing).rejects.toThrow(/shards went while they were made; run it again/);
-  await expect(publishing).rejects.not.toThrow(InputError);
+  await expect(publishing).rejects.not.toThrow(PermanentError);
 });

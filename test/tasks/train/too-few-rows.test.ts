@@ -29,9 +29,9 @@ it.each<[string, Files]>([
   async (_what, files) => {
     const { model } = await trainOn(files);
     expect(await isMonotone(model, evenly(model.scales[1]))).toBe(true);
-    for (const average of [0, 1, 500, 1e6, 1e12]) {
-      for (const median of [-1e21, -1, 0, 25, 1e19]) {
-        const { point, p10, p50, p90 } = predict(model, average, median);
+    for (const volMovingAvg of [0, 1, 500, 1e6, 1e12]) {
+      for (const adjCloseRollingMed of [-1e21, -1, 0, 25, 1e19]) {
+        const { point, p10, p50, p90 } = predict(model, volMovingAvg, adjCloseRollingMed);
         const inOrder = [0, p10, p50, p90, Number.MAX_SAFE_INTEGER];
         expect(inOrder).toEqual(inOrder.toSorted((a, b) => a - b));
         expect(point).toBeGreaterThanOrEqual(p10);
@@ -48,8 +48,8 @@ it.each([1_000, 7])('predicts a volume that is always %d, at two prices, to a tw
     'stocks/B.csv': csvOfPrices([25], [volume]),
   });
   expect(model.scales[0]).toMatchObject({ mean: Math.fround(Math.log1p(volume)), deviation: 1 });
-  for (const median of [1, 25]) {
-    const { point, p50 } = predict(model, volume, median);
+  for (const adjCloseRollingMed of [1, 25]) {
+    const { point, p50 } = predict(model, volume, adjCloseRollingMed);
     expect(Math.abs(point / volume - 1)).toBeLessThan(0.05);
     expect(Math.abs(p50 / volume - 1)).toBeLessThan(0.05);
   }

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { features } from '../../../tasks/features/features.ts';
-import { InputError } from '../../../tasks/lib/errors.ts';
+import { PermanentError } from '../../../tasks/lib/errors.ts';
 import { type TrainOptions, train } from '../../../tasks/train/train.ts';
 import { type Running, runCli, runTask, start, startCli, succeed, until } from '../../support/command.ts';
 import { mayMount, runOnDisk } from '../../support/disk.ts';
@@ -208,7 +208,7 @@ describe('train refuses, names the reason and publishes nothing', () => {
   async function expectRefusal(store: string, reason: string, options: Partial<TrainOptions> = {}) {
     const training = runHere(train, { seed: 1, ...options }, store);
     await expect(training).rejects.toThrow(reason);
-    await expect(training).rejects.toThrow(InputError);
+    await expect(training).rejects.toThrow(PermanentError);
     expect(existsSync(join(store, 'models'))).toBe(false);
     expect(scratchOf(store)).toEqual([]);
   }

@@ -106,10 +106,10 @@ describe('readBlock', () => {
       year: Int32Array.of(2020, 2020, 2020, 2020),
       isEtf: Int32Array.of(0, 0, 1, 1),
       volume: Float64Array.of(35, 36, 1035, 1036),
-      average: Float64Array.of(34.5, 35.5, 1034.5, 1035.5),
-      median: Float64Array.of(1, 1, 1, 1),
-      laggedAverage: Float64Array.of(33.5, 34.5, 1033.5, 1034.5),
-      laggedMedian: Float64Array.of(1, 1, 1, 1),
+      volMovingAvg: Float64Array.of(34.5, 35.5, 1034.5, 1035.5),
+      adjCloseRollingMed: Float64Array.of(1, 1, 1, 1),
+      laggedVolMovingAvg: Float64Array.of(33.5, 34.5, 1033.5, 1034.5),
+      laggedAdjCloseRollingMed: Float64Array.of(1, 1, 1, 1),
     });
   });
 
@@ -117,9 +117,9 @@ describe('readBlock', () => {
     const block = await onFeatures((dataset, context) =>
       readBlock(dataset, ['2020-01-01', '2020-01-04'], context),
     );
-    expect(block.average).toEqual(Float64Array.of(1.5, 2.5, 1001.5, 1002.5));
-    expect(block.laggedAverage).toEqual(Float64Array.of(Number.NaN, 1.5, Number.NaN, 1001.5));
-    expect(block.laggedMedian).toEqual(Float64Array.of(Number.NaN, 1, Number.NaN, 1));
+    expect(block.volMovingAvg).toEqual(Float64Array.of(1.5, 2.5, 1001.5, 1002.5));
+    expect(block.laggedVolMovingAvg).toEqual(Float64Array.of(Number.NaN, 1.5, Number.NaN, 1001.5));
+    expect(block.laggedAdjCloseRollingMed).toEqual(Float64Array.of(Number.NaN, 1, Number.NaN, 1));
   });
 
   it('leaves the kinds out where the features do not know them', async () => {

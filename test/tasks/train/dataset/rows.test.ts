@@ -16,15 +16,15 @@ function gather(...parts: Examples[]): Rows {
 }
 
 function examplesOf(logAverage: number[], signedLogMedian = logAverage, logRatio = logAverage): Examples {
-  const [average, median, ratio] = [logAverage, signedLogMedian, logRatio].map((values) =>
+  const [volMovingAvg, adjCloseRollingMed, ratio] = [logAverage, signedLogMedian, logRatio].map((values) =>
     Float32Array.from(values),
   ) as [Float32Array, Float32Array, Float32Array];
   return {
     path: 'shard-00.parquet',
-    logAverage: average,
-    signedLogMedian: median,
+    logAverage: volMovingAvg,
+    signedLogMedian: adjCloseRollingMed,
     logRatio: ratio,
-    weight: average.map(() => 1),
+    weight: volMovingAvg.map(() => 1),
   };
 }
 
@@ -49,9 +49,9 @@ it('where values hardly differ their deviation is theirs, not what rounding leav
 it('medians part the rows evenly, from the least price to the largest, however far that is', () => {
   // 981 prices at hundredths from 0 to 9.80: a 49th is 20 hundredths.
   const prices = [...Array.from({ length: 980 }, (_, row) => row / 100), 44];
-  const { medians, start } = gather(examplesOf(prices));
-  expect(medians).toHaveLength(50);
-  expect(medians.slice(0, 3)).toEqual([0, 0.2, 0.4]);
-  expect(medians.slice(-2)).toEqual([9.6, 44]);
+  const { signedLogMedians, start } = gather(examplesOf(prices));
+  expect(signedLogMedians).toHaveLength(50);
+  expect(signedLogMedians.slice(0, 3)).toEqual([0, 0.2, 0.4]);
+  expect(signedLogMedians.slice(-2)).toEqual([9.6, 44]);
   expect(start).toEqual({ p10: 0.98, p50: 4.9, p90: 8.82 });
 });

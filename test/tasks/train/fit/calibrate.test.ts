@@ -11,10 +11,10 @@ function blockOf(rows: [logAverage: number, logRatio: number][]): Block {
     isEtf: undefined,
     year: new Int32Array(rows.length),
     volume: Float64Array.from(rows, ([logAverage, logRatio]) => Math.expm1(logAverage + logRatio)),
-    average: Float64Array.from(rows, ([logAverage]) => Math.expm1(logAverage)),
-    median: zeros,
-    laggedAverage: zeros,
-    laggedMedian: zeros,
+    volMovingAvg: Float64Array.from(rows, ([logAverage]) => Math.expm1(logAverage)),
+    adjCloseRollingMed: zeros,
+    laggedVolMovingAvg: zeros,
+    laggedAdjCloseRollingMed: zeros,
   };
 }
 const model = constantModel([0, 0, 0]);

@@ -98,7 +98,7 @@ describe('probesOf', () => {
     const scale = { min: 0, max: 10, mean: 5, deviation: 2 };
     const probes = probesOf([scale, scale], [0, 1, 1.1, 1.2, 10], 1, tf).arraySync() as [number, number][];
     const [before, after] = [probes.slice(0, 256), probes.slice(256)];
-    const prices = before.map(([, median]) => median * 2 + 5);
+    const prices = before.map(([, adjCloseRollingMed]) => adjCloseRollingMed * 2 + 5);
     for (const [from, to] of [
       [0, 1],
       [1, 1.1],
@@ -108,11 +108,14 @@ describe('probesOf', () => {
       const share = prices.filter((price) => price >= from && price < to).length / 256;
       expect(Math.abs(share - 0.25)).toBeLessThan(0.08);
     }
-    const averages = before.map(([average]) => average * 2 + 5);
-    expect(Math.min(...averages)).toBeLessThan(0.5);
-    expect(Math.max(...averages)).toBeGreaterThan(9.5);
-    for (const [row, [average, median]] of after.entries())
-      expect([average - (before[row]?.[0] ?? 0), median]).toEqual([expect.closeTo(0.1, 5), before[row]?.[1]]);
+    const volMovingAvgs = before.map(([volMovingAvg]) => volMovingAvg * 2 + 5);
+    expect(Math.min(...volMovingAvgs)).toBeLessThan(0.5);
+    expect(Math.max(...volMovingAvgs)).toBeGreaterThan(9.5);
+    for (const [row, [volMovingAvg, adjCloseRollingMed]] of after.entries())
+      expect([volMovingAvg - (before[row]?.[0] ?? 0), adjCloseRollingMed]).toEqual([
+        expect.closeTo(0.1, 5),
+        before[row]?.[1],
+      ]);
   });
 });
 
@@ -159,18 +162,18 @@ describe('losses', () => {
 
 describe('10,000 points across the range that training saw', () => {
   let model: Model;
-  let points: { average: number; median: number }[];
+  let points: { volMovingAvg: number; adjCloseRollingMed: number }[];
 
   beforeAll(() => {
     model = decodeModel(readFileSync(join(inject('sample').store, 'model.bin')));
     const random = createRandom(11);
-    const [averages, medians] = model.scales;
+    const [volMovingAvgs, adjCloseRollingMeds] = model.scales;
     const between = ({ min, max }: { min: number; max: number }) => min + (max - min) * random();
     points = Array.from({ length: 10_000 }, () => {
-      const median = between(medians);
+      const adjCloseRollingMed = between(adjCloseRollingMeds);
       return {
-        average: Math.expm1(between(averages)),
-        median: Math.sign(median) * Math.expm1(Math.abs(median)),
+        volMovingAvg: Math.expm1(between(volMovingAvgs)),
+        adjCloseRollingMed: Math.sign(adjCloseRollingMed) * Math.expm1(Math.abs(adjCloseRollingMed)),
       };
     });
   });
@@ -206,8 +209,8 @@ describe('10,000 points across the range that training saw', () => {
   });
 
   function inputs() {
-    const rows = points.map(({ average, median }) =>
-      [logVolume(average), signedLog(median)].map((x, index) => {
+    const rows = points.map(({ volMovingAvg, adjCloseRollingMed }) =>
+      [logVolume(volMovingAvg), signedLog(adjCloseRollingMed)].map((x, index) => {
         const { mean, deviation } = model.scales[index] as Model['scales'][0];
         return (x - mean) / deviation;
       }),
@@ -219,10 +222,10 @@ describe('10,000 points across the range that training saw', () => {
     expect(logRatios).toHaveLength(10_000);
     let furthest = 0;
     const { at, down: downs, up: ups } = model.offsets;
-    for (const [row, { average, median }] of points.entries()) {
-      const { p10, p50, p90, point } = predict(model, average, median);
+    for (const [row, { volMovingAvg, adjCloseRollingMed }] of points.entries()) {
+      const { p10, p50, p90, point } = predict(model, volMovingAvg, adjCloseRollingMed);
       const [low = 0, middle = 0, high = 0, raw = 0] = logRatios[row] as number[];
-      const [down, up] = [downs, ups].map((ends) => interpolate(logVolume(average), at, ends)) as [
+      const [down, up] = [downs, ups].map((ends) => interpolate(logVolume(volMovingAvg), at, ends)) as [
         number,
         number,
       ];
@@ -230,7 +233,7 @@ describe('10,000 points across the range that training saw', () => {
       const expectations = [ends[0], middle, ends[1], Math.min(Math.max(raw, ends[0]), ends[1])];
       for (const [output, served] of [p10, p50, p90, point].entries()) {
         const logRatio = expectations[output] as number;
-        const expected = Math.max(0, (1 + average) * Math.exp(logRatio) - 1);
+        const expected = Math.max(0, (1 + volMovingAvg) * Math.exp(logRatio) - 1);
         furthest = Math.max(furthest, Math.abs(served - expected) / Math.max(1, expected));
       }
     }
@@ -255,10 +258,10 @@ describe('fitNetwork', () => {
     const below = { p10: 0, p50: 0, p90: 0 };
     for (const [row, x] of validation.logAverage.entries()) {
       // An input far from zero shares leaves expm1 and log1p without loss.
-      const average = Math.expm1(x);
-      const predicted = predict(model, average, Math.expm1(validation.signedLogMedian[row] as number));
+      const volMovingAvg = Math.expm1(x);
+      const predicted = predict(model, volMovingAvg, Math.expm1(validation.signedLogMedian[row] as number));
       for (const quantile of ['p10', 'p50', 'p90'] as const) {
-        const logRatio = Math.log1p(predicted[quantile]) - logVolume(average);
+        const logRatio = Math.log1p(predicted[quantile]) - logVolume(volMovingAvg);
         if ((validation.logRatio[row] as number) < logRatio) below[quantile]++;
       }
     }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { InputError } from '../../../../tasks/lib/errors.ts';
+import { PermanentError } from '../../../../tasks/lib/errors.ts';
 import { type Loss, LossLog } from '../../../../tasks/train/losses/loss-log.ts';
 import { makeFolder } from '../../../support/fixtures.ts';
 
@@ -25,7 +25,7 @@ it('every reader is told of a loss, and one that is no number is written down be
   const losses = new LossLog(folder, [(loss) => told.push(loss)]);
   onTestFinished(() => losses.close());
   const bad: Loss = { step: 7, epoch: 1, split: 'validation', loss: Infinity };
-  expect(() => losses.write(bad)).toThrow(InputError);
+  expect(() => losses.write(bad)).toThrow(PermanentError);
   expect(told).toEqual([bad]);
   expect(readFileSync(join(folder, 'losses.csv'), 'utf8')).toContain('\n7,1,validation,Infinity\n');
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { byDecile, byKind, byYear, scoreParts, WHOLE } from '../../../../tasks/train/measure/score-groups.ts';
 
-const block = { volume: Float64Array.of(0, 1, 3, 7), average: Float64Array.of(1, 1, 1, 3) };
+const block = { volume: Float64Array.of(0, 1, 3, 7), volMovingAvg: Float64Array.of(1, 1, 1, 3) };
 const predictions = {
   point: Float64Array.of(0, 3, 3, 15),
   p10: Float64Array.of(0, 2, 1, 1),
