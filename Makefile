@@ -58,11 +58,11 @@ serve: $(PACKAGES) ## serve the champion over HTTP [STORE= PORT=3000]
 
 airflow: export STORE := $(STORE)
 airflow: images $(PYTHON_PACKAGES) ## Airflow on this host, the tasks in containers, until Ctrl-C [STORE=]
-	@.venv/bin/python docker/local_airflow.py
+	@.venv/bin/python docker/airflow/local_airflow.py
 
 images: ## build the images; Debian's Docker is installed where there is none and we are root
 	@docker/daemon.sh
-	@docker/build.sh
+	@docker/images/build-images.sh
 
 up: images ## all of it in containers: Airflow on port 8080, the server on port 3000
 	@docker/compose.sh up
@@ -102,9 +102,9 @@ lock: $(TOOLS) ## write the lock files anew from package.json and the requiremen
 	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	  test/support/requirements.in --output-file test/support/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
-	  --constraint test/support/requirements.txt docker/airflow-requirements.in --output-file docker/airflow-requirements.txt
+	  --constraint test/support/requirements.txt docker/airflow/airflow-requirements.in --output-file docker/airflow/airflow-requirements.txt
 	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
-	  --constraint test/support/requirements.txt --constraint docker/airflow-requirements.txt bench/requirements.in --output-file bench/requirements.txt
+	  --constraint test/support/requirements.txt --constraint docker/airflow/airflow-requirements.txt bench/requirements.in --output-file bench/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	  test/support/mlflow-requirements.in --output-file test/support/mlflow-requirements.txt
 
@@ -155,10 +155,10 @@ $(ADDON): docker/build-tfjs-addon.sh $(PACKAGES)
 	@sh docker/build-tfjs-addon.sh
 	@touch $@
 
-$(PYTHON_PACKAGES): test/support/requirements.txt docker/airflow-requirements.txt $(TOOLS)
+$(PYTHON_PACKAGES): test/support/requirements.txt docker/airflow/airflow-requirements.txt $(TOOLS)
 	@echo 'installing Python packages'
 	@uv pip install --quiet --python .venv --require-hashes \
-	  --requirement test/support/requirements.txt --requirement docker/airflow-requirements.txt
+	  --requirement test/support/requirements.txt --requirement docker/airflow/airflow-requirements.txt
 	@touch $@
 
 $(BENCH_PACKAGES): bench/requirements.txt $(TOOLS)

@@ -18,7 +18,7 @@ def images():
     if daemon.returncode != 0:
         message = f"THE END-TO-END TESTS DID NOT RUN: {daemon.stderr.strip()}"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    subprocess.run([ROOT / "docker/build.sh"], check=True)
+    subprocess.run([ROOT / "docker/images/build-images.sh"], check=True)
 
 
 def pytest_terminal_summary(terminalreporter):

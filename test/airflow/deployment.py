@@ -28,7 +28,7 @@ def running_airflow(folder: Path, dags: Path = ROOT / "dags", **environment: str
     folder.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         process = psutil.Popen(
-            [sys.executable, ROOT / "docker/local_airflow.py"],
+            [sys.executable, ROOT / "docker/airflow/local_airflow.py"],
             env=os.environ | own | environment,
             stdout=output,
             stderr=output,

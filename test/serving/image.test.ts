@@ -9,7 +9,7 @@ import { constantModel } from '../support/tiny-model.ts';
 
 it('answers every kind of request from nothing but what the image copies', async () => {
   const folder = makeFolder();
-  const dockerfile = readFileSync('docker/serving.Dockerfile', 'utf8');
+  const dockerfile = readFileSync('docker/images/serving.Dockerfile', 'utf8');
   const packages = [...dockerfile.matchAll(/\/app\/(node_modules\/\S+)/g)].map(([, path]) => path as string);
   expect(packages.length).toBeGreaterThan(5);
   for (const path of ['package.json', 'serving', ...packages])
@@ -47,7 +47,7 @@ it('answers every kind of request from nothing but what the image copies', async
 });
 
 it.each(['tasks', 'train'])('copies into the image of %s what is imported there, and no more', (name) => {
-  const lines = readFileSync(`docker/${name}.Dockerfile`, 'utf8').matchAll(
+  const lines = readFileSync(`docker/images/${name}.Dockerfile`, 'utf8').matchAll(
     /^COPY (serving\/.*) serving\/$/gm,
   );
   const copied = [...lines].flatMap(([, files = '']) => files.split(' '));

@@ -259,7 +259,7 @@ def restart_docker(sign: int) -> None:
 
 def build_images() -> None:
     """The project's images, with a way to tell a task how to fail."""
-    subprocess.run([ROOT / "docker/build.sh", "tasks", "train"], check=True)
+    subprocess.run([ROOT / "docker/images/build-images.sh", "tasks", "train"], check=True)
     for name in ("tasks", "train"):
         image = f"stock-market/{name}:{TAG}"
         docker("build", "--build-arg", f"IMAGE={image}", "--tag", f"{image}-faults", str(HERE))

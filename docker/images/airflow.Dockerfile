@@ -11,7 +11,7 @@ ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt REQUESTS_CA_BUNDLE=/etc/ssl
 
 FROM base AS build
 ARG PIP_INDEX_URL
-COPY docker/airflow-requirements.txt /requirements.txt
+COPY docker/airflow/airflow-requirements.txt /requirements.txt
 # The embedded Postgres is for `make airflow` alone.
 RUN PIP_CERT=$SSL_CERT_FILE python -m venv /opt/venv \
  && PIP_CERT=$SSL_CERT_FILE /opt/venv/bin/pip install -q --no-cache-dir --require-hashes -r /requirements.txt \

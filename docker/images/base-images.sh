@@ -102,7 +102,7 @@ END
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/certs"
-cp "$(dirname "$0")"/certs/*.crt "$work/certs/" 2>/dev/null || true
+cp "$(dirname "$0")"/../certs/*.crt "$work/certs/" 2>/dev/null || true
 
 for name in node python postgres; do
     eval "image=\$$name"

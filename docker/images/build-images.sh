@@ -2,7 +2,7 @@
 # Builds images: build.sh [tasks|train|serving|airflow ...], all four by default. What the host itself needs to reach
 # the package registries, its own certificate roots and its proxy, goes along.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
 log=$(mktemp)
@@ -10,7 +10,7 @@ trap 'rm -f "$log"' EXIT
 [ $# -gt 0 ] && names=$* || names='tasks train serving airflow'
 
 cp /usr/local/share/ca-certificates/*.crt docker/certs/ 2>/dev/null || true
-docker/bases.sh
+docker/images/base-images.sh
 
 GIT_COMMIT=$(git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null || true)
 
@@ -21,7 +21,7 @@ for name in HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_INDEX_URL NPM_CONFIG_REGISTRY GI
 done
 
 for name in $names; do
-    docker build "$@" --file "docker/$name.Dockerfile" --tag "stock-market/$name:$version" . >"$log" 2>&1 || {
+    docker build "$@" --file "docker/images/$name.Dockerfile" --tag "stock-market/$name:$version" . >"$log" 2>&1 || {
         tail -n 40 "$log" >&2
         exit 1
     }
