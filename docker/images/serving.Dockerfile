@@ -1,4 +1,4 @@
-# The server: Hono, zod, Arrow, its page, the docs page and the champion's model.bin, no native module.
+# The HTTP server. It uses no native module.
 ARG NODE=node:24-trixie-slim
 
 FROM ${NODE} AS base
@@ -13,22 +13,15 @@ WORKDIR /app
 FROM base AS build
 ARG NPM_CONFIG_REGISTRY
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts
+COPY serving/package.json serving/
+COPY tasks/package.json tasks/
+COPY tasks/train/package.json tasks/train/
+# Source maps take more space than the code, and nothing reads them here.
+RUN npm ci --omit=dev --workspace=@stock-market/serving \
+ && find node_modules -name '*.map' -delete
 
 FROM base
-COPY --from=build /app/node_modules/hono/ node_modules/hono/
-COPY --from=build /app/node_modules/@hono/ node_modules/@hono/
-COPY --from=build /app/node_modules/prom-client/ node_modules/prom-client/
-COPY --from=build /app/node_modules/@opentelemetry/ node_modules/@opentelemetry/
-COPY --from=build /app/node_modules/tdigest/ node_modules/tdigest/
-COPY --from=build /app/node_modules/bintrees/ node_modules/bintrees/
-COPY --from=build /app/node_modules/zod/ node_modules/zod/
-COPY --from=build /app/node_modules/apache-arrow/ node_modules/apache-arrow/
-COPY --from=build /app/node_modules/flatbuffers/ node_modules/flatbuffers/
-COPY --from=build /app/node_modules/json-with-bigint/ node_modules/json-with-bigint/
-COPY --from=build /app/node_modules/tslib/ node_modules/tslib/
-COPY --from=build /app/node_modules/swagger-ui-dist/package.json /app/node_modules/swagger-ui-dist/swagger-ui-bundle.js \
-  /app/node_modules/swagger-ui-dist/swagger-ui.css node_modules/swagger-ui-dist/
+COPY --from=build /app/node_modules/ node_modules/
 COPY package.json ./
 COPY model/ model/
 COPY serving/ serving/

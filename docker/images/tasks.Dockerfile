@@ -1,4 +1,4 @@
-# Every stage but train: download, ingest, features, promote, prune.
+# Every task but train.
 ARG NODE=node:24-trixie-slim
 
 FROM ${NODE} AS base
@@ -13,19 +13,22 @@ WORKDIR /app
 FROM base AS build
 ARG NPM_CONFIG_REGISTRY
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts \
- && npm pkg delete "dependencies[@tensorflow/tfjs-node]" "dependencies[hono]" "dependencies[@hono/node-server]" \
- && npm prune --omit=dev --ignore-scripts
+COPY serving/package.json serving/
+COPY tasks/package.json tasks/
+COPY tasks/train/package.json tasks/train/
+# By name: the path tasks/ would also select tasks/train/, and with it TensorFlow.
+RUN npm ci --omit=dev --workspace=@stock-market/tasks \
+ && find node_modules -name '*.map' -delete
 
 FROM base
 COPY --from=build /app/node_modules/ node_modules/
 COPY package.json ./
-COPY tasks/ tasks/
 COPY model/ model/
+COPY tasks/ tasks/
 COPY data/sample.zip data/
 RUN install -d -o node -g node /store && ln -s /app/data /source
 USER node
-# As many queries at once as --threads allows; Node alone would run four.
+# DuckDB's queries use Node's thread pool. Its default of 4 threads would limit --threads to 4.
 ENV STORE=/store UV_THREADPOOL_SIZE=32
 ENTRYPOINT ["tini", "--", "node", "tasks/cli.ts"]
 CMD ["--help"]

@@ -1,4 +1,4 @@
-# The train stage: TensorFlow and its addon for Node beside what the other stages have.
+# The train task: the packages of the tasks image, and TensorFlow with its native addon.
 ARG NODE=node:24-trixie-slim
 
 FROM ${NODE} AS base
@@ -16,9 +16,11 @@ ARG PIP_INDEX_URL
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends g++ make python3-pip
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts \
- && npm pkg delete "dependencies[hono]" "dependencies[@hono/node-server]" \
- && npm prune --omit=dev --ignore-scripts
+COPY serving/package.json serving/
+COPY tasks/package.json tasks/
+COPY tasks/train/package.json tasks/train/
+RUN npm ci --omit=dev --workspace=@stock-market/tasks --workspace=@stock-market/train \
+ && find node_modules -name '*.map' -delete
 COPY docker/build-tfjs-addon.sh docker/
 RUN PIP_CERT=/etc/ssl/certs/ca-certificates.crt sh docker/build-tfjs-addon.sh \
  && strip --strip-unneeded node_modules/@tensorflow/tfjs-node/deps/lib/*
@@ -26,13 +28,13 @@ RUN PIP_CERT=/etc/ssl/certs/ca-certificates.crt sh docker/build-tfjs-addon.sh \
 FROM base
 COPY --from=build /app/node_modules/ node_modules/
 COPY package.json ./
-COPY tasks/ tasks/
 COPY model/ model/
+COPY tasks/ tasks/
 RUN install -d -o node -g node /store
 USER node
-# As many queries at once as --threads allows; Node alone would run four.
+# DuckDB's queries use Node's thread pool. Its default of 4 threads would limit --threads to 4.
 ENV STORE=/store UV_THREADPOOL_SIZE=32
-# Models record it; the image has no git to ask.
+# train writes the commit into the model. The image has no git to ask.
 ARG GIT_COMMIT
 ENV GIT_COMMIT=$GIT_COMMIT
 ENTRYPOINT ["tini", "--", "node", "tasks/cli.ts"]

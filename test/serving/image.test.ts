@@ -1,18 +1,19 @@
-import { cpSync, globSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { cpSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import { expect, it, onTestFinished } from 'vitest';
 import { encodeModel } from '../../model/model-file.ts';
-import { start, until } from '../support/command.ts';
+import { ROOT, start, until } from '../support/command.ts';
+import { listCopiedPaths } from '../support/dockerfile.ts';
 import { makeFolder } from '../support/fixtures.ts';
 import { constantModel } from '../support/tiny-model.ts';
 
-it('answers every kind of request from nothing but what the image copies', async () => {
+it('answers every kind of request with only the files of its image', async () => {
   const folder = makeFolder();
-  const dockerfile = readFileSync('docker/images/serving.Dockerfile', 'utf8');
-  const packages = [...dockerfile.matchAll(/\/app\/(node_modules\/\S+)/g)].map(([, path]) => path as string);
+  const packages = listPackages('@stock-market/serving');
   expect(packages.length).toBeGreaterThan(5);
-  for (const path of ['package.json', 'serving', ...packages])
+  for (const path of [...listCopiedPaths('serving'), ...packages])
     cpSync(path, join(folder, 'app', path), { recursive: true });
   writeFileSync(join(folder, 'model.bin'), encodeModel(constantModel([Math.LN2, 0, 0])));
 
@@ -46,16 +47,13 @@ it('answers every kind of request from nothing but what the image copies', async
   expect(answer.status).toBe(200);
 });
 
-it.each(['tasks', 'train'])('copies into the image of %s what is imported there, and no more', (name) => {
-  const lines = readFileSync(`docker/images/${name}.Dockerfile`, 'utf8').matchAll(
-    /^COPY (serving\/.*) serving\/$/gm,
-  );
-  const copied = [...lines].flatMap(([, files = '']) => files.split(' '));
-  const importsOf = (file: string) =>
-    [...readFileSync(file, 'utf8').matchAll(/(?:from|import\() ?'(\.[^']+)'/g)].map(([, path = '']) =>
-      join(dirname(file), path),
-    );
-  const needed = new Set(globSync('tasks/**/*.ts').flatMap(importsOf));
-  for (const file of needed) for (const other of importsOf(file)) needed.add(other);
-  expect(copied.sort()).toEqual([...needed].filter((file) => file.startsWith('serving/')).sort());
-});
+/** The folders of the packages that `npm ci --omit=dev` installs for a workspace. */
+function listPackages(workspace: string): string[] {
+  const options = ['--package-lock-only', '--omit=dev', '--all', '--parseable', '--workspace', workspace];
+  const folders = execFileSync('npm', ['ls', ...options], { cwd: ROOT, encoding: 'utf8' })
+    .trim()
+    .split('\n');
+  return folders
+    .map((path) => relative(ROOT, path))
+    .filter((path) => path.startsWith('node_modules/') && !path.endsWith(workspace));
+}
