@@ -1,18 +1,21 @@
 import type { Density, Model, Scale } from './model.ts';
 
-/** A cell of the density with a smaller share of the training rows than this counts as unknown. */
-const LEAST_SHARE = 1e-5;
+/** A cell of the density with a smaller share of the training rows than this counts as not seen in training. */
+const MIN_SHARE = 1e-5;
 
 /**
- * The place in a density's shares of the cell into which inputs fall; a cell begins with its lower edge.
- * @param logAverage logVolume of vol_moving_avg @param logMedian signedLog of adj_close_rolling_med
+ * The index in a density's shares of the cell that holds these inputs; a cell includes its lower edge.
+ * @param logVolMovingAvg logVolume(vol_moving_avg) @param signedLogAdjCloseRollingMed signedLog(adj_close_rolling_med)
  */
-export function cellOf(
-  logAverage: number,
-  logMedian: number,
-  { averageEdges, medianEdges }: Omit<Density, 'shares'>,
+export function densityCell(
+  logVolMovingAvg: number,
+  signedLogAdjCloseRollingMed: number,
+  { volMovingAvgEdges, adjCloseRollingMedEdges }: Omit<Density, 'shares'>,
 ): number {
-  return countBelow(averageEdges, logAverage) * (medianEdges.length + 1) + countBelow(medianEdges, logMedian);
+  return (
+    countUpTo(logVolMovingAvg, volMovingAvgEdges) * (adjCloseRollingMedEdges.length + 1) +
+    countUpTo(signedLogAdjCloseRollingMed, adjCloseRollingMedEdges)
+  );
 }
 
 /** Whether training saw rows like these: each input within its range, and enough rows in the cell of both. */
@@ -22,15 +25,16 @@ export function isInDomain(
   adjCloseRollingMed: number,
 ): boolean {
   const inputs = [logVolume(volMovingAvg), signedLog(adjCloseRollingMed)] as const;
-  const isWithin = scales.every(({ min, max }, index) => {
-    // The bounds were taken from inputs of single precision.
+  const isInRange = scales.every(({ min, max }, index) => {
+    // min and max come from inputs in single precision.
     const x = Math.fround(inputs[index] as number);
     return x >= min && x <= max;
   });
-  return isWithin && (density.shares[cellOf(...inputs, density)] as number) >= LEAST_SHARE;
+  return isInRange && (density.shares[densityCell(...inputs, density)] as number) >= MIN_SHARE;
 }
 
-function countBelow(edges: number[], x: number): number {
+/** How many of the ascending edges are not above x. */
+function countUpTo(x: number, edges: number[]): number {
   let count = 0;
   while (count < edges.length && x >= (edges[count] as number)) count++;
   return count;
@@ -46,15 +50,15 @@ export function signedLog(x: number): number {
   return Math.sign(x) * Math.log1p(Math.abs(x));
 }
 
-/** What has this signedLog and, where that is not negative, this logVolume; finite, as what lies beyond 700 log units counts as 700. */
+/** The inverse of signedLog and, for x >= 0, of logVolume. |x| is limited to 700, so that the result is finite. */
 export function signedExp(x: number): number {
   return Math.sign(x) * Math.expm1(Math.min(Math.abs(x), 700));
 }
 
-/** 2^(-n/16), down to 2^-60, which is nothing beside 1. */
+/** 2^(-n/16), down to 2^-60, which is negligible beside 1. */
 const POWERS = Float64Array.from({ length: 961 }, (_, n) => 2 ** (-n / 16));
 
-/** Of the Taylor series of 2^r: ln(2)^n / n!. */
+/** The coefficients of the Taylor series of 2^r: ln(2)^n / n!. */
 const C1 = Math.LN2;
 const C2 = C1 ** 2 / 2;
 const C3 = C1 ** 3 / 6;
@@ -63,8 +67,8 @@ const C5 = C1 ** 5 / 120;
 const C6 = C1 ** 6 / 720;
 
 /**
- * The hyperbolic tangent, as near as 4e-16, in less than half of the time of Math.tanh: (1 - e) / (1 + e) with e = exp(-2 |x|),
- * which is a power of two from the table times the series of the little that is left.
+ * The hyperbolic tangent with an error of at most 4e-16, in less than half the time of Math.tanh: (1 - e) / (1 + e) with
+ * e = exp(-2 |x|), the product of a power of two from the table and the Taylor series of the remainder.
  */
 export function tanh(x: number): number {
   const exponent = Math.min(Math.abs(x) * (2 / Math.LN2), 60);
@@ -75,14 +79,14 @@ export function tanh(x: number): number {
   return x < 0 ? -t : t;
 }
 
-/** The nearest that training saw. */
+/** The value nearest to x in the range that training saw. */
 export function clip(x: number, { min, max }: Scale): number {
   return Math.min(Math.max(x, min), max);
 }
 
-/** The value at x of the straight lines through the points (xs, ys), which go on level at both ends. @param xs ascending */
+/** Linear interpolation between the points (xs, ys), constant beyond both ends. @param xs ascending */
 export function interpolate(x: number, xs: number[], ys: number[]): number {
-  const next = countBelow(xs, x);
+  const next = countUpTo(x, xs);
   if (next === 0 || next === xs.length) return ys[Math.max(0, next - 1)] as number;
   const [from, to] = [xs[next - 1] as number, xs[next] as number];
   const share = (x - from) / (to - from);

@@ -1,63 +1,52 @@
-import { ModelError, type Offsets } from './model.ts';
+import * as z from 'zod';
+import { ModelError } from './model.ts';
 
-/** @throws ModelError when the text is not JSON, or not what it should be */
-export function parse<Value>(
-  text: string | undefined,
-  what: string,
-  isSound: (value: unknown) => boolean,
-): Value {
-  try {
-    const value = JSON.parse(text ?? '');
-    if (isSound(value)) return value;
-  } catch {}
-  throw new ModelError(`has no sound ${what}`);
-}
-
-function areNumbers(value: unknown, length?: number): boolean {
-  return Array.isArray(value) && value.every(Number.isFinite) && (length ?? value.length) === value.length;
-}
-
-/** Whether this is how both inputs are scaled. */
-export function areScales(value: unknown): boolean {
-  return (
-    Array.isArray(value) &&
-    value.length === 2 &&
-    value.every(
-      ({ min, max, mean, deviation }) =>
-        areNumbers([min, max, mean, deviation]) && min <= max && deviation > 0,
-    )
+// zod's numbers are finite.
+const scale = z
+  .object({ min: z.number(), max: z.number(), mean: z.number(), deviation: z.number().positive() })
+  .refine(({ min, max }) => min <= max, 'min is above max');
+const ascending = z
+  .array(z.number())
+  .refine((list) => list.every((x, index) => x > (list[index - 1] ?? -Infinity)), 'must ascend');
+const offsets = z
+  .object({ at: ascending.min(1), down: z.array(z.number()), up: z.array(z.number()) })
+  .refine(
+    ({ at, down, up }) => down.length === at.length && up.length === at.length,
+    'at, down and up must have the same length',
   );
+const number = z.number();
+
+/** The metadata of a model.bin, all of it text. What the schema does not name is the model's provenance. */
+const metadataSchema = z
+  .object({
+    as_of: z.iso.date(),
+    quantiles: z.string().optional(),
+    scales: json(z.tuple([scale, scale])),
+    offsets: json(offsets),
+    density_edges: json(z.tuple([ascending, ascending])),
+    golden: json(z.array(z.tuple([number, number, number, number, number, number])).min(1)),
+  })
+  .catchall(z.string());
+
+/** @throws ModelError that names the first field that is not valid */
+export function parseMetadata(metadata: unknown): z.infer<typeof metadataSchema> {
+  const { data, error } = metadataSchema.safeParse(metadata);
+  if (data) return data;
+  const [issue] = error.issues;
+  throw new ModelError(`has invalid metadata: ${issue?.path.join('.')}: ${issue?.message}`);
 }
 
-/** Whether this is what calibration moves p10 and p90 by. */
-export function areOffsets(value: unknown): boolean {
-  const { at, down, up } = Object(value);
-  const isAscending = (list: number[]) =>
-    list.every((x, index) => index === 0 || x > (list[index - 1] as number));
-  return (
-    areNumbers(at) &&
-    at.length > 0 &&
-    isAscending(at) &&
-    areNumbers(down, at.length) &&
-    areNumbers(up, at.length)
-  );
-}
-
-/** The offsets of format 2. @throws ModelError */
-export function readOffsets2(text: string | undefined): Offsets {
-  const [down, up] = parse<[number, number]>(text, 'offsets', (value) => areNumbers(value, 2));
-  return { at: [0], down: [down], up: [up] };
-}
-
-/** Whether these are golden vectors, one at least. */
-export function areGolden(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0 && value.every((vector) => areNumbers(vector, 6));
-}
-
-/** Whether this is the inner edges of cells. */
-export function areEdges(value: unknown): boolean {
-  return (
-    areNumbers(value) &&
-    (value as number[]).every((x, index, all) => index === 0 || x >= (all[index - 1] as number))
-  );
+/** Text that holds JSON of this schema. */
+function json<Schema extends z.ZodType>(schema: Schema) {
+  return z
+    .string()
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text);
+      } catch {
+        context.addIssue('is not JSON');
+        return z.NEVER;
+      }
+    })
+    .pipe(schema);
 }

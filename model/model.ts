@@ -1,21 +1,21 @@
 /**
- * What a model is: two numbers in; a point and three quantiles of the trading volume out. What training writes and serving
- * reads meets here and in the files that import it, so nothing native may be imported.
+ * A model: two numbers in; a point and three quantiles of the trading volume out. Training writes it, serving reads it. The
+ * server has no native module, so nothing in this folder may import one.
  */
 
-/** The lower, middle and upper quantile that the model predicts. */
+/** The quantiles that the model predicts. */
 export const QUANTILES = [0.1, 0.5, 0.9] as const;
 
-/** What a network puts out: p50, the raw distances to p10 and p90, and the point. */
+/** The outputs of the network: p50, the raw distances from it to p10 and p90, and the point. */
 export const OUTPUTS = QUANTILES.length + 1;
 
 /** A fully connected layer: `kernel` has the shape [inputs, outputs] in row-major order, `bias` [outputs]. */
-export interface Dense {
+export interface DenseLayer {
   kernel: Float32Array;
   bias: Float32Array;
 }
 
-/** How an input is scaled: clipped to [min, max], then (x - mean) / deviation; all in log units. */
+/** How an input is scaled, in log units: clipped to [min, max], then (x - mean) / deviation. */
 export interface Scale {
   min: number;
   max: number;
@@ -23,43 +23,43 @@ export interface Scale {
   deviation: number;
 }
 
-/** Where the training rows lie: the shares of them in the cells of a fixed grid over the two inputs in log units. */
+/** The density of the training rows: their shares in the cells of a fixed grid over both inputs in log units. */
 export interface Density {
-  /** Inner edges, ascending; n edges part n + 1 cells. */
-  averageEdges: number[];
-  medianEdges: number[];
-  /** Of shape [averageEdges.length + 1, medianEdges.length + 1], row-major; adds up to 1. */
+  /** Inner edges, ascending: n edges make n + 1 cells. */
+  volMovingAvgEdges: number[];
+  adjCloseRollingMedEdges: number[];
+  /** Of shape [volMovingAvgEdges.length + 1, adjCloseRollingMedEdges.length + 1], row-major; adds up to 1. */
   shares: Float32Array;
 }
 
 /**
- * By how much calibration moves p10 down and p90 up, in log units, at some places of logVolume(vol_moving_avg): on a straight
- * line in between, and beyond the first and last as there.
+ * How far calibration moves p10 down and p90 up, in log units, at some values of logVolume(vol_moving_avg). Between two of
+ * them the offset is interpolated linearly; below the first and above the last it is constant.
  */
-export interface Offsets {
+export interface CalibrationOffsets {
   /** Ascending. */
   at: number[];
   down: number[];
   up: number[];
 }
 
-/** A model as it lies in model.bin. */
+/** The content of a model.bin. */
 export interface Model {
-  /** Hidden layers with tanh, then one without, whose outputs are p50, the raw distances to p10 and p90, and the point. */
-  layers: Dense[];
-  /** For logVolume and signedLog, in this order. */
+  /** Hidden layers with tanh, then a linear one with the OUTPUTS. */
+  layers: DenseLayer[];
+  /** For logVolume(vol_moving_avg) and signedLog(adj_close_rolling_med), in this order. */
   scales: [Scale, Scale];
-  offsets: Offsets;
+  offsets: CalibrationOffsets;
   density: Density;
-  /** The day before which all training rows lie: YYYY-MM-DD. */
+  /** All training rows are before this day: YYYY-MM-DD. */
   asOf: string;
-  /** Whatever else is worth knowing of its making. */
+  /** How the model was made: the run configuration, the keys of its data, and versions. */
   provenance: Record<string, string>;
 }
 
-/** Trading volumes in shares, p10 <= p50 <= p90 and p10 <= point <= p90, none negative or beyond 2^53 - 1. */
+/** Trading volumes in shares, from 0 to 2^53 - 1: p10 <= p50 <= p90 and p10 <= point <= p90. */
 export interface Prediction {
-  /** The best single answer: near the mean of logarithms for small averages, and the median for large ones. */
+  /** The single best prediction: near the mean of logarithms for a small vol_moving_avg, the median for a large one. */
   point: number;
   p10: number;
   p50: number;

@@ -2,17 +2,17 @@ import { setImmediate } from 'node:timers/promises';
 import type { Model } from './model.ts';
 import { createPredictor } from './predictor.ts';
 
-/** How far predictions of the trading volume lie from what was traded, in shares unless named otherwise. */
+/** The errors of predicted trading volumes, in shares unless a field says otherwise. */
 export interface Score {
   rows: number;
   mae: number;
   /** Root mean squared error of ln(1 + volume). */
   rmsle: number;
-  /** Null where all volumes are the same, so that there is nothing to explain. */
+  /** Null where all volumes are the same, since then there is no variance to explain. */
   r2: number | null;
 }
 
-/** Scores predictions against volumes; rows whose prediction is NaN are left out. */
+/** Scores predictions against the actual volumes. Rows with the prediction NaN are left out. */
 export function score(predicted: Float64Array, volume: Float64Array): Score {
   let rows = 0;
   let sum = 0;
@@ -27,11 +27,11 @@ export function score(predicted: Float64Array, volume: Float64Array): Score {
   let squared = 0;
   let total = 0;
   for (const [index, actual] of volume.entries()) {
-    const guess = predicted[index] as number;
-    if (Number.isNaN(guess)) continue;
-    absolute += Math.abs(guess - actual);
-    squaredLog += (Math.log1p(guess) - Math.log1p(actual)) ** 2;
-    squared += (guess - actual) ** 2;
+    const prediction = predicted[index] as number;
+    if (Number.isNaN(prediction)) continue;
+    absolute += Math.abs(prediction - actual);
+    squaredLog += (Math.log1p(prediction) - Math.log1p(actual)) ** 2;
+    squared += (prediction - actual) ** 2;
     total += (actual - mean) ** 2;
   }
   return {
@@ -43,14 +43,14 @@ export function score(predicted: Float64Array, volume: Float64Array): Score {
 }
 
 /**
- * The constant multiple of vol_moving_avg that has the least mean absolute error: the median of volume / vol_moving_avg, each row
- * counting as much as its vol_moving_avg; 1 where all of those are 0.
+ * The constant multiple of vol_moving_avg with the smallest mean absolute error: the median of volume / vol_moving_avg, weighted
+ * by vol_moving_avg. It is 1 where vol_moving_avg is always 0.
  */
 export function bestMultiple(volMovingAvg: Float64Array, volume: Float64Array): number {
   const rows = [...volMovingAvg.keys()].filter((row) => (volMovingAvg[row] as number) > 0);
-  const ratios = Float64Array.from(volMovingAvg, (one, row) => (volume[row] as number) / one);
+  const ratios = Float64Array.from(volMovingAvg, (value, row) => (volume[row] as number) / value);
   rows.sort((a, b) => (ratios[a] as number) - (ratios[b] as number));
-  const half = volMovingAvg.reduce((sum, one) => sum + one, 0) / 2;
+  const half = volMovingAvg.reduce((sum, value) => sum + value, 0) / 2;
   let weight = 0;
   for (const row of rows) {
     weight += volMovingAvg[row] as number;
@@ -59,12 +59,12 @@ export function bestMultiple(volMovingAvg: Float64Array, volume: Float64Array): 
   return 1;
 }
 
-/** Ours by theirs, bounded, so that JSON can say it; 1 where both are nothing. */
+/** The ratio of two errors: at most 1e9, since JSON has no Infinity; 1 where both are 0. */
 export function ratio(ours: number, theirs: number): number {
   return ours === theirs ? 1 : Math.min(ours / theirs, 1e9);
 }
 
-/** The share of volumes that lie within [low, high]. */
+/** The share of volumes in [low, high]. */
 export function coverage(low: Float64Array, high: Float64Array, volume: Float64Array): number {
   let inside = 0;
   for (const [index, actual] of volume.entries()) {
@@ -73,16 +73,16 @@ export function coverage(low: Float64Array, high: Float64Array, volume: Float64A
   return inside / volume.length;
 }
 
-/** What a model predicts for many rows, in shares; NaN where an input is NaN. */
+/** A model's predictions for many rows, in shares; NaN where an input is NaN. */
 export interface Predictions {
-  /** Rounded, as the server answers it. */
+  /** Rounded, as in the server's answer. */
   point: Float64Array;
   p10: Float64Array;
   p50: Float64Array;
   p90: Float64Array;
 }
 
-/** Predicts by the server's arithmetic. */
+/** Predicts many rows with the arithmetic that the server uses. */
 export async function predictAll(
   model: Model,
   volMovingAvg: Float64Array,
@@ -97,7 +97,7 @@ export async function predictAll(
   };
   const predict = createPredictor(model);
   for (let row = 0; row < rows; row++) {
-    // A turn of the event loop, in which a signal is heard.
+    // Let the event loop handle signals.
     if (row % 10_000 === 0) await setImmediate();
     const { point, p10, p50, p90 } = predict(volMovingAvg[row] as number, adjCloseRollingMed[row] as number);
     predicted.point[row] = Math.round(point);

@@ -1,4 +1,4 @@
-import { cellOf, logVolume, signedLog } from '../../model/arithmetic.ts';
+import { densityCell, logVolume, signedLog } from '../../model/arithmetic.ts';
 import type { Density } from '../../model/model.ts';
 
 /** What a share counts as at least, so that an empty cell does not make the index infinite. */
@@ -27,7 +27,7 @@ export class Drift {
   }
 
   observe(volMovingAvg: number, adjCloseRollingMed: number): void {
-    const index = cellOf(logVolume(volMovingAvg), signedLog(adjCloseRollingMed), this.#density);
+    const index = densityCell(logVolume(volMovingAvg), signedLog(adjCloseRollingMed), this.#density);
     this.#counts[index] = (this.#counts[index] as number) + 1;
   }
 

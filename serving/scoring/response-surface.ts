@@ -36,12 +36,12 @@ export function surfaceOf(current: InService): Promise<Surface> {
 }
 
 async function makeSurface({ model, predictor }: InService): Promise<Surface> {
-  const { averageEdges, medianEdges, shares } = model.density;
-  const volMovingAvgs = stretches(averageEdges, {
+  const { volMovingAvgEdges, adjCloseRollingMedEdges, shares } = model.density;
+  const volMovingAvgs = stretches(volMovingAvgEdges, {
     ...model.scales[0],
     min: Math.max(0, model.scales[0].min),
   });
-  const adjCloseRollingMeds = stretches(medianEdges, model.scales[1]);
+  const adjCloseRollingMeds = stretches(adjCloseRollingMedEdges, model.scales[1]);
   const cells = volMovingAvgs
     .flatMap((volMovingAvg, i) =>
       adjCloseRollingMeds.map((adjCloseRollingMed, j) => ({

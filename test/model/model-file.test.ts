@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cellOf, isInDomain, signedLog } from '../../model/arithmetic.ts';
+import { densityCell, isInDomain, signedLog } from '../../model/arithmetic.ts';
 import { type Model, ModelError } from '../../model/model.ts';
 import { decodeModel, encodeModel } from '../../model/model-file.ts';
 import { constantModel, dense, modelOf, predict } from '../support/tiny-model.ts';
@@ -9,22 +9,22 @@ import { constantModel, dense, modelOf, predict } from '../support/tiny-model.ts
 const { E } = Math;
 
 describe('predict', () => {
-  // ln(1 + (e - 1)) = 1. The outputs 1, 0, 0 mean a log ratio of 1, and softplus(0) = ln 2 on either side of it:
+  // ln(1 + (e - 1)) = 1. The outputs 1, 0, 0 give a log ratio of 1, and softplus(0) = ln 2 on either side:
   // p50 = e^(1 + 1) - 1, p10 = e^2 / 2 - 1, p90 = 2 e^2 - 1.
-  it('multiplies the average by the exponential of the predicted log ratio', () => {
+  it('multiplies vol_moving_avg by the exponential of the predicted log ratio', () => {
     const { p10, p50, p90 } = predict(constantModel([1, 0, 0]), E - 1, 25);
     expect(p50).toBeCloseTo(E ** 2 - 1, 9);
     expect(p10).toBeCloseTo(E ** 2 / 2 - 1, 9);
     expect(p90).toBeCloseTo(2 * E ** 2 - 1, 9);
   });
 
-  it('passes hidden layers through tanh, and the last one not', () => {
+  it('applies tanh to hidden layers, but not to the last one', () => {
     // tanh(ln(3) / 2) = (3 - 1) / (3 + 1) = 0.5, times 4 = 2
     const model = modelOf([dense([[0], [0]], [Math.log(3) / 2]), dense([[4, 0, 0]], [0, 0, 0])]);
     expect(predict(model, 0, 0).p50).toBeCloseTo(E ** 2 - 1, 5);
   });
 
-  it('scales each input, once it is clipped to what training saw', () => {
+  it('clips each input to the range that training saw, then scales it', () => {
     // The log ratio is the scaled first input: (x - 1) / 0.5 with x in [0, 2].
     const model = modelOf([
       dense(
@@ -41,7 +41,7 @@ describe('predict', () => {
     expect(predict(model, E ** 9 - 1, 0).p50).toBeCloseTo(E ** (9 + 2) - 1, 6);
   });
 
-  it('keeps the sign of the price, and counts in its logarithm', () => {
+  it('takes the logarithm of the price and keeps its sign', () => {
     const model = modelOf([
       dense(
         [
@@ -57,14 +57,14 @@ describe('predict', () => {
   });
 
   it('keeps the point between p10 and p90', () => {
-    // p50 is e^2 - 1, p10 and p90 half and twice 1 + p50, less 1. The points are e^9 - 1, 0 and e - 1.
+    // p50 = e^2 - 1, p10 = e^2 / 2 - 1, p90 = 2 e^2 - 1. The raw points are e^9 - 1, e^-9 - 1 and e^1.5 - 1.
     const withPoint = (point: number) => predict(constantModel([2, 0, 0, point]), 0, 25).point;
     expect(withPoint(9)).toBeCloseTo(2 * E ** 2 - 1, 9);
     expect(withPoint(-9)).toBeCloseTo(E ** 2 / 2 - 1, 9);
     expect(withPoint(Math.fround(1.5))).toBeCloseTo(E ** 1.5 - 1, 9);
   });
 
-  it('moves p10 down and p90 up by the offsets, in log units, but never beyond p50', () => {
+  it('moves p10 down and p90 up by the offsets, in log units, but never past p50', () => {
     const moved = (down: number, up: number) =>
       predict({ ...constantModel([2, 0, 0]), offsets: { at: [7], down: [down], up: [up] } }, 0, 25);
     expect(moved(1, 0.5).p10).toBeCloseTo(E / 2 - 1, 9);
@@ -72,7 +72,7 @@ describe('predict', () => {
     expect(moved(-5, -5)).toMatchObject({ p10: moved(0, 0).p50, p90: moved(0, 0).p50 });
   });
 
-  // ln(1 + p90) = ln(1 + vol_moving_avg) + 2 + ln 2 + the offset: 0.2 up to 1, 0.8 from 3 on, and on the line in between.
+  // ln(1 + p90) = ln(1 + vol_moving_avg) + 2 + ln 2 + the offset: 0.2 up to 1, 0.8 from 3 on, interpolated between.
   it.each([
     [0, 0.2],
     [1, 0.2],
@@ -80,13 +80,13 @@ describe('predict', () => {
     [2, 0.5],
     [3, 0.8],
     [4, 0.8],
-  ])('where ln(1 + vol_moving_avg) is %d the offset of these is %d', (logAverage, offset) => {
+  ])('interpolates the offset: where ln(1 + vol_moving_avg) is %d, it is %d', (logVolMovingAvg, offset) => {
     const offsets = { at: [1, 3], down: [0, 0], up: [0.2, 0.8] };
-    const { p90 } = predict({ ...constantModel([2, 0, 0]), offsets }, Math.expm1(logAverage), 25);
-    expect(Math.log1p(p90)).toBeCloseTo(logAverage + 2 + Math.LN2 + offset, 9);
+    const { p90 } = predict({ ...constantModel([2, 0, 0]), offsets }, Math.expm1(logVolMovingAvg), 25);
+    expect(Math.log1p(p90)).toBeCloseTo(logVolMovingAvg + 2 + Math.LN2 + offset, 9);
   });
 
-  it('takes the offset of the nearest vol_moving_avg that training saw', () => {
+  it('uses the offset of the nearest vol_moving_avg that training saw', () => {
     const model = { ...constantModel([2, 0, 0]), offsets: { at: [1, 3], down: [0, 0], up: [0.2, 0.8] } };
     model.scales[0] = { min: 0, max: 2, mean: 0, deviation: 1 };
     expect(Math.log1p(predict(model, Math.expm1(9), 25).p90)).toBeCloseTo(9 + 2 + Math.LN2 + 0.5, 9);
@@ -100,7 +100,7 @@ describe('predict', () => {
     expect(predict(constantModel([1e30, 0, 0]), 1e308, 1).p90).toBe(Number.MAX_SAFE_INTEGER);
   });
 
-  it('gives ordered, countable volumes for any network and any finite inputs', () => {
+  it('gives ordered volumes within the safe integers for any network and any finite inputs', () => {
     const weight = fc.float({ noNaN: true, noDefaultInfinity: true });
     const layers = fc
       .tuple(weights(weight, 8), weights(weight, 4), weights(weight, 12), weights(weight, 3))
@@ -135,8 +135,8 @@ describe('predict', () => {
 describe('the density', () => {
   const model = modelOf([dense([[0], [0]], [0, 0, 0] as never)]);
   const density = {
-    averageEdges: [1, 2],
-    medianEdges: [0],
+    volMovingAvgEdges: [1, 2],
+    adjCloseRollingMedEdges: [0],
     shares: Float32Array.of(0, 0, 0, 0.999995, 0.000005, 0),
   };
 
@@ -147,11 +147,11 @@ describe('the density', () => {
     [1.9, 7, 3],
     [2, -1, 4],
     [99, 99, 5],
-  ])('has the log inputs %d and %d in cell %d', (logAverage, logMedian, cell) => {
-    expect(cellOf(logAverage, logMedian, density)).toBe(cell);
+  ])('puts the log inputs %d and %d into cell %d', (logVolMovingAvg, signedLogAdjCloseRollingMed, cell) => {
+    expect(densityCell(logVolMovingAvg, signedLogAdjCloseRollingMed, density)).toBe(cell);
   });
 
-  it('tells what training saw from what it hardly or never saw', () => {
+  it('separates inputs that training saw from those that it hardly or never saw', () => {
     const known = { ...model, density };
     expect(isInDomain(known, Math.expm1(1.5), 3)).toBe(true);
     expect(isInDomain(known, Math.expm1(1.5), -3)).toBe(false);
@@ -181,7 +181,7 @@ describe('model.bin', () => {
   ]);
   const bytes = encodeModel(model);
 
-  it('comes back as it was written', () => {
+  it('decodes to the model that was encoded', () => {
     expect(decodeModel(bytes)).toEqual(model);
   });
 
@@ -200,22 +200,22 @@ describe('model.bin', () => {
     expect(bytes.length).toBe(8 + length + 4 * (4 + 2 + 8 + 4 + 4));
   });
 
-  it('is refused at whatever byte it was cut', () => {
+  it('is refused when it is truncated at any byte', () => {
     for (let length = 0; length < bytes.length; length++) {
       expect(() => decodeModel(bytes.subarray(0, length)), `${length} bytes`).toThrow(ModelError);
     }
   });
 
-  it('is refused with anything appended', () => {
+  it('is refused with a byte appended', () => {
     expect(() => decodeModel(Buffer.concat([bytes, Buffer.from([0])]))).toThrow(ModelError);
   });
 
-  it('is refused when any bit is flipped, unless only the padding of the header changed', () => {
+  it('is refused when any bit is flipped, except in the padding of the header', () => {
     for (let index = 0; index < bytes.length; index++) {
       for (let bit = 0; bit < 8; bit++) {
         const flipped = Buffer.from(bytes);
         flipped[index] = (flipped[index] as number) ^ (1 << bit);
-        const decoded = outcome(flipped);
+        const decoded = decodeOrError(flipped);
         if (decoded instanceof ModelError) continue;
         expect(decoded, `byte ${index}, bit ${bit}`).toEqual(model);
         expect(bytes[index], `byte ${index}, bit ${bit}`).toBe(0x20);
@@ -223,22 +223,24 @@ describe('model.bin', () => {
     }
   });
 
-  it('is refused when it is any other bytes', () => {
+  it('is refused when it is arbitrary bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (other) => {
-        expect(outcome(Buffer.from(other))).toBeInstanceOf(ModelError);
+        expect(decodeOrError(Buffer.from(other))).toBeInstanceOf(ModelError);
       }),
     );
     fc.assert(
       fc.property(fc.jsonValue(), (header) => {
-        expect(outcome(frame(JSON.stringify(header), Buffer.alloc(8)))).toBeInstanceOf(ModelError);
+        expect(decodeOrError(frame(JSON.stringify(header), Buffer.alloc(8)))).toBeInstanceOf(ModelError);
       }),
     );
   });
 
-  it('names the format that it cannot read', () => {
-    const other = Buffer.from(bytes.toString('latin1').replace('pipeline/3', 'pipeline/9'), 'latin1');
-    expect(() => decodeModel(other)).toThrow('stock-market-pipeline/9');
+  it.each([2, 9])('of format %d is refused, with the formats and the way out', (format) => {
+    const other = Buffer.from(bytes.toString('latin1').replace('pipeline/3', `pipeline/${format}`), 'latin1');
+    expect(() => decodeModel(other)).toThrow(
+      `has the format stock-market-pipeline/${format}, but this program reads only stock-market-pipeline/3; train the model again`,
+    );
     expect(() => decodeModel(other)).toThrow(ModelError);
   });
 
@@ -274,7 +276,7 @@ describe('model.bin', () => {
       ]),
     ],
     [
-      'layers that do not fit',
+      'layers that do not fit each other',
       modelOf([
         dense([[1], [2]], [3]),
         dense(
@@ -290,54 +292,54 @@ describe('model.bin', () => {
       'shares that do not fit the edges',
       {
         ...constantModel([0, 0, 0]),
-        density: { averageEdges: [], medianEdges: [], shares: new Float32Array(4) },
+        density: { volMovingAvgEdges: [], adjCloseRollingMedEdges: [], shares: new Float32Array(4) },
       },
     ],
     ['a ragged kernel', modelOf([{ kernel: new Float32Array(5), bias: new Float32Array(3) }])],
     ['a deviation of zero', scaledBy({ deviation: 0 })],
-    ['a least input above the largest', scaledBy({ min: 1, max: 0.5 })],
+    ['a min above the max', scaledBy({ min: 1, max: 0.5 })],
     [
-      'edges that descend',
+      'descending edges',
       {
         ...constantModel([0, 0, 0]),
-        density: { averageEdges: [2, 1], medianEdges: [], shares: new Float32Array(3) },
+        density: { volMovingAvgEdges: [2, 1], adjCloseRollingMedEdges: [], shares: new Float32Array(3) },
       },
     ],
     ...['', '2020-01-04\n', '2020-1-4', '../elsewhere'].map((asOf): [string, Model] => [
       `the date ${JSON.stringify(asOf)}`,
       constantModel([0, 0, 0], asOf),
     ]),
-    ['a mean that is no number', scaledBy({ mean: Number.NaN })],
+    ['a mean that is not a number', scaledBy({ mean: Number.NaN })],
     [
       'one scale',
       { ...constantModel([0, 0, 0]), scales: [{ min: 0, max: 1, mean: 0, deviation: 1 }] as never },
     ],
-  ])('is refused with %s', (_, unsound) => {
-    expect(outcome(encodeModel(unsound))).toBeInstanceOf(ModelError);
+  ])('is refused with %s', (_, invalid) => {
+    expect(decodeOrError(encodeModel(invalid))).toBeInstanceOf(ModelError);
   });
 
   it.each<[string, unknown]>([
     ['another number type', { dtype: 'F64', shape: [4], data_offsets: [32, 48] }],
     ['no offsets', { dtype: 'F32', shape: [4] }],
-    ['offsets that are no list', { dtype: 'F32', shape: [4], data_offsets: 32 }],
+    ['offsets that are not a list', { dtype: 'F32', shape: [4], data_offsets: 32 }],
     ['offsets beyond the end', { dtype: 'F32', shape: [4], data_offsets: [48, 64] }],
     ['offsets before the start', { dtype: 'F32', shape: [4], data_offsets: [-16, 0] }],
-    ['offsets that are no whole numbers', { dtype: 'F32', shape: [4], data_offsets: [31.5, 47.5] }],
-    ['a shape that its bytes do not have', { dtype: 'F32', shape: [5], data_offsets: [32, 48] }],
+    ['offsets that are not whole numbers', { dtype: 'F32', shape: [4], data_offsets: [31.5, 47.5] }],
+    ['a shape that does not fit its bytes', { dtype: 'F32', shape: [5], data_offsets: [32, 48] }],
     ['an empty shape', { dtype: 'F32', shape: [0], data_offsets: [32, 32] }],
-    ['a shape that is no list', { dtype: 'F32', shape: 4, data_offsets: [32, 48] }],
-    ['null for a tensor', null],
-  ])('of a foreign program, with a sound checksum, is refused with %s', (_, bias) => {
-    expect(outcome(seal({ ...SEALED, 'layer0.bias': bias }))).toBeInstanceOf(ModelError);
+    ['a shape that is not a list', { dtype: 'F32', shape: 4, data_offsets: [32, 48] }],
+    ['null as a tensor', null],
+  ])('of another program, with a valid checksum, is refused with %s', (_, bias) => {
+    expect(decodeOrError(fileWith({ ...ZERO_TENSORS, 'layer0.bias': bias }))).toBeInstanceOf(ModelError);
   });
 
-  it('of a foreign program is refused when a kernel lies the other way round', () => {
+  it('of another program is refused when a kernel is transposed', () => {
     const kernel = { dtype: 'F32', shape: [4, 2], data_offsets: [0, 32] };
-    expect(outcome(seal({ ...SEALED, 'layer0.kernel': kernel }))).toBeInstanceOf(ModelError);
+    expect(decodeOrError(fileWith({ ...ZERO_TENSORS, 'layer0.kernel': kernel }))).toBeInstanceOf(ModelError);
   });
 
-  it('of a foreign program, with a sound checksum, is read', () => {
-    expect(decodeModel(seal(SEALED)).layers).toEqual(constantModel([0, 0, 0]).layers);
+  it('of another program, with a valid checksum, is read', () => {
+    expect(decodeModel(fileWith(ZERO_TENSORS)).layers).toEqual(constantModel([0, 0, 0]).layers);
   });
 
   it.each([
@@ -348,37 +350,36 @@ describe('model.bin', () => {
     '{"at":[1,2],"down":[0],"up":[0]}',
     '{"at":[2,1],"down":[0,0],"up":[0,0]}',
     '{"at":[],"down":[],"up":[]}',
-  ])('of a foreign program, with a sound checksum, is refused with the offsets %s', (offsets) => {
-    expect(outcome(seal(SEALED, undefined, { offsets }))).toBeInstanceOf(ModelError);
-  });
-
-  it('of format 2, which has one offset for each end, is read', () => {
-    const old = { format: 'stock-market-pipeline/2', offsets: '[0.5,0.25]' };
-    // ln(1 + p90) = ln 2 + 0.25; p10 and the point stay at 0.
-    const model = decodeModel(seal(SEALED, [[0, 0, 0, 0, 0, 2 * E ** 0.25 - 1]], old));
-    expect(model.offsets).toEqual({ at: [0], down: [0.5], up: [0.25] });
-    expect(predict(model, 99, 25).p90).toBeCloseTo(100 * 2 * E ** 0.25 - 1, 9);
-    expect(outcome(seal(SEALED, undefined, { ...old, offsets: '[0]' }))).toBeInstanceOf(ModelError);
+  ])('of another program, with a valid checksum, is refused with the offsets %s', (offsets) => {
+    expect(decodeOrError(fileWith(ZERO_TENSORS, undefined, { offsets }))).toBeInstanceOf(ModelError);
   });
 
   it.each([
-    ['predict something else here', [[0, 0, 0, 0, 0, 1.001]], 'predicts something else here'],
-    ['are no vectors', [1], 'golden vectors'],
-    ['are none', [], 'golden vectors'],
-  ])('of a foreign program is refused when its golden vectors %s', (_, golden, message) => {
-    expect(() => decodeModel(seal(SEALED, golden))).toThrow(message);
-    expect(() => decodeModel(seal(SEALED, golden))).toThrow(ModelError);
+    [
+      'differ from its predictions',
+      [[0, 0, 0, 0, 0, 1.001]],
+      'does not give its golden vectors: predictions here differ from those in training',
+    ],
+    [
+      'are not vectors',
+      [1],
+      'has invalid metadata: golden.0: Invalid input: expected tuple, received number',
+    ],
+    ['are an empty list', [], 'has invalid metadata: golden: Too small: expected array to have >=1 items'],
+  ])('of another program is refused when its golden vectors %s', (_, golden, message) => {
+    expect(() => decodeModel(fileWith(ZERO_TENSORS, golden))).toThrow(message);
+    expect(() => decodeModel(fileWith(ZERO_TENSORS, golden))).toThrow(ModelError);
   });
 });
 
-/** The tensors of a model whose weights are all zero, with a density of a single cell. */
-const SEALED = {
+/** The tensors of a model with weights of zero and a density of one cell. */
+const ZERO_TENSORS = {
   'layer0.kernel': { dtype: 'F32', shape: [2, 4], data_offsets: [0, 32] },
   'layer0.bias': { dtype: 'F32', shape: [4], data_offsets: [32, 48] },
   density: { dtype: 'F32', shape: [1, 1], data_offsets: [48, 52] },
 };
 
-function outcome(bytes: Buffer): Model | unknown {
+function decodeOrError(bytes: Buffer): Model | unknown {
   try {
     return decodeModel(bytes);
   } catch (error) {
@@ -399,10 +400,10 @@ function weights(weight: fc.Arbitrary<number>, length: number): fc.Arbitrary<Flo
 }
 
 /**
- * A safetensors file of this header with 52 zero bytes, made as another program would. Its one golden vector: a log ratio of
- * 0 ± ln 2 makes p10 (1 / 2 - 1, so 0), p50 and the point 0, and p90 2 - 1.
+ * A safetensors file with this header and 52 zero bytes, as another program would write it. Its only golden vector: the log
+ * ratio 0 ± ln 2 gives p10 = 0 (1 / 2 - 1, limited to 0), p50 = point = 0, and p90 = 2 - 1.
  */
-function seal(
+function fileWith(
   tensors: Record<string, unknown>,
   golden: unknown = [[0, 0, 0, 0, 0, 1]],
   more: Record<string, string> = {},

@@ -3,7 +3,7 @@ import { bestMultiple, coverage, predictAll, ratio, score } from '../../model/sc
 import { constantModel } from '../support/tiny-model.ts';
 
 describe('score', () => {
-  // Errors 1, -2, 0, 4: MAE 7 / 4. Mean volume 4, squares around it 9 + 1 + 1 + 9 = 20, squared errors 1 + 4 + 0 + 16 = 21.
+  // Errors 1, -2, 0, 4: MAE 7 / 4. The mean volume is 4; squared deviations 9 + 1 + 1 + 9 = 20, squared errors 1 + 4 + 0 + 16 = 21.
   it('measures the mean absolute error and R2', () => {
     const result = score(Float64Array.of(2, 1, 5, 11), Float64Array.of(1, 3, 5, 7));
     expect(result).toMatchObject({ rows: 4, mae: 1.75 });
@@ -25,17 +25,17 @@ describe('score', () => {
     expect(score(Float64Array.of(6, 5), Float64Array.of(5, 5))).toMatchObject({ mae: 0.5, r2: null });
   });
 
-  it('explains nothing when it always says the mean', () => {
+  it('has an R2 of 0 for predictions of the mean', () => {
     expect(score(Float64Array.of(2, 2), Float64Array.of(1, 3)).r2).toBe(0);
   });
 
-  it('leaves rows without a prediction out of everything, the mean included', () => {
+  it('leaves rows without a prediction out of every score, and out of the mean', () => {
     const result = score(Float64Array.of(Number.NaN, 2, 2), Float64Array.of(1000, 1, 3));
     expect(result).toMatchObject({ rows: 2, mae: 1, r2: 0 });
   });
 });
 
-// Ratios 0.5, 2 and 3, of weights 10, 4 and 5: half of 19 is reached at 0.5. Its absolute errors are 0 + 6 + 12.5; those of 2 are 15 + 0 + 5.
+// Ratios 0.5, 2 and 3 with the weights 10, 4 and 5: half of 19 is reached at 0.5. Its absolute errors are 0 + 6 + 12.5; those of 2 are 15 + 0 + 5.
 it.each([
   [[10, 4, 5], [5, 8, 15], 0.5],
   [[4, 10, 5, 0], [8, 5, 15, 7], 0.5],
@@ -53,7 +53,7 @@ it.each([
   expect(ratio(ours, theirs)).toBe(bounded);
 });
 
-it('coverage counts volumes on the bounds as inside', () => {
+it('coverage includes volumes on the bounds', () => {
   const inside = coverage(
     Float64Array.of(0, 1, 5, 5),
     Float64Array.of(2, 1, 6, 6),
@@ -62,8 +62,8 @@ it('coverage counts volumes on the bounds as inside', () => {
   expect(inside).toBe(0.5);
 });
 
-it('predictAll rounds the point as the server does, and is NaN where an input is', async () => {
-  // Twice 1 + average, less 1: 4.2 -> 9.4
+it('predictAll rounds the point as the server does, and gives NaN where an input is NaN', async () => {
+  // 2 (1 + 4.2) - 1 = 9.4
   const model = constantModel([Math.LN2, 0, 0]);
   const { point, p10 } = await predictAll(model, Float64Array.of(4.2, Number.NaN), Float64Array.of(1, 1));
   expect([...point]).toEqual([9, Number.NaN]);

@@ -1,15 +1,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Dense, Model, Prediction } from '../../model/model.ts';
+import type { DenseLayer, Model, Prediction } from '../../model/model.ts';
 import { encodeModel } from '../../model/model-file.ts';
 import { createPredictor } from '../../model/predictor.ts';
 
-/** A layer from rows of weights, one row an input. */
-export function dense(kernel: number[][], bias: number[]): Dense {
+/** A layer with one row of weights per input. */
+export function dense(kernel: number[][], bias: number[]): DenseLayer {
   return { kernel: Float32Array.from(kernel.flat()), bias: Float32Array.from(bias) };
 }
 
-/** A model without hidden layers, whose outputs are always these, whatever the inputs; without a fourth its point is its p50. */
+/** A model without hidden layers that gives these outputs for all inputs; without a fourth output the point is p50. */
 export function constantModel(
   outputs: [number, number, number] | [number, number, number, number],
   asOf = '2020-01-01',
@@ -26,23 +26,23 @@ export function constantModel(
 }
 
 /**
- * A model of these layers whose inputs are not scaled, and clipped far out only. Where the last layer has no output for
- * the point, the point is p50.
+ * A model of these layers. Its inputs are not scaled, and clipped at ±100 log units. Where the last layer has three outputs,
+ * the point is p50.
  */
-export function modelOf(layers: Dense[], asOf = '2020-01-01'): Model {
+export function modelOf(layers: DenseLayer[], asOf = '2020-01-01'): Model {
   const scale = { min: -100, max: 100, mean: 0, deviation: 1 };
   return {
     layers: [...layers.slice(0, -1), ...layers.slice(-1).map(withPoint)],
     scales: [scale, { ...scale }],
     offsets: { at: [0], down: [0], up: [0] },
-    // All rows have a vol_moving_avg from e - 1 on: the second row of cells.
-    density: { averageEdges: [1], medianEdges: [0], shares: Float32Array.of(0, 0, 0, 1) },
+    // All training rows have vol_moving_avg >= e - 1 and a price >= 0: the last cell.
+    density: { volMovingAvgEdges: [1], adjCloseRollingMedEdges: [0], shares: Float32Array.of(0, 0, 0, 1) },
     asOf,
     provenance: { seed: '1' },
   };
 }
 
-function withPoint({ kernel, bias }: Dense): Dense {
+function withPoint({ kernel, bias }: DenseLayer): DenseLayer {
   if (bias.length !== 3 || kernel.length % 3 !== 0) return { kernel, bias };
   const rows = Array.from({ length: kernel.length / 3 }, (_, row) => [...kernel.slice(row * 3, row * 3 + 3)]);
   return dense(
@@ -51,12 +51,12 @@ function withPoint({ kernel, bias }: Dense): Dense {
   );
 }
 
-/** What a model predicts of one row. */
+/** A model's prediction for one row. */
 export function predict(model: Model, volMovingAvg: number, adjCloseRollingMed: number): Prediction {
   return createPredictor(model)(volMovingAvg, adjCloseRollingMed);
 }
 
-/** Puts a model with constant outputs into a store, as training does. */
+/** Writes a model with constant outputs into a store, where training would publish it. */
 export function addModel(
   store: string,
   outputs: [number, number, number],

@@ -1,5 +1,5 @@
 import type { Tensor2D } from '@tensorflow/tfjs-node';
-import { cellOf } from '../../../model/arithmetic.ts';
+import { densityCell } from '../../../model/arithmetic.ts';
 import type { Density, Scale } from '../../../model/model.ts';
 import { PermanentError } from '../../lib/errors.ts';
 import type { TensorFlow } from '../fit/tensorflow.ts';
@@ -75,7 +75,7 @@ export class RowGatherer {
     this.#signedLogMedians.add(signedLogMedian);
     for (const [row, value] of weight.entries()) {
       this.#weight += value;
-      const cell = cellOf(logAverage[row] as number, signedLogMedian[row] as number, EDGES);
+      const cell = densityCell(logAverage[row] as number, signedLogMedian[row] as number, EDGES);
       this.#counts[cell] = (this.#counts[cell] as number) + 1;
     }
     this.#rows += weight.length;
@@ -97,7 +97,7 @@ export class RowGatherer {
   }
 }
 
-const EDGES = { averageEdges: AVERAGE_EDGES, medianEdges: MEDIAN_EDGES };
+const EDGES = { volMovingAvgEdges: AVERAGE_EDGES, adjCloseRollingMedEdges: MEDIAN_EDGES };
 
 interface Sums {
   min: number;

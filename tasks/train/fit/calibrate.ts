@@ -1,5 +1,5 @@
 import { logVolume } from '../../../model/arithmetic.ts';
-import type { Model, Offsets } from '../../../model/model.ts';
+import type { CalibrationOffsets, Model } from '../../../model/model.ts';
 import { predictAll } from '../../../model/score.ts';
 import type { Block } from '../dataset/dataset.ts';
 import { isMonotone } from './monotone.ts';
@@ -22,7 +22,7 @@ export async function calibrate(
   model: Model,
   { volume, volMovingAvg, adjCloseRollingMed }: Block,
   signedLogMedians: number[],
-): Promise<Offsets> {
+): Promise<CalibrationOffsets> {
   const none = { at: [0], down: [0], up: [0] };
   if (volume.length < LEAST_ROWS) return none;
   const { p10, p90 } = await predictAll({ ...model, offsets: none }, volMovingAvg, adjCloseRollingMed);

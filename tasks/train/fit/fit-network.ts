@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Tensor2D } from '@tensorflow/tfjs-node';
-import type { Dense } from '../../../model/model.ts';
+import type { DenseLayer } from '../../../model/model.ts';
 import { type Batch, batcher } from '../dataset/batch.ts';
 import type { Rows } from '../dataset/rows.ts';
 import type { LossLog } from '../losses/loss-log.ts';
@@ -36,7 +36,7 @@ export interface FitOptions {
 export async function fitNetwork(
   { training, validation, seed, medianFrom, losses, onStep }: FitOptions,
   tf: TensorFlow,
-): Promise<Dense[]> {
+): Promise<DenseLayer[]> {
   const { size, epochs, steps } = planSteps(training.count);
   const network = new Network(seed, tf, outputBiases(training.start));
   const optimizer = tf.train.adam(LEARNING_RATE);

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { signedExp } from '../../../model/arithmetic.ts';
-import type { Dense, Model } from '../../../model/model.ts';
+import type { DenseLayer, Model } from '../../../model/model.ts';
 import { createPredictor } from '../../../model/predictor.ts';
 
 /** Points of the grid along the averages that training saw. */
@@ -45,7 +45,7 @@ export async function isMonotone(model: Model, signedLogMedians: number[]): Prom
 }
 
 /** Layers whose output moves by this factor of what it did. */
-function flatten(layers: Dense[], factor: number): Dense[] {
-  const last = layers.at(-1) as Dense;
+function flatten(layers: DenseLayer[], factor: number): DenseLayer[] {
+  const last = layers.at(-1) as DenseLayer;
   return [...layers.slice(0, -1), { kernel: last.kernel.map((weight) => weight * factor), bias: last.bias }];
 }

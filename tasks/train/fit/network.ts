@@ -1,5 +1,5 @@
 import type { Tensor1D, Tensor2D, Variable } from '@tensorflow/tfjs-node';
-import { type Dense, OUTPUTS, QUANTILES, type Scale } from '../../../model/model.ts';
+import { type DenseLayer, OUTPUTS, QUANTILES, type Scale } from '../../../model/model.ts';
 import type { Batch } from '../dataset/batch.ts';
 import type { Rows } from '../dataset/rows.ts';
 import type { TensorFlow } from './tensorflow.ts';
@@ -56,7 +56,7 @@ export class Network {
   }
 
   /** The weights, ready for model.bin. */
-  weights(): Dense[] {
+  weights(): DenseLayer[] {
     return this.#layers.map(({ kernel, bias }) => ({
       kernel: kernel.dataSync() as Float32Array,
       bias: bias.dataSync() as Float32Array,

@@ -3,8 +3,8 @@ import { addCounts, type Counted, Drift, rowsOf, stabilityIndex } from '../../..
 
 // Two cells by volume, cut at ln(1 + 99), two by price, cut at 0.
 const density = {
-  averageEdges: [Math.log(100)],
-  medianEdges: [0],
+  volMovingAvgEdges: [Math.log(100)],
+  adjCloseRollingMedEdges: [0],
   shares: Float32Array.of(0.5, 0.25, 0.125, 0.125),
 };
 const ROW_IN_CELL = [
