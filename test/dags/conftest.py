@@ -1,4 +1,4 @@
-"""An Airflow of the tests' own, without a database: these tests only look at DAGs."""
+"""Configures Airflow without a database: these tests only import and inspect DAGs."""
 
 import os
 import sys
