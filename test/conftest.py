@@ -1,4 +1,4 @@
-"""What the Python tests share. They compute expected values with pandas, independently of DuckDB."""
+"""Fixtures of the Python tests. The tests compute expected values with pandas, not with DuckDB."""
 
 import json
 import shutil
@@ -9,20 +9,20 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "data/sample.zip"
-# A larger sample that lies beside the checkout where this project is worked on.
+# A larger sample that some development machines have next to the checkout.
 SHARED = ROOT.parent / "shared/data/stock-market-sample.zip"
 ZIPS = [SAMPLE, SHARED] if SHARED.exists() else [SAMPLE]
 
 
 @pytest.fixture(scope="session", params=ZIPS, ids=lambda path: path.stem)
 def source(request) -> Path:
-    """Each zip of real prices that is at hand; the bundled one always is."""
+    """Each available zip of real prices: the bundled sample, and the larger one if it exists."""
     return request.param
 
 
 @pytest.fixture(scope="session")
 def datasets(source, tmp_path_factory) -> dict[str, Path]:
-    """The folders of the prices and the features that the command line makes of the zip."""
+    """The folders with the prices and the features that `tasks/cli.ts` made from the zip."""
     store = tmp_path_factory.mktemp("store")
     return {
         "ingest": run_task(store, "ingest", "--source", source),

@@ -13,10 +13,11 @@ WORKDIR /app
 FROM base AS build
 ARG NPM_CONFIG_REGISTRY
 COPY package.json package-lock.json .npmrc ./
+COPY model/package.json model/
 COPY serving/package.json serving/
 COPY tasks/package.json tasks/
 COPY tasks/train/package.json tasks/train/
-# Source maps take more space than the code, and nothing reads them here.
+# Source maps are deleted: nothing reads them here.
 RUN npm ci --omit=dev --workspace=@stock-market/serving \
  && find node_modules -name '*.map' -delete
 

@@ -13,10 +13,12 @@ WORKDIR /app
 FROM base AS build
 ARG NPM_CONFIG_REGISTRY
 COPY package.json package-lock.json .npmrc ./
+COPY model/package.json model/
 COPY serving/package.json serving/
 COPY tasks/package.json tasks/
 COPY tasks/train/package.json tasks/train/
-# By name: the path tasks/ would also select tasks/train/, and with it TensorFlow.
+# The workspace is given by name, because the path tasks/ would also select tasks/train/.
+# Source maps are deleted: nothing reads them here.
 RUN npm ci --omit=dev --workspace=@stock-market/tasks \
  && find node_modules -name '*.map' -delete
 

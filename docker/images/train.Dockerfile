@@ -16,10 +16,12 @@ ARG PIP_INDEX_URL
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends g++ make python3-pip
 COPY package.json package-lock.json .npmrc ./
+COPY model/package.json model/
 COPY serving/package.json serving/
 COPY tasks/package.json tasks/
 COPY tasks/train/package.json tasks/train/
-RUN npm ci --omit=dev --workspace=@stock-market/tasks --workspace=@stock-market/train \
+# Source maps are deleted: nothing reads them here.
+RUN npm ci --omit=dev --workspace=@stock-market/train \
  && find node_modules -name '*.map' -delete
 COPY docker/build-tfjs-addon.sh docker/
 RUN PIP_CERT=/etc/ssl/certs/ca-certificates.crt sh docker/build-tfjs-addon.sh \

@@ -13,10 +13,10 @@ from deployment import ROOT  # noqa: E402
 
 @pytest.fixture(scope="session")
 def images():
-    """A Docker daemon, and the project's images as the tree has them now."""
+    """Starts Docker if needed and builds the images from the working tree."""
     daemon = subprocess.run([ROOT / "docker/daemon.sh"], capture_output=True, text=True)
     if daemon.returncode != 0:
-        message = f"THE END-TO-END TESTS DID NOT RUN: {daemon.stderr.strip()}"
+        message = f"The end-to-end tests DID NOT RUN. {daemon.stderr.strip()}"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     subprocess.run([ROOT / "docker/images/build-images.sh"], check=True)
 

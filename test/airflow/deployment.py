@@ -1,4 +1,4 @@
-"""Airflow as `make airflow` starts it, on a store and a port of its own."""
+"""Starts Airflow as `make airflow` does, with a separate store and a free port."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from rest import Airflow, wait
+from airflow_api import Airflow, wait
 
 ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
 def running_airflow(folder: Path, dags: Path = ROOT / "dags", **environment: str) -> Iterator[Airflow]:
-    """Starts Airflow with its home and store in a folder; ends it as Ctrl-C does, and sees that it did."""
+    """
+    Starts Airflow with its home and store in `folder`. At the end, stops it as Ctrl-C does and checks
+    that no process is still running.
+    """
     home, log = folder / "airflow", folder / "airflow.log"
     port = free_port()
-    own = {"AIRFLOW_HOME": str(home), "AIRFLOW_PORT": str(port), "STORE": str(folder / "store")}
-    own["AIRFLOW__CORE__DAGS_FOLDER"] = str(dags)
+    settings = {"AIRFLOW_HOME": str(home), "AIRFLOW_PORT": str(port), "STORE": str(folder / "store")}
+    settings["AIRFLOW__CORE__DAGS_FOLDER"] = str(dags)
     folder.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         process = psutil.Popen(
             [sys.executable, ROOT / "docker/airflow/local_airflow.py"],
-            env=os.environ | own | environment,
+            env=os.environ | settings | environment,
             stdout=output,
             stderr=output,
         )
@@ -41,15 +44,15 @@ def running_airflow(folder: Path, dags: Path = ROOT / "dags", **environment: str
         yield Airflow(f"http://localhost:{port}", "admin", password, process)
     finally:
         children = process.children(recursive=True) if process.poll() is None else []
-        sessions = {session(child) for child in children} - {os.getsid(0)}
+        sessions = {session_of(child) for child in children} - {os.getsid(0)}
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
         process.wait(60)
-        left = [child.cmdline() for child in psutil.process_iter() if session(child) in sessions]
-        assert left == [], f"left running: {left}"
+        running = [child.cmdline() for child in psutil.process_iter() if session_of(child) in sessions]
+        assert running == [], f"still running: {running}"
 
 
-def session(process: psutil.Process) -> int | None:
+def session_of(process: psutil.Process) -> int | None:
     try:
         return os.getsid(process.pid)
     except ProcessLookupError:
@@ -57,9 +60,9 @@ def session(process: psutil.Process) -> int | None:
 
 
 def containers_of(folder: Path) -> list[str]:
-    """Names of the tasks whose containers are there, running or not."""
-    mine = f"label=stock-market.home={folder / 'airflow'}"
-    return docker("ps", "--all", "--filter", mine, "--format", '{{.Label "stock-market.task"}}').split()
+    """The task of each container of the Airflow in `folder`, running or not."""
+    own = f"label=stock-market.home={folder / 'airflow'}"
+    return docker("ps", "--all", "--filter", own, "--format", '{{.Label "stock-market.task"}}').split()
 
 
 def docker(*command: str) -> str:

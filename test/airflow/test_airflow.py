@@ -1,12 +1,12 @@
-"""The pipeline under a real scheduler, in real containers, on the bundled sample."""
+"""Runs the pipeline on the bundled sample with a real scheduler in real containers."""
 
 import hashlib
 import json
 import urllib.request
 
 import pytest
+from airflow_api import wait
 from deployment import containers_of, docker, running_airflow
-from rest import wait
 from task_container import TAG
 
 AS_OF = "2019-06-01"
@@ -27,7 +27,7 @@ def airflow(folder):
 
 @pytest.fixture(scope="module")
 def scheduled(airflow):
-    """The run of the month that has just ended: what a DAG that is switched on does first."""
+    """The first run after the DAG is switched on: it covers the month that has just ended."""
     run = wait(lambda: airflow.runs(run_type="scheduled"), 60)[0]
     assert airflow.wait_for_run(run["dag_run_id"]) == "success", airflow.tasks(run["dag_run_id"])
     return run
@@ -42,38 +42,38 @@ def triggered(airflow, scheduled):
 
 @pytest.fixture(scope="module")
 def backfilled(airflow, triggered):
-    """Three months, two at once."""
+    """A backfill of three months, two at a time."""
     airflow.wait_for_backfill(
         airflow.backfill("2018-01-01T00:00:00Z", "2018-03-01T00:00:00Z", runs_at_once=2)
     )
     return airflow.runs(run_type="backfill")
 
 
-def digest(path):
+def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def champion(folder):
+def champion_as_of(folder):
     return json.loads((folder / "store/champion.json").read_text())["as_of"]
 
 
-def test_no_file_fails_to_import(airflow):
-    assert airflow.ask("GET", "importErrors")["import_errors"] == []
+def test_airflow_imports_every_file(airflow):
+    assert airflow.request("GET", "importErrors")["import_errors"] == []
 
 
 def test_the_scheduled_run_puts_a_model_into_service(folder, scheduled):
-    assert champion(folder) == scheduled["data_interval_end"][:10]
+    assert champion_as_of(folder) == scheduled["data_interval_end"][:10]
 
 
-def test_a_triggered_run_makes_the_model_it_is_asked_for(airflow, folder, triggered):
+def test_a_triggered_run_trains_as_of_the_given_date(airflow, folder, triggered):
     states = {task["task_id"]: task["state"] for task in airflow.tasks(triggered)}
     assert states["download"] == states["ingest_shards"] == "skipped"
-    assert {states[stage] for stage in ("ingest", "features", "train", "promote")} == {"success"}
+    assert {states[task] for task in ("ingest", "features", "train", "promote")} == {"success"}
     assert (folder / "store/models" / AS_OF / "model.bin").exists()
     assert airflow.result(triggered, "ingest")["outputs"][0]["rows"] > 10_000
 
 
-def test_the_log_in_the_ui_is_the_container_s(airflow, triggered):
+def test_the_task_log_has_the_output_of_the_container(airflow, triggered):
     assert "mae_vol_moving_avg" in airflow.log(triggered, "train", 1)
 
 
@@ -82,36 +82,36 @@ def test_a_backfill_trains_each_month_as_of_its_end_and_keeps_the_newer_champion
 ):
     assert [run["state"] for run in backfilled] == ["success"] * 3
     assert {path.name for path in (folder / "store/models").iterdir()} >= {*MONTHS}
-    assert champion(folder) == scheduled["data_interval_end"][:10]
+    assert champion_as_of(folder) == scheduled["data_interval_end"][:10]
 
 
 def test_a_backfill_finds_prices_and_features_up_to_date(airflow, backfilled):
     for run in backfilled:
-        for stage in ("ingest", "features"):
-            assert airflow.result(run["dag_run_id"], stage)["status"] == "up_to_date"
+        for task in ("ingest", "features"):
+            assert airflow.result(run["dag_run_id"], task)["status"] == "up_to_date"
 
 
-def test_the_same_backfill_again_gives_the_same_models(airflow, folder, backfilled):
+def test_a_repeated_backfill_gives_the_same_models(airflow, folder, backfilled):
     models = [folder / "store/models" / month / "model.bin" for month in MONTHS]
-    before = [digest(model) for model in models]
+    before = [sha256(model) for model in models]
     again = airflow.backfill(
         "2018-01-01T00:00:00Z", "2018-03-01T00:00:00Z", runs_at_once=3, reprocess="completed"
     )
     airflow.wait_for_backfill(again)
-    assert [digest(model) for model in models] == before
+    assert [sha256(model) for model in models] == before
 
 
-def test_several_containers_share_a_stage(airflow, triggered):
+def test_several_containers_share_a_task(airflow, triggered):
     run = airflow.trigger(as_of=AS_OF, shards_in_parallel=3, window=60, replace=True)
     assert airflow.wait_for_run(run) == "success"
     shards = [task for task in airflow.tasks(run) if task["task_id"] == "features_shards"]
     assert [task["state"] for task in shards] == ["success"] * 3
     assert airflow.result(run, "features")["status"] == "up_to_date"
-    key = lambda of: airflow.result(of, "ingest")["outputs"][0]["key"]  # noqa: E731
-    assert key(run) == key(triggered)
+    prices, expected = (airflow.result(of, "ingest")["outputs"][0]["key"] for of in (run, triggered))
+    assert prices == expected
 
 
-def test_the_serving_container_answers(folder, triggered):
+def test_the_serving_container_answers_a_prediction(folder, triggered):
     name = docker(
         "run", "--detach", "--read-only", "--cap-drop=ALL", "--publish", "127.0.0.1::3000",
         "--volume", f"{folder / 'store'}:/store:ro", f"stock-market/serving:{TAG}",
@@ -120,8 +120,8 @@ def test_the_serving_container_answers(folder, triggered):
         wait(lambda: docker("inspect", "--format", "{{.State.Health.Status}}", name) == "healthy", 30)
         address = docker("port", name, "3000")
         query = "vol_moving_avg=12345&adj_close_rolling_med=25"
-        with urllib.request.urlopen(f"http://{address}/predict?{query}", timeout=5) as answer:
-            assert answer.read().isdigit()
+        with urllib.request.urlopen(f"http://{address}/predict?{query}", timeout=5) as response:
+            assert response.read().isdigit()
     finally:
         docker("rm", "--force", name)
 

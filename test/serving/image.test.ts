@@ -55,5 +55,5 @@ function listPackages(workspace: string): string[] {
     .split('\n');
   return folders
     .map((path) => relative(ROOT, path))
-    .filter((path) => path.startsWith('node_modules/') && !path.endsWith(workspace));
+    .filter((path) => path.startsWith('node_modules/') && !path.startsWith('node_modules/@stock-market/'));
 }

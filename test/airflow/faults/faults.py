@@ -1,9 +1,11 @@
 """
-Breaks the pipeline in every way that operations will, with real processes, and prints what became of it.
+Injects faults into a real Airflow with real containers, and prints how the pipeline recovers.
 
-    .venv/bin/python test/airflow/faults/faults.py [NAME ...]
+    FAULTS_MAY_KILL_DOCKER=1 .venv/bin/python test/airflow/faults/faults.py [NAME ...]
 
-Starts an Airflow of its own. It also kills this host's Docker daemon, if FAULTS_MAY_KILL_DOCKER=1 says so.
+Starts a separate Airflow. Kills this host's Docker daemon, hence the variable. NAME selects the faults
+whose name contains it. After each fault a normal run follows; then the table counts the containers and the
+incomplete files that are left.
 """
 
 from __future__ import annotations
@@ -24,21 +26,22 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 sys.path += [str(ROOT / "test/airflow"), str(ROOT / "dags")]
 
+from airflow_api import Airflow, wait  # noqa: E402
 from deployment import containers_of, docker, running_airflow  # noqa: E402
-from rest import Airflow, wait  # noqa: E402
-from store import torn_files  # noqa: E402
+from incomplete_files import incomplete_files  # noqa: E402
 from task_container import TAG  # noqa: E402
 
 DAY = "2019-01-01"
-FREEZE = 'node tasks/cli.ts "$@" & sleep {}; kill -STOP $!; sleep 600'
-FREEZES = {"ingest": FREEZE.format(0.9), "train": FREEZE.format(4)}  # seconds: well inside the stage's work
+FREEZE_SCRIPT = 'node tasks/cli.ts "$@" & sleep {}; kill -STOP $!; sleep 600'
+# Seconds after which a task is frozen. Each is in the middle of the task's work.
+FREEZE_AFTER = {"ingest": 0.9, "train": 4.0}
 OUT_OF_MEMORY = "exec node -e 'const all = []; for (;;) all.push(Buffer.alloc(1e7, 1))'"
-ROW = "{:41} {:48} {:9} {:>5} {:>5} {:>5}"
-CASES: dict[str, Callable[[Fault], str]] = {}
+ROW = "{:41} {:48} {:9} {:>10} {:>10} {:>5}"
+CASES: dict[str, Callable[[Harness], str]] = {}
 
 
-class Fault:
-    """The running system, and ways to harm it."""
+class Harness:
+    """The running Airflow with its store, and ways to break them."""
 
     def __init__(self, airflow: Airflow, folder: Path) -> None:
         self.airflow = airflow
@@ -46,7 +49,7 @@ class Fault:
         self.store = folder / "store"
 
     def start(self, task: str = "", script: str = "", **conf: object) -> str:
-        """Triggers a run that makes everything anew; the script comes before the task's own work, once."""
+        """Triggers a run that repeats all the work. The first try of `task` runs the script first."""
         for name in ("prices", "features", "models"):
             shutil.rmtree(self.store / name, ignore_errors=True)
         (self.store / "faults").mkdir(exist_ok=True)
@@ -55,23 +58,25 @@ class Fault:
             (self.store / "faults" / task).write_text(script)
         return self.airflow.trigger(as_of=DAY, **conf)
 
-    def frozen(self, task: str) -> str:
-        """Starts a run whose task's real process is stopped in the middle of its work."""
-        run = self.start(task, FREEZES[task])
+    def start_and_freeze(self, task: str) -> str:
+        """Starts a run and stops (SIGSTOP) the task's process in the middle of its work."""
+        run = self.start(task, FREEZE_SCRIPT.format(FREEZE_AFTER[task]))
         wait(lambda: containers_of(self.folder) == [task], 60)
-        time.sleep(float(FREEZES[task].split("sleep ")[1].split(";")[0]) + 1.5)
+        time.sleep(FREEZE_AFTER[task] + 1.5)
         return run
 
-    def ends(self, run: str, expected: str, seconds: float = 240) -> None:
+    def expect_end(self, run: str, expected: str, seconds: float = 240) -> None:
         state = self.airflow.wait_for_run(run, seconds)
-        assert state == expected, f"run {state}, not {expected}"
+        assert state == expected, f"the run ended as {state}, expected {expected}"
 
     def tries(self, run: str, task: str) -> int:
         return self.airflow.task(run, task)["try_number"]
 
     def processes(self, title: str) -> list[psutil.Process]:
-        found = [child for child in self.airflow.process.children(recursive=True) if title in title_of(child)]
-        assert found, f"no process is titled {title}"
+        found = [
+            child for child in self.airflow.process.children(recursive=True) if title in command_line(child)
+        ]
+        assert found, f"no process has {title} in its command line"
         return found
 
     def kill(self, title: str) -> None:
@@ -79,194 +84,197 @@ class Fault:
             process.kill()
 
 
-def case(function: Callable[[Fault], str]) -> Callable[[Fault], str]:
+def case(function: Callable[[Harness], str]) -> Callable[[Harness], str]:
     CASES[function.__name__.replace("_", " ")] = function
     return function
 
 
-def after_freezing(name: str, harm: Callable[[Fault, str, str], None]) -> None:
-    """A case for ingest and one for train: stopped mid-work, harmed, expected to complete all the same."""
-    for task in FREEZES:
+def after_freezing(name: str, harm: Callable[[Harness, str, str], None]) -> None:
+    """Adds a case each for ingest and train: frozen in the middle of its work, then broken by `harm`."""
+    for task in FREEZE_AFTER:
 
-        def run_case(fault: Fault, task: str = task) -> str:
-            run = fault.frozen(task)
-            harm(fault, run, task)
-            fault.ends(run, "success")
-            return f"completed on try {fault.tries(run, task)}"
+        def run_case(harness: Harness, task: str = task) -> str:
+            run = harness.start_and_freeze(task)
+            harm(harness, run, task)
+            harness.expect_end(run, "success")
+            return f"completed on try {harness.tries(run, task)}"
 
         CASES[f"{name}, in {task}"] = run_case
 
 
 @case
-def exit_1(fault: Fault) -> str:
-    run = fault.start("train", "exit 1")
-    fault.ends(run, "success")
-    assert fault.tries(run, "train") == 2
+def exit_1(harness: Harness) -> str:
+    run = harness.start("train", "exit 1")
+    harness.expect_end(run, "success")
+    assert harness.tries(run, "train") == 2
     return "retried, completed on try 2"
 
 
 @case
-def exit_2(fault: Fault) -> str:
-    run = fault.start("train", """echo '{"level":"error","message":"the rows are bad"}' >&2; exit 2""")
-    fault.ends(run, "failed")
-    assert fault.tries(run, "train") == 1
-    assert "AirflowFailException" in (log := fault.airflow.log(run, "train", 1)) and "the rows are bad" in log
+def exit_2(harness: Harness) -> str:
+    run = harness.start("train", """echo '{"level":"error","message":"the rows are bad"}' >&2; exit 2""")
+    harness.expect_end(run, "failed")
+    assert harness.tries(run, "train") == 1
+    log = harness.airflow.log(run, "train", 1)
+    assert "AirflowFailException" in log and "the rows are bad" in log
     return "failed at once, its message in the log"
 
 
 @case
-def out_of_memory(fault: Fault) -> str:
-    run = fault.start("train", OUT_OF_MEMORY)
-    fault.ends(run, "failed")
-    assert fault.tries(run, "train") == 1
-    assert "out of memory" in fault.airflow.log(run, "train", 1)
-    return "failed at once, said as out of memory"
+def out_of_memory(harness: Harness) -> str:
+    run = harness.start("train", OUT_OF_MEMORY)
+    harness.expect_end(run, "failed")
+    assert harness.tries(run, "train") == 1
+    assert "out of memory" in harness.airflow.log(run, "train", 1)
+    return "failed at once, the log says out of memory"
 
 
 @case
-def execution_timeout(fault: Fault) -> str:
-    run = fault.start("train", "sleep 600")
-    fault.ends(run, "success")
-    assert "AirflowTaskTimeout" in fault.airflow.log(run, "train", 1)
-    return f"timed out, completed on try {fault.tries(run, 'train')}"
+def execution_timeout(harness: Harness) -> str:
+    run = harness.start("train", "sleep 600")
+    harness.expect_end(run, "success")
+    assert "AirflowTaskTimeout" in harness.airflow.log(run, "train", 1)
+    return f"timed out, completed on try {harness.tries(run, 'train')}"
 
 
 @case
-def marked_failed_while_it_runs(fault: Fault) -> str:
-    run = fault.frozen("train")
-    fault.airflow.set_state(run, "train", "failed")
+def marked_failed_while_it_runs(harness: Harness) -> str:
+    run = harness.start_and_freeze("train")
+    harness.airflow.set_state(run, "train", "failed")
     start = time.monotonic()
-    wait(lambda: not containers_of(fault.folder), 30)
+    wait(lambda: not containers_of(harness.folder), 30)
     gone = time.monotonic() - start
-    fault.ends(run, "failed")
+    harness.expect_end(run, "failed")
     return f"container gone after {gone:.0f} s"
 
 
 @case
-def cleared_while_it_runs(fault: Fault) -> str:
-    run = fault.frozen("train")
-    fault.airflow.clear(run, "train")
-    fault.ends(run, "success")
-    return f"completed on try {fault.tries(run, 'train')}"
+def cleared_while_it_runs(harness: Harness) -> str:
+    run = harness.start_and_freeze("train")
+    harness.airflow.clear(run, "train")
+    harness.expect_end(run, "success")
+    return f"completed on try {harness.tries(run, 'train')}"
 
 
-after_freezing("kill -9 of the container", lambda fault, *_: docker("kill", *all_containers(fault)))
+after_freezing("kill -9 of the container", lambda harness, *_: docker("kill", *all_containers(harness)))
 after_freezing(
     "kill -9 of the task's process",
-    lambda fault, run, task: fault.kill(f"airflow worker -- {fault.airflow.task(run, task)['id']}"),
+    lambda harness, run, task: harness.kill(f"airflow worker -- {harness.airflow.task(run, task)['id']}"),
 )
-after_freezing("kill -9 of the worker", lambda *about: kill_worker(*about))
-after_freezing("kill -9 of the scheduler", lambda fault, *_: fault.kill("airflow scheduler"))
+after_freezing("kill -9 of the worker", lambda *arguments: kill_worker(*arguments))
+after_freezing("kill -9 of the scheduler", lambda harness, *_: harness.kill("airflow scheduler"))
 after_freezing("kill -9 of dockerd", lambda *_: restart_docker(signal.SIGKILL))
 
 
 @case
-def dockerd_not_running(fault: Fault) -> str:
+def dockerd_not_running(harness: Harness) -> str:
     stop_docker(signal.SIGTERM)
-    run = fault.start()
-    wait(lambda: fault.airflow.task(run, "ingest")["state"] == "up_for_retry", 60)
+    run = harness.start()
+    wait(lambda: harness.airflow.task(run, "ingest")["state"] == "up_for_retry", 60)
     subprocess.run([ROOT / "docker/daemon.sh"], check=True, stdout=subprocess.DEVNULL)
-    fault.ends(run, "success")
-    return f"completed on try {fault.tries(run, 'ingest')}, once it ran"
+    harness.expect_end(run, "success")
+    return f"completed on try {harness.tries(run, 'ingest')}, after Docker was started"
 
 
 @case
-def two_backfills_at_once(fault: Fault) -> str:
-    fault.start()
-    number = fault.airflow.backfill("2018-01-01T00:00:00Z", "2018-03-01T00:00:00Z")
+def two_backfills_at_once(harness: Harness) -> str:
+    harness.start()
+    number = harness.airflow.backfill("2018-01-01T00:00:00Z", "2018-03-01T00:00:00Z")
     try:
-        fault.airflow.backfill("2018-02-01T00:00:00Z", "2018-04-01T00:00:00Z")
-        second = "both ran"
+        harness.airflow.backfill("2018-02-01T00:00:00Z", "2018-04-01T00:00:00Z")
+        outcome = "both ran"
     except RuntimeError as error:
         assert "409" in str(error), error
-        second = "the second refused (409)"
-    fault.airflow.wait_for_backfill(number)
-    states = {run["state"] for run in fault.airflow.runs(run_type="backfill")}
+        outcome = "the second was rejected (409)"
+    harness.airflow.wait_for_backfill(number)
+    states = {run["state"] for run in harness.airflow.runs(run_type="backfill")}
     assert states == {"success"}, states
-    return f"{second}, the first completed"
+    return f"{outcome}, the first completed"
 
 
 @case
-def image_missing(fault: Fault) -> str:
+def image_missing(harness: Harness) -> str:
     image = f"stock-market/train:{TAG}-faults"
     docker("tag", image, "stock-market/train:kept")
     docker("rmi", image)
     try:
-        run = fault.start()
-        fault.ends(run, "failed")
-        assert f"image {image} is not here" in fault.airflow.log(run, "train", 1)
+        run = harness.start()
+        harness.expect_end(run, "failed")
+        assert f"There is no image {image}" in harness.airflow.log(run, "train", 1)
     finally:
         docker("tag", "stock-market/train:kept", image)
         docker("rmi", "stock-market/train:kept")
-    return f"failed on try {fault.tries(run, 'train')}, said which image"
+    return f"failed on try {harness.tries(run, 'train')}, the log names the image"
 
 
 @case
-def store_missing(fault: Fault) -> str:
-    run = fault.start()
-    away = fault.store.rename(fault.folder / "away")
+def store_missing(harness: Harness) -> str:
+    run = harness.start()
+    away = harness.store.rename(harness.folder / "away")
     try:
-        wait(lambda: fault.airflow.task(run, "ingest")["state"] == "up_for_retry", 60)
-        assert "does not exist" in fault.airflow.log(run, "ingest", 1)
+        wait(lambda: harness.airflow.task(run, "ingest")["state"] == "up_for_retry", 60)
+        assert "does not exist" in harness.airflow.log(run, "ingest", 1)
     finally:
-        away.rename(fault.store)
-    fault.ends(run, "success")
-    return f"completed on try {fault.tries(run, 'ingest')}, once it was back"
+        away.rename(harness.store)
+    harness.expect_end(run, "success")
+    return f"completed on try {harness.tries(run, 'ingest')}, after the store was back"
 
 
 @case
-def store_read_only(fault: Fault) -> str:
-    run = fault.start()
-    subprocess.run(["mount", "--bind", fault.store, fault.store], check=True)
-    subprocess.run(["mount", "-o", "remount,ro,bind", fault.store], check=True)
+def store_read_only(harness: Harness) -> str:
+    run = harness.start()
+    subprocess.run(["mount", "--bind", harness.store, harness.store], check=True)
+    subprocess.run(["mount", "-o", "remount,ro,bind", harness.store], check=True)
     try:
-        fault.ends(run, "failed")
+        harness.expect_end(run, "failed")
     finally:
-        subprocess.run(["umount", fault.store], check=True)
-    fault.airflow.clear(run, "ingest")
-    fault.ends(run, "success")
-    return "failed at once, completed once cleared"
+        subprocess.run(["umount", harness.store], check=True)
+    harness.airflow.clear(run, "ingest")
+    harness.expect_end(run, "success")
+    return "failed at once, completed after clearing it"
 
 
-def title_of(process: psutil.Process) -> str:
+def command_line(process: psutil.Process) -> str:
     try:
         return " ".join(process.cmdline())
     except psutil.Error:
         return ""
 
 
-def all_containers(fault: Fault) -> list[str]:
-    return docker("ps", "--quiet", "--filter", f"label=stock-market.home={fault.folder / 'airflow'}").split()
+def all_containers(harness: Harness) -> list[str]:
+    return docker(
+        "ps", "--quiet", "--filter", f"label=stock-market.home={harness.folder / 'airflow'}"
+    ).split()
 
 
-def kill_worker(fault: Fault, run: str, task: str) -> None:
-    """The process that watches over the task's own, and with it that one."""
-    own = fault.processes(f"airflow worker -- {fault.airflow.task(run, task)['id']}")[0]
-    own.parent().kill()
-    own.kill()
+def kill_worker(harness: Harness, run: str, task: str) -> None:
+    """Kills the worker of a task: the task's process and its parent, which supervises it."""
+    process = harness.processes(f"airflow worker -- {harness.airflow.task(run, task)['id']}")[0]
+    process.parent().kill()
+    process.kill()
 
 
-def stop_docker(sign: int) -> None:
+def stop_docker(signal_number: int) -> None:
     daemon = next(process for process in psutil.process_iter(["name"]) if process.info["name"] == "dockerd")
-    daemon.send_signal(sign)
+    daemon.send_signal(signal_number)
     daemon.wait(30)
 
 
-def restart_docker(sign: int) -> None:
-    stop_docker(sign)
+def restart_docker(signal_number: int) -> None:
+    stop_docker(signal_number)
     subprocess.run([ROOT / "docker/daemon.sh"], check=True, stdout=subprocess.DEVNULL)
 
 
 def build_images() -> None:
-    """The project's images, with a way to tell a task how to fail."""
+    """Builds the images, and for each a variant that can be told to fail: see harness.sh."""
     subprocess.run([ROOT / "docker/images/build-images.sh", "tasks", "train"], check=True)
     for name in ("tasks", "train"):
         image = f"stock-market/{name}:{TAG}"
         docker("build", "--build-arg", f"IMAGE={image}", "--tag", f"{image}-faults", str(HERE))
 
 
-def quicker_dags(folder: Path) -> Path:
-    """The DAG with a timeout and retry delays that a test can wait for."""
+def copy_dags(folder: Path) -> Path:
+    """A copy of the DAG with a short timeout and short retry delays."""
     dags = shutil.copytree(ROOT / "dags", folder / "dags")
     file = dags / "stock_market.py"
     text = file.read_text().replace("timedelta(hours=2)", "timedelta(seconds=45)")
@@ -276,31 +284,33 @@ def quicker_dags(folder: Path) -> Path:
 
 def main(names: list[str]) -> int:
     if os.environ.get("FAULTS_MAY_KILL_DOCKER") != "1":
-        sys.exit("faults: this kills this host's Docker daemon; set FAULTS_MAY_KILL_DOCKER=1 if it may")
+        sys.exit(
+            "faults: this kills the Docker daemon of this host. To allow it, set FAULTS_MAY_KILL_DOCKER=1."
+        )
     subprocess.run([ROOT / "docker/daemon.sh"], check=True)
     build_images()
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
-    chosen = {name: run for name, run in CASES.items() if not names or any(part in name for part in names)}
+    cases = {name: case for name, case in CASES.items() if not names or any(part in name for part in names)}
     bad = 0
-    print(ROW.format("fault", "what became of it", "next run", "left", "torn", "s"), flush=True)
+    print(ROW.format("fault", "outcome", "next run", "containers", "incomplete", "s"), flush=True)
     settings = {"STOCK_MARKET_TAG": f"{TAG}-faults", "STOCK_MARKET_MEMORY": "1g"}
-    with running_airflow(folder, quicker_dags(folder), **settings) as airflow:
-        fault = Fault(airflow, folder)
+    with running_airflow(folder, copy_dags(folder), **settings) as airflow:
+        harness = Harness(airflow, folder)
         airflow.unpause()
         wait(lambda: airflow.runs(run_type="scheduled"), 60)
         airflow.wait_for_run(airflow.runs(run_type="scheduled")[0]["dag_run_id"])
-        for name, harm in chosen.items():
+        for name, run_case in cases.items():
             start = time.monotonic()
             try:
-                outcome, good = harm(fault), True
+                outcome, good = run_case(harness), True
             except Exception as error:
                 outcome, good = f"NOT AS EXPECTED: {error}"[:200], False
             after = airflow.wait_for_run(airflow.trigger(as_of=DAY))
-            left, torn = containers_of(folder), torn_files(folder / "store")
-            bad += not (good and after == "success" and not left and not torn)
+            left, incomplete = containers_of(folder), incomplete_files(folder / "store")
+            bad += not (good and after == "success" and not left and not incomplete)
             seconds = time.monotonic() - start
-            print(ROW.format(name, outcome, after, len(left), len(torn), round(seconds)), flush=True)
-    print(f"\n{len(chosen) - bad} passed, {bad} failed; Ctrl-C left no process")
+            print(ROW.format(name, outcome, after, len(left), len(incomplete), round(seconds)), flush=True)
+    print(f"\n{len(cases) - bad} passed, {bad} failed; no process is left after Ctrl-C")
     if not bad:
         shutil.rmtree(folder, ignore_errors=True)
     return 1 if bad else 0
