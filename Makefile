@@ -1,11 +1,13 @@
-# Every tool is installed when a target first needs it: Python tools and Node into .venv, packages
-# into node_modules. A stamp is written last, so an install that was interrupted is done again.
+# Targets install what they need: Python tools and Node into .venv, npm packages into node_modules.
+# The last step of an install writes a stamp file. An interrupted install has no stamp and is repeated.
+#
+# `make help` prints the lines that start with "##", and the text after "##" of each target.
 
 UV_VERSION := 0.13.9
 NODE_VERSION := 24.19.0
 
 SHELL := bash
-# DuckDB's queries keep these threads busy; with Node's own four, --threads beyond 4 would change nothing.
+# DuckDB's queries use Node's thread pool. Its default of 4 threads would limit --threads to 4.
 export UV_THREADPOOL_SIZE ?= 32
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
@@ -21,119 +23,142 @@ PACKAGES := node_modules/.installed
 ADDON := node_modules/.tfjs-addon
 PYTHON_PACKAGES := .venv/.python-requirements
 BENCH_PACKAGES := .venv/.bench-requirements
-# MLflow brings 600 MB of its own; only a test needs it.
+# MLflow needs 600 MB, and only one test uses it.
 MLFLOW := .mlflow/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install pipeline run-task walk-forward tensorboard serve airflow images up down chromium test check fix lock bench bench-growth bench-quality bench-serving bench-training soak clean-store clean
+.PHONY: help pipeline run-task walk-forward tensorboard clean-store serve airflow up down images \
+  install test check fix lock clean chromium bench bench-growth bench-training bench-quality bench-serving soak
 
-help: ## list the targets
-	@grep -hE '^[a-z-]+:.* ## ' Makefile | sort | sed -E 's/^([a-z-]+):.* ## /\1\t/' | expand -t 16
+help:
+	@awk -F ':.* ## ' '/^##/ { print substr($$0, 4) } /^[a-z-]+:.* ## / { printf "  %-16s%s\n", $$1, $$2 }' Makefile
 
-install: $(ADDON) $(PYTHON_PACKAGES) ## install everything that the other targets install when needed
-
+## Usage: make TARGET [VARIABLE=value ...]
+##
+## Pipeline and server
 pipeline: export STORE := $(STORE)
-pipeline: $(ADDON) ## the whole data path on the bundled sample [STORE= SOURCE= AS_OF=]
+pipeline: $(ADDON) ## run all tasks on the bundled sample or SOURCE, then print a prediction [SOURCE STORE AS_OF]
 	@node tasks/cli.ts pipeline
 
-run-task: $(if $(TASK),$(ADDON)) ## one task, TASK=download|ingest|features|train|promote|rollback|models|prune|walk-forward [STORE= ARGS="..."]
-	@test -n "$(TASK)" || { echo 'run-task: which task? For example: make run-task TASK=features' >&2; exit 2; }
+run-task: $(if $(TASK),$(ADDON)) ## run one task [TASK STORE ARGS]
+	@test -n "$(TASK)" || { echo 'run-task: TASK is not set. Example: make run-task TASK=features' >&2; exit 2; }
 	@node tasks/cli.ts $(TASK) --store "$(STORE)" $(ARGS)
 
-walk-forward: $(ADDON) ## a model as of each first of month, and the month after [FROM=2018-01 TO=2019-12 STORE= SOURCE= RESULTS=]
+walk-forward: $(ADDON) ## train a model per month, and score each on the month after [FROM TO SOURCE STORE RESULTS]
 	@if [ -n "$(SOURCE)" ] || [ ! -e "$(STORE)/features/latest.json" ]; then \
 	  node tasks/cli.ts ingest --store "$(STORE)" $(if $(SOURCE),--source "$(SOURCE)") && \
 	  node tasks/cli.ts features --store "$(STORE)"; fi
 	@node tasks/cli.ts walk-forward --store "$(STORE)" $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
 	$(if $(RESULTS),@cp "$(STORE)/walk-forward.md" "$(STORE)/walk-forward.svg" "$(RESULTS)/")
 
-tensorboard: $(PYTHON_PACKAGES) ## the losses of every training, on port 6006 [STORE=]
+tensorboard: $(PYTHON_PACKAGES) ## show the training losses in a browser, on port 6006 [STORE]
 	@.venv/bin/tensorboard --logdir "$(STORE)/logs/train"
+
+clean-store: ## remove old downloads, prices and features [KEEP STORE]
+	@$(MAKE) --no-print-directory run-task TASK=prune ARGS="--keep $(or $(KEEP),2)"
 
 serve: export STORE := $(STORE)
 serve: export PORT := $(PORT)
-serve: $(PACKAGES) ## serve the champion over HTTP [STORE= PORT=3000]
+serve: $(PACKAGES) ## serve predictions of the model in service over HTTP [STORE PORT]
 	@node serving/server.ts
 
+##
+## Airflow and Docker
 airflow: export STORE := $(STORE)
-airflow: images $(PYTHON_PACKAGES) ## Airflow on this host, the tasks in containers, until Ctrl-C [STORE=]
+airflow: images $(PYTHON_PACKAGES) ## run Airflow on this host until Ctrl-C, its tasks in containers [STORE]
 	@.venv/bin/python docker/airflow/local_airflow.py
 
-images: ## build the images; Debian's Docker is installed where there is none and we are root
+up: images ## start Airflow on port 8080 and the server on port 3000, all in containers
+	@docker/compose.sh up
+
+down: ## stop what `make up` started; the store, the database and the logs are kept
+	@docker/compose.sh down
+
+images: ## build the Docker images; installs Docker if this is Debian and you are root
 	@docker/daemon.sh
 	@docker/images/build-images.sh
 
-up: images ## all of it in containers: Airflow on port 8080, the server on port 3000
-	@docker/compose.sh up
+##
+## Development
+install: $(ADDON) $(PYTHON_PACKAGES) ## install now what other targets would install when they need it
 
-down: ## stop what up started; the store, the database and the logs stay
-	@docker/compose.sh down
+# Runs $(2), saves its exit status for the summary, and continues after a failure.
+run_part = @echo "--- $(1)"; status=0; $(2) || status=$$?; echo $$status > reports/$(1).status
 
-chromium: # Debian's Chromium is installed where there is none and we are root
-	@test/support/chromium.sh
-
-# Runs $(2), keeps its exit status for the summary, and goes on.
-part = @echo "--- $(1)"; status=0; $(2) || status=$$?; echo $$status > reports/$(1).status
-
-test: install $(MLFLOW) chromium ## every check and every test; the last line counts them
+test: install $(MLFLOW) chromium ## run all checks and tests; the last line of the output counts them
 	@rm -rf reports; mkdir reports
-	$(call part,types,tsc && tsc -p serving/page)
-	$(call part,biome,biome check --error-on-warnings .)
-	$(call part,ruff,ruff check --quiet && ruff format --check --quiet)
-	$(call part,vitest,vitest run --reporter=default --reporter=json --outputFile.json=reports/vitest.json)
-	$(call part,pytest,pytest --junitxml=reports/pytest.xml)
+	$(call run_part,types,tsc && tsc -p serving/page)
+	$(call run_part,biome,biome check --error-on-warnings .)
+	$(call run_part,ruff,ruff check --quiet && ruff format --check --quiet)
+	$(call run_part,vitest,vitest run --reporter=default --reporter=json --outputFile.json=reports/vitest.json)
+	$(call run_part,pytest,pytest --junitxml=reports/pytest.xml)
 	@node test/support/summary.ts reports
 
-check: $(PACKAGES) $(PYTHON_PACKAGES) ## types, lint and format
+check: $(PACKAGES) $(PYTHON_PACKAGES) ## check types, lint and formatting
 	tsc
 	tsc -p serving/page
 	biome check --error-on-warnings .
 	ruff check --quiet
 	ruff format --check --quiet
 
-fix: $(PACKAGES) $(PYTHON_PACKAGES) ## put right what lint and format can put right
+fix: $(PACKAGES) $(PYTHON_PACKAGES) ## fix lint and formatting where a tool can
 	biome check --write .
 	ruff check --fix
 	ruff format
 
-lock: $(TOOLS) ## write the lock files anew from package.json and the requirements.in
-	npm install --package-lock-only
-	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
-	  test/support/requirements.in --output-file test/support/requirements.txt
-	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
-	  --constraint test/support/requirements.txt docker/airflow/airflow-requirements.in --output-file docker/airflow/airflow-requirements.txt
-	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
-	  --constraint test/support/requirements.txt --constraint docker/airflow/airflow-requirements.txt bench/requirements.in --output-file bench/requirements.txt
-	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
-	  test/support/mlflow-requirements.in --output-file test/support/mlflow-requirements.txt
+# $(1).in -> $(1).txt, with the versions of the files $(2) where both have a package.
+compile_requirements = uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
+  $(addprefix --constraint ,$(2)) $(1).in --output-file $(1).txt
 
+lock: $(TOOLS) ## update the lock files after a change of a package.json or requirements.in
+	npm install --package-lock-only
+	$(call compile_requirements,test/support/requirements)
+	$(call compile_requirements,docker/airflow/airflow-requirements,test/support/requirements.txt)
+	$(call compile_requirements,bench/requirements,test/support/requirements.txt docker/airflow/airflow-requirements.txt)
+	$(call compile_requirements,test/support/mlflow-requirements)
+
+clean: ## remove everything that was installed, and the test reports; stores and logs are kept
+	rm -rf .venv .mlflow node_modules reports
+
+chromium:
+	@test/support/chromium.sh
+
+##
+## Benchmarks
 BENCH = python -m bench.data.full_scale $(if $(RUNS),--runs $(RUNS)) $(if $(SOURCE),--source "$(SOURCE)")
 
-bench: $(PACKAGES) $(BENCH_PACKAGES) ## 28 million rows: the tasks, polars, DuckDB and pandas in turn [RUNS=3 SOURCE=]
+bench: $(PACKAGES) $(BENCH_PACKAGES) ## ingest and features on 28 million rows, compared with polars, DuckDB and pandas [RUNS SOURCE]
 	@$(BENCH) compare
 
-bench-growth: $(PACKAGES) $(BENCH_PACKAGES) ## the tasks from 1 to 100 million rows; needs 30 GB of disk
+bench-growth: $(PACKAGES) $(BENCH_PACKAGES) ## ingest and features on 1 to 100 million rows; needs 30 GB of disk [RUNS SOURCE]
 	@$(BENCH) growth
 
-bench-quality: $(ADDON) $(BENCH_PACKAGES) ## the trained model beside others, scored on later prices [SOURCE=zip]
+bench-quality: $(ADDON) $(BENCH_PACKAGES) ## prediction errors on later prices, compared with other models [SOURCE]
 	@python -m bench.training.quality $(if $(SOURCE),--source "$(SOURCE)")
 
-bench-training: $(ADDON) $(BENCH_PACKAGES) ## training on 1 and 28 million rows, beside LightGBM [RUNS=1 SOURCE=zip]
+bench-training: $(ADDON) $(BENCH_PACKAGES) ## training on 1 and 28 million rows, compared with LightGBM [RUNS SOURCE]
 	@python -m bench.training.training $(if $(RUNS),--runs $(RUNS)) $(if $(SOURCE),--source "$(SOURCE)")
 
-bench-serving: $(PACKAGES) $(BENCH_PACKAGES) ## the server beside node:http, Fastify and FastAPI: rate, latency, where the time goes [ROUNDS=3 SECONDS=2 STORE=]
+bench-serving: $(PACKAGES) $(BENCH_PACKAGES) ## request rate and latency, compared with node:http, Fastify and FastAPI [ROUNDS SECONDS STORE]
 	@bench/serving/wrk.sh
 	@$(if $(filter file,$(origin STORE)),,STORE="$(STORE)") node bench/serving/serving.ts
 
-soak: $(PACKAGES) ## the server under every kind of request and changing champions: memory, failures [MINUTES=10 RATE=2000]
+soak: $(PACKAGES) ## memory and failures of the server under every kind of request [MINUTES RATE]
 	@node bench/serving/soak.ts
 
-clean-store: ## remove all but the two newest downloads, prices and features [STORE= KEEP=2]
-	@$(MAKE) --no-print-directory run-task TASK=prune ARGS="--keep $(or $(KEEP),2)"
-
-clean: ## remove all that was installed and every report; stores and logs stay
-	rm -rf .venv .mlflow node_modules reports
+##
+## Variables
+##   STORE           folder of the store (default: data/store)
+##   SOURCE          price files: a folder or zip in the form of the Kaggle data set (default: the bundled sample)
+##   AS_OF           train only on rows before this date, YYYY-MM-DD (default: all rows)
+##   TASK            download, ingest, features, train, promote, rollback, models, prune or walk-forward
+##   ARGS            options of the task, for example ARGS="--window 60"; ARGS=--help lists them
+##   FROM, TO        first and last month, for example FROM=2018-01 TO=2019-12
+##   RESULTS         folder that gets a copy of the walk-forward table and plot
+##   KEEP            how many versions of each to keep (default: 2)
+##   PORT            port of the server (default: 3000)
+##   RUNS, ROUNDS, SECONDS, MINUTES, RATE    size of a benchmark; see its script in bench/
 
 $(TOOLS):
 	@echo 'installing uv $(UV_VERSION) and Node $(NODE_VERSION) into .venv'
@@ -147,7 +172,7 @@ $(TOOLS):
 	@touch $@
 
 $(PACKAGES): package-lock.json .npmrc $(TOOLS)
-	@echo 'installing npm packages'
+	@echo 'installing npm packages into node_modules'
 	@npm ci --loglevel=error --no-progress
 	@touch $@
 
@@ -156,13 +181,13 @@ $(ADDON): docker/build-tfjs-addon.sh $(PACKAGES)
 	@touch $@
 
 $(PYTHON_PACKAGES): test/support/requirements.txt docker/airflow/airflow-requirements.txt $(TOOLS)
-	@echo 'installing Python packages'
+	@echo 'installing Python packages into .venv'
 	@uv pip install --quiet --python .venv --require-hashes \
 	  --requirement test/support/requirements.txt --requirement docker/airflow/airflow-requirements.txt
 	@touch $@
 
 $(BENCH_PACKAGES): bench/requirements.txt $(TOOLS)
-	@echo 'installing the libraries to compare with'
+	@echo 'installing the libraries for the benchmarks'
 	@uv pip install --quiet --python .venv --require-hashes --requirement bench/requirements.txt
 	@touch $@
 

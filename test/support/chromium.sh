@@ -1,14 +1,14 @@
 #!/bin/sh
-# Sees to it that there is a Chromium, in which the page is tested; installs Debian's where this is Debian and we are root.
+# Makes sure that Chromium is installed, for the tests of the page. On Debian, as root, installs it if needed.
 set -eu
 
 command -v "${CHROMIUM:-chromium}" >/dev/null && exit 0
 if [ -n "${CHROMIUM:-}" ] || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "chromium: there is no ${CHROMIUM:-chromium}; install Chromium (apt-get install chromium)," \
-        "or name a browser of its kind in CHROMIUM" >&2
+    echo "chromium: ${CHROMIUM:-chromium} is not installed. Install it (Debian and Ubuntu: apt-get install chromium)," \
+        "or set CHROMIUM to the path of another browser that is based on Chromium." >&2
     exit 1
 fi
 
-echo "chromium: installing Debian's"
+echo "chromium: installing it from Debian"
 apt-get update -qq
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
