@@ -7,7 +7,7 @@ import { closeLogger, createLogger, logToFile } from './lib/log.ts';
 import { progressBar, progressLog } from './lib/progress.ts';
 import { formatTable } from './lib/table.ts';
 import { fromEnvironment, refuseOddSwitches } from './options.ts';
-import { checkRows } from './store/checks-report.ts';
+import { checksTable } from './store/checks-summary.ts';
 import { prepareResult, writeResult } from './store/result.ts';
 import { Store } from './store/store.ts';
 import {
@@ -96,7 +96,7 @@ async function runTask(name: string, task: Task, args: CommonOptions): Promise<v
   const seconds = Math.round(performance.now() - started) / 1000;
   if (args.result) await writeResult({ task: name, ...outcome, metrics, seconds }, args.result);
   if (onTerminal && outcome.checks.length > 0)
-    process.stderr.write(`${formatTable(checkRows(outcome.checks))}\n`);
+    process.stderr.write(`${formatTable(checksTable(outcome.checks))}\n`);
   const broken = outcome.checks.filter(({ passed }) => !passed);
   if (broken.length > 0)
     log.warn('checks to look at', Object.fromEntries(broken.map(({ name, value }) => [name, value])));

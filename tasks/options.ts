@@ -1,6 +1,6 @@
 import type { Options } from 'yargs';
 import { PermanentError } from './lib/errors.ts';
-import type { Slice } from './store/publish-shards.ts';
+import type { ShardSubset } from './store/publish-shards.ts';
 
 /** Reads a whole number from `least` to `most`. */
 export function integer(
@@ -99,10 +99,10 @@ export function commit(name: string): (text: string) => string {
 }
 
 /** Reads which part of the shards to make: 3/16. */
-export function slice(name: string): (text: string) => Slice {
+export function shard(name: string): (text: string) => ShardSubset {
   return (text) => {
-    const [, i, n] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];
-    if (i && n && i <= n) return { i, n };
+    const [, index, count] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];
+    if (index && count && index <= count) return { index, count };
     throw new PermanentError(`--${name} ${text}: give it as i/n with 1 <= i <= n, for example 3/16`);
   };
 }

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { CLI, startNode, succeed } from './lib/node-process.ts';
+import { CLI, startNode, waitForSuccess } from './lib/node-process.ts';
 import { formatCount, formatTable } from './lib/table.ts';
-import type { TaskResult } from './store/result.ts';
+import type { ResultFile } from './store/result.ts';
 
 export interface PipelineOptions {
   store: string;
@@ -31,10 +31,10 @@ export async function runPipeline(
   const removeFolder = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', removeFolder);
 
-  async function run(task: string, ...options: string[]): Promise<TaskResult> {
+  async function run(task: string, ...options: string[]): Promise<ResultFile> {
     const file = join(folder, `${task}.json`);
     const args = [CLI, task, ...options, '--store', store, '--result', file];
-    await succeed(startNode(args, { stdio: 'inherit', env: environment }), `${task} failed`);
+    await waitForSuccess(startNode(args, { stdio: 'inherit', env: environment }), `${task} failed`);
     return JSON.parse(await readFile(file, 'utf8'));
   }
 
@@ -76,7 +76,7 @@ async function askServer(store: string, environment: NodeJS.ProcessEnv): Promise
   }
 }
 
-function formatResults(results: TaskResult[]): string {
+function formatResults(results: ResultFile[]): string {
   const rows = results.map(({ task, status, outputs: [output], metrics, seconds }) => [
     task,
     status.replaceAll('_', ' '),
@@ -88,12 +88,12 @@ function formatResults(results: TaskResult[]): string {
   return formatTable([['task', 'status', 'rows', 'seconds', 'MiB at most', 'output'], ...rows]);
 }
 
-function formatMetrics({ measured_rows, mae, mae_vol_moving_avg }: TaskResult['metrics']): string {
+function formatMetrics({ measured_rows, mae, mae_vol_moving_avg }: ResultFile['metrics']): string {
   return `On ${formatCount(Number(measured_rows))} later rows the model is off by ${formatCount(Number(mae))} shares on average, \
 vol_moving_avg itself by ${formatCount(Number(mae_vol_moving_avg))}.`;
 }
 
-function formatChampion({ champion_as_of, challenger_as_of, reason }: TaskResult['metrics']): string {
+function formatChampion({ champion_as_of, challenger_as_of, reason }: ResultFile['metrics']): string {
   if (champion_as_of === challenger_as_of) return `In service is the model as of ${champion_as_of}.`;
   const stays = champion_as_of
     ? `In service stays another model, as of ${champion_as_of}`

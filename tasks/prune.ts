@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import type { Context } from './context.ts';
 import { PermanentError } from './lib/errors.ts';
-import { readInService } from './store/champion.ts';
+import { readChampion } from './store/champion.ts';
 import type { Champion } from './store/champion-history.ts';
-import type { Outcome } from './store/result.ts';
-import { listKeys, readShards } from './store/shards.ts';
+import type { TaskResult } from './store/result.ts';
+import { findDataset, listKeys } from './store/shards.ts';
 import { findSnapshot } from './store/snapshots.ts';
 import type { Store } from './store/store.ts';
 
@@ -17,7 +17,7 @@ const AN_HOUR = 3_600_000;
  * Removes old keys of every dataset. What stays: the newest `keep` of each that are whole, the latest, and all that the model
  * in service was made from. Models stay; they are small.
  */
-export async function prune({ keep }: { keep: number }, { store, log }: Context): Promise<Outcome> {
+export async function prune({ keep }: { keep: number }, { store, log }: Context): Promise<TaskResult> {
   const inUse = await keysOfChampion(store);
   let removed = 0;
   for (const dataset of DATASETS) {
@@ -60,7 +60,7 @@ async function keysByAge(
 /** A dataset without a row was refused when it was made. */
 async function isWhole(dataset: (typeof DATASETS)[number], key: string, store: Store): Promise<boolean> {
   if (dataset === 'raw') return (await findSnapshot(key, store)) !== undefined;
-  return ((await readShards(dataset, key, store))?.rows ?? 0) > 0;
+  return ((await findDataset(dataset, key, store))?.rows ?? 0) > 0;
 }
 
 /**
@@ -69,7 +69,7 @@ async function isWhole(dataset: (typeof DATASETS)[number], key: string, store: S
  */
 async function keysOfChampion(store: Store): Promise<Set<string>> {
   if ((await store.size('model.bin')) === undefined) return new Set();
-  const model = (await readInService(store)).champion?.model;
+  const model = (await readChampion(store)).champion?.model;
   const features =
     model?.provenance.features_key ?? (await store.readJson<Champion>('champion.json'))?.features_key;
   if (!features)

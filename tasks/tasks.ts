@@ -14,17 +14,17 @@ import {
   month,
   path,
   reason,
-  slice,
+  shard,
   url,
 } from './options.ts';
-import type { Outcome } from './store/result.ts';
+import type { TaskResult } from './store/result.ts';
 import { archiveName, latestSnapshot } from './store/snapshots.ts';
 
 /** A task as the command line offers it. A task is imported only when it is run. */
 export interface Task {
   describe: string;
   options: Record<string, Options>;
-  run(args: never, context: Context): Promise<Outcome>;
+  run(args: never, context: Context): Promise<TaskResult>;
 }
 
 /** The options of every task. */
@@ -55,7 +55,7 @@ const source = {
   ...text('Folder or zip with stocks/*.csv, etfs/*.csv and symbols_valid_meta.csv', path('source')),
   defaultDescription: 'what was downloaded last, else the bundled sample',
 };
-const shard = text('Make only the i-th of n parts of the shards, as i/n', slice('shard'));
+const shardOption = text('Make only the i-th of n parts of the shards, as i/n', shard('shard'));
 const asOf = {
   ...text('Only rows before this day are known: YYYY-MM-DD', date('as-of')),
   defaultDescription: 'the day after the last row',
@@ -110,16 +110,15 @@ export const tasks: Record<string, Task> = {
         default: false,
         describe: 'Set bad rows aside instead of stopping at them',
       },
-      shard,
+      shard: shardOption,
     },
-    async ({ shard, source, ...args }, context) => {
+    async ({ source, ...args }, context) => {
       const downloaded = source ? undefined : await latestSnapshot(context.store);
       return (await import('./ingest/ingest.ts')).ingest(
         {
           ...args,
           source: source ?? (downloaded ? context.store.locate(archiveName(downloaded.key)) : SAMPLE),
           snapshot: downloaded?.key,
-          slice: shard,
         },
         context,
       );
@@ -130,10 +129,9 @@ export const tasks: Record<string, Task> = {
     {
       window: { ...text('Rows in a window, the current one included', integer('window', 1)), default: '30' },
       prices: text('Key of the prices; the latest, if not given', key('prices')),
-      shard,
+      shard: shardOption,
     },
-    async ({ shard, ...args }, context) =>
-      (await import('./features/features.ts')).features({ ...args, slice: shard }, context),
+    async (args, context) => (await import('./features/features.ts')).features(args, context),
   ),
   train: task(
     'features -> models/<as-of>/: a model, its losses and its scores',
@@ -241,7 +239,7 @@ function task<Own extends Record<string, Options>>(
   run: (
     args: ArgumentsCamelCase<InferredOptionTypes<Own & typeof commonOptions>>,
     context: Context,
-  ) => Promise<Outcome>,
+  ) => Promise<TaskResult>,
 ): Task {
   return { describe, options, run };
 }

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Context } from '../context.ts';
 import { contentKey } from '../lib/content-key.ts';
 import { PermanentError } from '../lib/errors.ts';
-import type { Outcome } from '../store/result.ts';
+import type { TaskResult } from '../store/result.ts';
 import {
   archiveName,
   findSnapshot,
@@ -34,14 +34,14 @@ export interface DownloadOptions {
  * where it was, also in a later run. Two at once on one store take turns. Nothing is fetched where the server's version is already there.
  * @throws PermanentError where trying again cannot help
  */
-export async function download(options: DownloadOptions, context: Context): Promise<Outcome> {
+export async function download(options: DownloadOptions, context: Context): Promise<TaskResult> {
   return context.store.withLock('download', () => fetchArchive(options, context));
 }
 
 async function fetchArchive(
   { dataset, url, credentials, firstWaitMs = 1_000 }: DownloadOptions,
   { store, log, progress }: Context,
-): Promise<Outcome> {
+): Promise<TaskResult> {
   const address = `${url.replace(/\/$/, '')}/api/v1/datasets/download/${dataset}`;
   const partials = `raw/partial/${dataset}`;
   const part: Part = { path: '', version: '', most: 0, failures: 0 };
@@ -93,7 +93,7 @@ async function fetchArchive(
     }
   }
 
-  function describe(status: Outcome['status'], { key, bytes, files }: Snapshot): Outcome {
+  function describe(status: TaskResult['status'], { key, bytes, files }: Snapshot): TaskResult {
     const raw = { rows: 0, bytes, key };
     return {
       status,

@@ -2,12 +2,12 @@ import { dirname, join } from 'node:path';
 import type { Context } from '../context.ts';
 import { contentKey } from '../lib/content-key.ts';
 import { type Database, parquet, readSql } from '../lib/duckdb.ts';
-import { countNulls, countOf, runChecks } from '../store/checks.ts';
-import { publishOrigin } from '../store/latest.ts';
-import { describeShards } from '../store/outcome.ts';
-import { publishShards, type ShardContent, type Slice } from '../store/publish-shards.ts';
-import type { Outcome } from '../store/result.ts';
-import { damageOf, openDataset, shardName } from '../store/shards.ts';
+import { checkIsZero, countNulls, runChecks } from '../store/checks.ts';
+import { publishOrigin } from '../store/publish-latest.ts';
+import { publishShards, type ShardContent, type ShardSubset } from '../store/publish-shards.ts';
+import type { TaskResult } from '../store/result.ts';
+import { openDataset, shardName, shardReadError } from '../store/shards.ts';
+import { summarizeShards } from '../store/summarize-shards.ts';
 
 /** Goes up whenever the same prices give other Parquet files than before. */
 const FORMAT_VERSION = 4;
@@ -25,7 +25,7 @@ export interface FeaturesOptions {
   /** How many rows a window spans. */
   window: number;
   /** Make only a part of the shards. */
-  slice?: Slice | undefined;
+  shard?: ShardSubset | undefined;
 }
 
 /**
@@ -33,30 +33,30 @@ export interface FeaturesOptions {
  * @throws PermanentError when there are no prices
  */
 export async function features(
-  { prices: key, window, slice }: FeaturesOptions,
+  { prices: key, window, shard }: FeaturesOptions,
   context: Context,
-): Promise<Outcome> {
+): Promise<TaskResult> {
   const prices = await openDataset('prices', key, 'ingest', context.store);
-  const plans = prices.shards.map(({ index, path, record }) => ({
+  const plans = prices.shards.map(({ index, path, manifest }) => ({
     index,
     path,
-    etfs: record.etfs,
-    key: contentKey('features', FORMAT_VERSION, window, record.key),
+    etfs: manifest.etfs,
+    key: contentKey('features', FORMAT_VERSION, window, manifest.key),
   }));
   const published = await publishShards(
     'features',
     plans,
-    slice,
+    shard,
     context,
     async ({ index, path, etfs }, scratch, database) => ({
       ...(await makeShard(path, join(scratch, `${shardName(index)}.parquet`), window, database)),
       ...(etfs && { etfs }),
     }),
-    async ({ rows }) => [countOf('every_row_is_accounted_for', 'fail', Math.abs(prices.rows - rows))],
+    async ({ rows }) => [checkIsZero('every_row_is_accounted_for', 'fail', Math.abs(prices.rows - rows))],
   );
   await publishOrigin(`features/${published.key}/prices.json`, prices.key, context.store);
   return {
-    ...(await describeShards('features', published, context)),
+    ...(await summarizeShards('features', published, context)),
     inputs: [{ name: 'prices', uri: prices.uri, key: prices.key, rows: prices.rows, bytes: prices.bytes }],
     columnLineage: LINEAGE,
   };
@@ -73,7 +73,7 @@ async function makeShard(
     await database.createView('prices', `SELECT *, file_row_number AS place FROM ${parquet(prices)}`);
     await database.copyToParquet(await readSql(import.meta.url, 'features.sql'), path);
   } catch (cause) {
-    throw damageOf(prices, dirname(dirname(prices)), 'ingest', cause);
+    throw shardReadError(prices, dirname(dirname(prices)), 'ingest', cause);
   }
   await database.createView('features', `SELECT *, file_row_number AS place FROM ${parquet(path)}`);
   await database.run(

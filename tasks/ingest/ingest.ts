@@ -1,11 +1,11 @@
 import { dirname, resolve } from 'node:path';
 import type { Context } from '../context.ts';
 import { contentKey } from '../lib/content-key.ts';
-import { publishOrigin } from '../store/latest.ts';
-import { describeShards } from '../store/outcome.ts';
-import { publishShards, type Slice } from '../store/publish-shards.ts';
-import type { Outcome } from '../store/result.ts';
+import { publishOrigin } from '../store/publish-latest.ts';
+import { publishShards, type ShardSubset } from '../store/publish-shards.ts';
+import type { TaskResult } from '../store/result.ts';
 import { type ShardPlan, shardOf } from '../store/shards.ts';
+import { summarizeShards } from '../store/summarize-shards.ts';
 import { COLUMNS } from './bad-rows.ts';
 import { KnownFiles } from './known-files.ts';
 import type { NamedFile } from './prices.ts';
@@ -40,7 +40,7 @@ export interface IngestOptions {
   /** Set bad rows aside instead of stopping at them. */
   quarantine: boolean;
   /** Make only a part of the shards. */
-  slice?: Slice | undefined;
+  shard?: ShardSubset | undefined;
 }
 
 /**
@@ -48,9 +48,9 @@ export interface IngestOptions {
  * @throws PermanentError at bad input and, unless they are to be set aside, at bad rows
  */
 export async function ingest(
-  { source: path, snapshot, shards: asked, quarantine, slice }: IngestOptions,
+  { source: path, snapshot, shards: asked, quarantine, shard }: IngestOptions,
   context: Context,
-): Promise<Outcome> {
+): Promise<TaskResult> {
   const known = await KnownFiles.open(resolve(path), context.store);
   const remedy = snapshot ? `remove the folder ${dirname(resolve(path))} and run download again` : undefined;
   const source = await openSource(path, known, context.database.threads, remedy);
@@ -82,28 +82,28 @@ export async function ingest(
     const published = await publishShards(
       'prices',
       plans,
-      slice,
+      shard,
       context,
       (plan, scratch, database) => makeShard(plan, source, quarantine, scratch, database),
       async ({ shards }) => {
         const today = new Date().toISOString().slice(0, 10);
         return reviewPrices(
-          shards.map(({ record }) => record),
+          shards.map(({ manifest }) => manifest),
           { files, passedOver: source.passedOver, csvFiles: source.csvFiles, names },
           await countRowsToCome(shards, today, context.database),
         );
       },
     );
     if (snapshot) await publishOrigin(`prices/${published.key}/raw.json`, snapshot, context.store);
-    const outcome = await describeShards('prices', published, context);
+    const result = await summarizeShards('prices', published, context);
     const raw = {
       name: 'raw',
       uri: source.uri,
-      rows: Number(outcome.metrics.rows_in ?? 0),
+      rows: Number(result.metrics.rows_in ?? 0),
       bytes,
       key: contentKey(files.map(({ name, crc32 }) => [name, crc32])),
     };
-    return { ...outcome, inputs: [raw], columnLineage: LINEAGE };
+    return { ...result, inputs: [raw], columnLineage: LINEAGE };
   } finally {
     source.close();
   }

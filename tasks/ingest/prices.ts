@@ -6,7 +6,7 @@ import {
   quotedString,
   readSql,
 } from '../lib/duckdb.ts';
-import { countNulls, findBroken, runChecks } from '../store/checks.ts';
+import { countNulls, findFailedCheck, runChecks } from '../store/checks.ts';
 import type { Check } from '../store/result.ts';
 import { COLUMNS } from './bad-rows.ts';
 import type { SourceFile } from './source.ts';
@@ -48,7 +48,7 @@ export async function writePrices(
   let written = await writeAndCheck(prices, path, database);
   if (written.checks.some(({ name, passed }) => name === 'rows_are_in_order' && !passed))
     written = await writeAndCheck(`SELECT * FROM (${prices}) ORDER BY Symbol, Date`, path, database);
-  const broken = findBroken(written.checks);
+  const broken = findFailedCheck(written.checks);
   if (broken) throw new BadInput(`check ${broken.name} is broken by ${broken.value}`);
   return written;
 }

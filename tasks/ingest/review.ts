@@ -1,7 +1,7 @@
 import { type Database, parquet, quotedString } from '../lib/duckdb.ts';
-import { countOf, noneOf } from '../store/checks.ts';
+import { checkIsEmpty, checkIsZero } from '../store/checks.ts';
 import type { Check } from '../store/result.ts';
-import { type ShardedDataset, type ShardRecord, sumOf } from '../store/shards.ts';
+import { type ShardedDataset, type ShardManifest, sumCounts } from '../store/shards.ts';
 import type { NamedFile } from './prices.ts';
 
 /** Of a column's values, before a warning. The real set lacks 683 rows in 28 million. */
@@ -22,51 +22,55 @@ interface Sources {
  * @param toCome how many rows there are of each day that is yet to come
  */
 export function reviewPrices(
-  records: ShardRecord[],
+  manifests: ShardManifest[],
   { files, passedOver, csvFiles, names }: Sources,
   toCome: Map<string, number>,
 ): Check[] {
-  const rows = records.reduce((total, record) => total + record.rows, 0);
-  const metrics = sumOf(records.map(({ metrics }) => metrics));
+  const rows = manifests.reduce((total, manifest) => total + manifest.rows, 0);
+  const metrics = sumCounts(manifests.map(({ metrics }) => metrics));
   const of = (metric: string) => metrics[metric] ?? 0;
   const symbols = new Set(files.map(({ symbol }) => symbol));
-  const nulls = Object.entries(sumOf(records.map(({ nulls }) => nulls)));
-  const months = sumOf(records.map(({ months = {} }) => months));
+  const nulls = Object.entries(sumCounts(manifests.map(({ nulls }) => nulls)));
+  const months = sumCounts(manifests.map(({ months = {} }) => months));
   return [
-    countOf(
+    checkIsZero(
       'every_file_is_accounted_for',
       'fail',
       // One is the metadata.
       Math.abs(csvFiles - passedOver.length - 1 - of('files')) +
-        records.reduce((sum, { metrics }) => sum + symbolsLost(metrics), 0),
+        manifests.reduce((sum, { metrics }) => sum + symbolsLost(metrics), 0),
     ),
-    countOf('every_row_is_accounted_for', 'fail', Math.abs(of('rows_in') - rows - of('rows_quarantined'))),
-    noneOf('csv_file_lies_where_it_is_read', 'warn', passedOver),
-    countOf('file_has_rows', 'warn', Math.max(of('files') - of('files_with_rows'), 0)),
-    countOf('row_is_not_set_aside', 'warn', of('rows_quarantined')),
-    noneOf(
+    checkIsZero(
+      'every_row_is_accounted_for',
+      'fail',
+      Math.abs(of('rows_in') - rows - of('rows_quarantined')),
+    ),
+    checkIsEmpty('csv_file_lies_where_it_is_read', 'warn', passedOver),
+    checkIsZero('file_has_rows', 'warn', Math.max(of('files') - of('files_with_rows'), 0)),
+    checkIsZero('row_is_not_set_aside', 'warn', of('rows_quarantined')),
+    checkIsEmpty(
       'symbol_has_a_name',
       'warn',
       files.filter(({ securityName }) => securityName === null).map(({ symbol }) => symbol),
     ),
-    noneOf(
+    checkIsEmpty(
       'named_symbol_has_a_file',
       'warn',
       [...names.keys()].filter((name) => !symbols.has(name)),
     ),
-    noneOf(
+    checkIsEmpty(
       'column_is_nearly_never_null',
       'warn',
       nulls.filter(([, count]) => count > MOST_NULLS * rows).map(([column]) => column),
     ),
-    countOf(
+    checkIsZero(
       'date_is_not_in_the_future',
       'warn',
       toCome.values().reduce((sum, rows) => sum + rows, 0),
       [...toCome.keys()],
     ),
-    noneOf('month_has_rows', 'warn', findMissingMonths(Object.keys(months))),
-    noneOf('month_is_no_gap', 'warn', findGaps(months)),
+    checkIsEmpty('month_has_rows', 'warn', findMissingMonths(Object.keys(months))),
+    checkIsEmpty('month_is_no_gap', 'warn', findGaps(months)),
   ];
 }
 
@@ -76,7 +80,7 @@ export async function countRowsToCome(
   today: string,
   database: Database,
 ): Promise<Map<string, number>> {
-  const late = shards.filter(({ record }) => (record.lastDate ?? '') > today).map(({ path }) => path);
+  const late = shards.filter(({ manifest }) => (manifest.lastDate ?? '') > today).map(({ path }) => path);
   if (late.length === 0) return new Map();
   const days = await database.rows<{ date: string; rows: number }>(
     `SELECT Date AS date, CAST(count(*) AS DOUBLE) AS rows FROM ${parquet(...late)} WHERE Date > ${quotedString(today)} GROUP BY Date`,
@@ -85,7 +89,7 @@ export async function countRowsToCome(
 }
 
 /** How many files with rows came out under no symbol of their own. */
-function symbolsLost({ files_with_rows = 0, symbols = 0 }: ShardRecord['metrics']): number {
+function symbolsLost({ files_with_rows = 0, symbols = 0 }: ShardManifest['metrics']): number {
   return Math.abs(files_with_rows - symbols);
 }
 

@@ -25,7 +25,7 @@ const TYPES = {
  * Its columns must be FLOAT, DOUBLE or INTEGER; a NULL stays null.
  * @throws QueryError
  */
-export async function readTable(sql: string, { connection }: Database): Promise<Table> {
+export async function readArrowTable(sql: string, { connection }: Database): Promise<Table> {
   try {
     const result = await connection.stream(sql);
     const columns = result.columnNames().map((name, index) => {
@@ -58,7 +58,7 @@ export async function readTable(sql: string, { connection }: Database): Promise<
 }
 
 /** One column of a table as a typed array. */
-export function column<Values extends Float32Array | Float64Array | Int32Array>(
+export function typedColumn<Values extends Float32Array | Float64Array | Int32Array>(
   table: Table,
   name: string,
 ): Values {

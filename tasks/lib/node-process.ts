@@ -15,7 +15,7 @@ export function startNode(args: string[], options: SpawnOptions): ChildProcess {
 }
 
 /** Waits for a task to end. @throws PermanentError or Error with this message, like the task that failed; it has said why */
-export async function succeed(child: ChildProcess, message: string): Promise<void> {
+export async function waitForSuccess(child: ChildProcess, message: string): Promise<void> {
   const [code] = await once(child, 'exit');
   if (code === 2) throw new PermanentError(message);
   if (code !== 0) throw new Error(message);

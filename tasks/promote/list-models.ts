@@ -1,9 +1,9 @@
 import type { Context } from '../context.ts';
 import { formatCount } from '../lib/table.ts';
-import { readInService } from '../store/champion.ts';
+import { readChampion } from '../store/champion.ts';
 import { type Change, readHistory, rolledBackAt, successionOf } from '../store/champion-history.ts';
 import { type ModelFolder, modelDates, modelFolders, readModel } from '../store/models.ts';
-import type { Outcome } from '../store/result.ts';
+import type { TaskResult } from '../store/result.ts';
 
 /** What the list needs of a metrics.json. */
 interface Scores {
@@ -20,12 +20,12 @@ const HEAD = ['as of', 'rows', 'MAE', 'of vol_moving_avg', 'RMSLE', 'coverage', 
  * were rolled back.
  * @throws PermanentError when there are none, or the history of champions is damaged
  */
-export async function listModels({ store, log }: Context): Promise<Outcome> {
+export async function listModels({ store, log }: Context): Promise<TaskResult> {
   await modelDates(store);
-  const { champion, fault } = await readInService(store);
+  const { champion, fault } = await readChampion(store);
   if (fault) log.warn(fault);
   const history = await readHistory(store);
-  const table: NonNullable<Outcome['table']> = [];
+  const table: NonNullable<TaskResult['table']> = [];
   const models: (ModelFolder & { sha256: string | undefined })[] = [];
   for (const folder of await modelFolders(store)) {
     const file = await readModel(folder.name, store).catch(() => undefined);

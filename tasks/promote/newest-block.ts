@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { readSql } from '../lib/duckdb.ts';
 import { PermanentError } from '../lib/errors.ts';
-import { type FeatureRows, readFeatureRows, refuseDamaged, viewFeatures } from '../store/feature-rows.ts';
+import { type FeatureRows, readFeatureRows, throwReadError, viewFeatures } from '../store/feature-rows.ts';
 import type { ModelFile } from '../store/models.ts';
 import { openDataset } from '../store/shards.ts';
 
@@ -42,7 +42,7 @@ export async function readNewestBlock(
     .rows<{ block_until: string | null; newest_from: string; unseen_rows: bigint }>(
       await readSql(import.meta.url, 'block-bounds.sql'),
     )
-    .catch(refuseDamaged(features));
+    .catch(throwReadError(features));
   if (!bounds?.block_until)
     throw new PermanentError(
       `${features.uri}: no row has a full window to measure a model on; ingest more rows, or give --force`,

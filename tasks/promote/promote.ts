@@ -1,9 +1,9 @@
 import type { Context } from '../context.ts';
-import { championOutput, type Office, withChampion } from '../store/champion.ts';
+import { type ChampionState, championOutput, withChampionLock } from '../store/champion.ts';
 import { rolledBackAt } from '../store/champion-history.ts';
 import { type ModelFile, modelDates, readModel } from '../store/models.ts';
-import type { Outcome } from '../store/result.ts';
-import { compare, type Gates, measure } from './compare.ts';
+import type { TaskResult } from '../store/result.ts';
+import { compare, type Gates, measure } from './gates.ts';
 import { type NewestBlock, readNewestBlock } from './newest-block.ts';
 
 export interface PromoteOptions {
@@ -18,12 +18,12 @@ export interface PromoteOptions {
 
 /** What became of a challenger, and why. */
 interface Decision {
-  status: Outcome['status'];
+  status: TaskResult['status'];
   reason: string;
   /** Whether it was let in without being held against a champion that cannot be read. */
   isUnmeasured?: boolean;
-  checks?: Outcome['checks'];
-  metrics?: Outcome['metrics'];
+  checks?: TaskResult['checks'];
+  metrics?: TaskResult['metrics'];
 }
 
 /**
@@ -33,11 +33,11 @@ interface Decision {
  * model.bin itself says it is; where it cannot be read, what the history says.
  * @throws PermanentError when there is no such model, it is damaged, or there are no features to measure it on
  */
-export async function promote(options: PromoteOptions, context: Context): Promise<Outcome> {
+export async function promote(options: PromoteOptions, context: Context): Promise<TaskResult> {
   const { store, log } = context;
   const asOf = options.asOf ?? ((await modelDates(store)).at(-1) as string);
   const challenger = await readModel(asOf, store);
-  const { mended, result } = await withChampion(store, async (office) => {
+  const { mended, result } = await withChampionLock(store, async (office) => {
     const decision = await decide(challenger, office, options, context);
     if (decision.status === 'done')
       await office.install(
@@ -74,7 +74,7 @@ export async function promote(options: PromoteOptions, context: Context): Promis
 
 async function decide(
   challenger: ModelFile,
-  { champion, fault, history }: Office,
+  { champion, fault, history }: ChampionState,
   { force, features, gates }: PromoteOptions,
   context: Context,
 ): Promise<Decision> {
@@ -143,7 +143,7 @@ function tellOf({ from, until, rows, isUnseen }: NewestBlock, unseen: string, se
   return `on ${rows.volume.length} rows from ${from} to ${until}, ${isUnseen ? unseen : seen}`;
 }
 
-function describe({ from, until, rows, isUnseen }: NewestBlock): Outcome['metrics'] {
+function describe({ from, until, rows, isUnseen }: NewestBlock): TaskResult['metrics'] {
   return {
     block_from: from,
     block_until: until,

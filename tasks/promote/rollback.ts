@@ -1,9 +1,9 @@
 import type { Context } from '../context.ts';
 import { PermanentError } from '../lib/errors.ts';
-import { championOutput, withChampion } from '../store/champion.ts';
+import { championOutput, withChampionLock } from '../store/champion.ts';
 import { type Champion, successionOf } from '../store/champion-history.ts';
 import { type ModelFile, modelFolders, readModel } from '../store/models.ts';
-import type { Outcome } from '../store/result.ts';
+import type { TaskResult } from '../store/result.ts';
 import type { Store } from '../store/store.ts';
 
 /**
@@ -14,8 +14,8 @@ import type { Store } from '../store/store.ts';
 export async function rollback(
   { why }: { why?: string | undefined },
   { store, log }: Context,
-): Promise<Outcome> {
-  const { result } = await withChampion(store, async ({ champion, isRolledBack, history, install }) => {
+): Promise<TaskResult> {
+  const { result } = await withChampionLock(store, async ({ champion, isRolledBack, history, install }) => {
     const undone = history.at(-1)?.from;
     if (champion && isRolledBack && undone) return { file: champion, current: undone };
     const [current, before] = successionOf(history).slice(-2).reverse();

@@ -2,11 +2,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Champion, type Change, HISTORY, readHistory, successionOf } from './champion-history.ts';
 import { type ModelFile, openModel } from './models.ts';
-import type { Outcome } from './result.ts';
+import type { TaskResult } from './result.ts';
 import type { Store } from './store.ts';
 
 /** The champion, and the power to change it: nobody else can while this is held. */
-export interface Office {
+export interface ChampionState {
   /** The model in service, by what model.bin itself says; undefined where there is none, or one that cannot be read. */
   champion: ModelFile | undefined;
   /** Why the model in service cannot be read, where there should be one. */
@@ -24,14 +24,14 @@ export interface Office {
  * first: champion.json and the history then agree with model.bin. `mended` says that they did not.
  * @throws PermanentError when the history is damaged
  */
-export async function withChampion<T>(
+export async function withChampionLock<T>(
   store: Store,
-  work: (office: Office) => Promise<T>,
+  work: (office: ChampionState) => Promise<T>,
 ): Promise<{ mended: boolean; result: T }> {
   return store.withLock('champion', async () => {
-    const { champion, fault } = await readInService(store);
+    const { champion, fault } = await readChampion(store);
     const history = await readHistory(store);
-    const office: Office = {
+    const office: ChampionState = {
       champion,
       fault:
         fault ?? (!champion && history.length > 0 ? `${store.locate('model.bin')}: is missing` : undefined),
@@ -66,7 +66,7 @@ export async function withChampion<T>(
 }
 
 /** The model in service, or why its file cannot be read; neither where there is no file. */
-export async function readInService(
+export async function readChampion(
   store: Store,
 ): Promise<{ champion?: ModelFile | undefined; fault?: string | undefined }> {
   const path = store.locate('model.bin');
@@ -79,7 +79,7 @@ export async function readInService(
 }
 
 /** The model in service, as a task tells of it. */
-export function championOutput({ sha256, bytes }: ModelFile, store: Store): Outcome['outputs'][number] {
+export function championOutput({ sha256, bytes }: ModelFile, store: Store): TaskResult['outputs'][number] {
   return {
     name: 'champion',
     uri: store.locate('model.bin'),

@@ -14,12 +14,12 @@ export async function runChecks(sql: string, database: Database): Promise<Check[
     examples?: string[] | null;
   }>(sql);
   return rows.map(({ name, severity, value, examples }) =>
-    countOf(name, severity, Number(value), examples ?? []),
+    checkIsZero(name, severity, Number(value), examples ?? []),
   );
 }
 
 /** A check that holds when nothing is counted. */
-export function countOf(
+export function checkIsZero(
   name: string,
   severity: 'fail' | 'warn',
   value: number,
@@ -30,8 +30,8 @@ export function countOf(
 }
 
 /** A check that holds when nothing is found. */
-export function noneOf(name: string, severity: 'fail' | 'warn', found: string[]): Check {
-  return countOf(name, severity, found.length, found);
+export function checkIsEmpty(name: string, severity: 'fail' | 'warn', found: string[]): Check {
+  return checkIsZero(name, severity, found.length, found);
 }
 
 /** How many NULLs each column of a Parquet file has, as its footer says. */
@@ -46,7 +46,7 @@ export async function countNulls(path: string, database: Database): Promise<Reco
 /** The checks of many shards as checks of them all. */
 export function sumChecks(checks: Check[]): Check[] {
   return [...Map.groupBy(checks, ({ name }) => name)].map(([name, same]) =>
-    countOf(
+    checkIsZero(
       name,
       same.some(({ severity }) => severity === 'fail') ? 'fail' : 'warn',
       same.reduce((sum, { value }) => sum + value, 0),
@@ -56,13 +56,13 @@ export function sumChecks(checks: Check[]): Check[] {
 }
 
 /** The first check whose failure keeps data from being published, if any. */
-export function findBroken(checks: Check[]): Check | undefined {
+export function findFailedCheck(checks: Check[]): Check | undefined {
   return checks.find(({ severity, passed }) => severity === 'fail' && !passed);
 }
 
 /** @throws PermanentError at the first check whose failure keeps data from being published */
-export function refuseBroken(checks: Check[], name: string, consequence: string): void {
-  const broken = findBroken(checks);
+export function assertChecksPass(checks: Check[], name: string, consequence: string): void {
+  const broken = findFailedCheck(checks);
   if (broken)
     throw new PermanentError(
       `${name}: the check ${broken.name} is broken by ${broken.value}; ${consequence}`,

@@ -1,9 +1,9 @@
 import { dirname } from 'node:path';
 import type { Model } from '../../model/model.ts';
 import { coverage, predictAll, type Score, score } from '../../model/score.ts';
-import { column, readTable } from '../lib/arrow.ts';
+import { readArrowTable, typedColumn } from '../lib/arrow.ts';
 import { type Database, parquet, readSql } from '../lib/duckdb.ts';
-import { damageOf, type ShardedDataset } from './shards.ts';
+import { type ShardedDataset, shardReadError } from './shards.ts';
 
 /** Rows with full windows, a value a row. */
 export interface FeatureRows {
@@ -21,14 +21,14 @@ export type Features = Pick<ShardedDataset, 'shards' | 'uri'>;
  */
 export async function viewFeatures(features: Features, database: Database): Promise<void> {
   const paths = features.shards.map(({ path }) => path);
-  await database.createView('features', `SELECT * FROM ${parquet(...paths)}`).catch(refuseDamaged(features));
+  await database.createView('features', `SELECT * FROM ${parquet(...paths)}`).catch(throwReadError(features));
 }
 
 /** For the `catch` of a query over features. @throws PermanentError where a shard is damaged, the cause itself otherwise */
-export function refuseDamaged({ shards: [shard, another], uri }: Features): (cause: unknown) => never {
+export function throwReadError({ shards: [shard, another], uri }: Features): (cause: unknown) => never {
   return (cause) => {
     const where = shard && !another ? shard.path : `a shard of ${uri}`;
-    throw damageOf(where, dirname(uri), 'features', cause);
+    throw shardReadError(where, dirname(uri), 'features', cause);
   };
 }
 
@@ -45,11 +45,11 @@ export async function readFeatureRows(
   await database.setVariable('from_day', from);
   await database.setVariable('until_day', until);
   const sql = await readSql(import.meta.url, 'feature-rows.sql');
-  const rows = await readTable(sql, database).catch(refuseDamaged(features));
+  const rows = await readArrowTable(sql, database).catch(throwReadError(features));
   return {
-    volume: column(rows, 'volume'),
-    volMovingAvg: column(rows, 'vol_moving_avg'),
-    adjCloseRollingMed: column(rows, 'adj_close_rolling_med'),
+    volume: typedColumn(rows, 'volume'),
+    volMovingAvg: typedColumn(rows, 'vol_moving_avg'),
+    adjCloseRollingMed: typedColumn(rows, 'adj_close_rolling_med'),
   };
 }
 

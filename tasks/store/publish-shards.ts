@@ -1,32 +1,32 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Context } from '../context.ts';
+import { runConcurrently } from '../lib/concurrency.ts';
 import { contentKey } from '../lib/content-key.ts';
 import type { Database } from '../lib/duckdb.ts';
-import { inLanes } from '../lib/lanes.ts';
-import { refuseBroken } from './checks.ts';
-import { publishWhole } from './latest.ts';
+import { assertChecksPass } from './checks.ts';
+import { publishLatest } from './publish-latest.ts';
 import type { Check } from './result.ts';
 import {
+  findDataset,
+  findShard,
   listKeys,
-  readShard,
-  readShards,
   type ShardedDataset,
+  type ShardManifest,
   type ShardPlan,
-  type ShardRecord,
   shardName,
 } from './shards.ts';
 import type { Store } from './store.ts';
 
-/** `--shard i/n`: of n processes that share the work, the i-th, counted from 1. */
-export interface Slice {
-  i: number;
-  n: number;
+/** The shards that one process makes, as `--shard index/count` says; the index starts at 1. */
+export interface ShardSubset {
+  index: number;
+  count: number;
 }
 
 /** What the maker of a shard says of it: its files in scratch, the Parquet file of the dataset first. */
 export type ShardContent = Pick<
-  ShardRecord,
+  ShardManifest,
   'rows' | 'nulls' | 'months' | 'lastDate' | 'etfs' | 'checks' | 'parameters' | 'metrics'
 > & {
   paths: string[];
@@ -37,7 +37,7 @@ export interface PublishedShards {
   /** Where the shards lie. */
   folder: string;
   status: 'done' | 'up_to_date';
-  records: ShardRecord[];
+  manifests: ShardManifest[];
   /** Of all shards together; none until all are there. */
   checks: Check[];
 }
@@ -53,40 +53,46 @@ export interface PublishedShards {
 export async function publishShards<Plan extends ShardPlan>(
   dataset: 'prices' | 'features',
   plans: Plan[],
-  slice: Slice | undefined,
+  subset: ShardSubset | undefined,
   { store, database, log, progress }: Context,
   make: (plan: Plan, scratch: string, database: Database) => Promise<ShardContent>,
   review: (whole: ShardedDataset) => Promise<Check[]>,
 ): Promise<PublishedShards> {
   const key = contentKey(plans.map((plan) => plan.key));
   const folder = `${dataset}/${key}`;
-  const mine = slice ? plans.filter((_, position) => position % slice.n === slice.i - 1) : plans;
-  const records: ShardRecord[] = [];
+  const mine = subset ? plans.filter((_, position) => position % subset.count === subset.index - 1) : plans;
+  const manifests: ShardManifest[] = [];
   let status: PublishedShards['status'] = 'up_to_date';
   progress.start(dataset, mine.length);
   try {
-    await inLanes(mine, database, async (plan, lane) => {
-      let record = await readShard(folder, plan.index, store, plan.key);
-      if (!record) {
+    await runConcurrently(mine, database, async (plan, lane) => {
+      let manifest = await findShard(folder, plan.index, store, plan.key);
+      if (!manifest) {
         status = 'done';
-        record = await reuseShard(dataset, folder, plan, store);
+        manifest = await reuseShard(dataset, folder, plan, store);
       }
-      if (!record) {
+      if (!manifest) {
         await using scratch = await store.scratch();
-        record = await publishShard(folder, plan, plans.length, await make(plan, scratch.path, lane), store);
+        manifest = await publishShard(
+          folder,
+          plan,
+          plans.length,
+          await make(plan, scratch.path, lane),
+          store,
+        );
       }
-      log.debug('shard is there', { folder, shard: plan.index, rows: record.rows });
-      records[mine.indexOf(plan)] = record;
+      log.debug('shard is there', { folder, shard: plan.index, rows: manifest.rows });
+      manifests[mine.indexOf(plan)] = manifest;
       progress.advance();
     });
   } finally {
     progress.stop();
   }
-  const whole = await readShards(dataset, key, store);
-  if (!whole && !slice)
+  const whole = await findDataset(dataset, key, store);
+  if (!whole && !subset)
     throw new Error(`${store.locate(folder)}: shards went while they were made; run it again`);
-  const checks = whole ? await publishWhole(dataset, whole, review, store) : [];
-  return { key, folder: store.locate(folder), status, records, checks };
+  const checks = whole ? await publishLatest(dataset, whole, review, store) : [];
+  return { key, folder: store.locate(folder), status, manifests, checks };
 }
 
 async function publishShard(
@@ -95,16 +101,16 @@ async function publishShard(
   shards: number,
   { paths, ...content }: ShardContent,
   store: Store,
-): Promise<ShardRecord> {
-  refuseBroken(content.checks, `${folder}/${shardName(index)}`, 'nothing of the shard was published');
-  const files: ShardRecord['files'] = [];
+): Promise<ShardManifest> {
+  assertChecksPass(content.checks, `${folder}/${shardName(index)}`, 'nothing of the shard was published');
+  const files: ShardManifest['files'] = [];
   for (const path of paths) {
     files.push({ name: basename(path), bytes: (await stat(path)).size });
     await store.publish(path, `${folder}/${basename(path)}`);
   }
-  const record: ShardRecord = { key, shards, files, ...content };
-  await store.publishText(`${folder}/${shardName(index)}.json`, `${JSON.stringify(record, null, 2)}\n`);
-  return record;
+  const manifest: ShardManifest = { key, shards, files, ...content };
+  await store.publishText(`${folder}/${shardName(index)}.json`, `${JSON.stringify(manifest, null, 2)}\n`);
+  return manifest;
 }
 
 async function reuseShard(
@@ -112,17 +118,17 @@ async function reuseShard(
   folder: string,
   { index, key }: ShardPlan,
   store: Store,
-): Promise<ShardRecord | undefined> {
+): Promise<ShardManifest | undefined> {
   for (const other of await listKeys(dataset, store)) {
-    const record = await readShard(`${dataset}/${other}`, index, store, key);
-    if (!record) continue;
-    for (const { name } of record.files)
+    const manifest = await findShard(`${dataset}/${other}`, index, store, key);
+    if (!manifest) continue;
+    for (const { name } of manifest.files)
       await store.publishAgain(`${dataset}/${other}/${name}`, `${folder}/${name}`);
     await store.publishAgain(
       `${dataset}/${other}/${shardName(index)}.json`,
       `${folder}/${shardName(index)}.json`,
     );
-    return record;
+    return manifest;
   }
   return undefined;
 }

@@ -30,7 +30,7 @@ export interface Check {
 export type ColumnLineage = Record<string, string[]>;
 
 /** What a task tells of its work: read by Airflow, by `make pipeline`, and later by OpenLineage. */
-export interface TaskResult {
+export interface ResultFile {
   task: string;
   /** `refused`: a model was kept out of service. */
   status: 'done' | 'up_to_date' | 'refused';
@@ -45,7 +45,7 @@ export interface TaskResult {
 }
 
 /** What a task itself returns; the command line adds its name and the time it took, and prints what is to be printed. */
-export type Outcome = Omit<TaskResult, 'task' | 'seconds'> & {
+export type TaskResult = Omit<ResultFile, 'task' | 'seconds'> & {
   /** The table as people read it, the head first. */
   printed?: string[][];
 };
@@ -62,7 +62,7 @@ export async function prepareResult(path: string): Promise<void> {
 }
 
 /** Writes the result file, whole or not at all; to something that is not a file, such as /dev/stdout, directly. */
-export async function writeResult(result: TaskResult, path: string): Promise<void> {
+export async function writeResult(result: ResultFile, path: string): Promise<void> {
   const text = `${JSON.stringify(result, null, 2)}\n`;
   const present = await stat(path).catch(() => undefined);
   if (present && !present.isFile()) return writeFile(path, text);

@@ -11,7 +11,7 @@ export interface ShardPlan {
 }
 
 /** What shard-NN.json holds. Its presence says that the shard's other files are there. */
-export interface ShardRecord {
+export interface ShardManifest {
   key: string;
   /** How many shards the dataset has. */
   shards: number;
@@ -43,7 +43,7 @@ export function shardName(index: number): string {
 }
 
 /** Counts by name, added up. */
-export function sumOf(all: Record<string, number>[]): Record<string, number> {
+export function sumCounts(all: Record<string, number>[]): Record<string, number> {
   const sums: Record<string, number> = {};
   for (const counts of all)
     for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + count;
@@ -55,7 +55,7 @@ export interface ShardedDataset {
   key: string;
   uri: string;
   /** In the order of their numbers. */
-  shards: { index: number; path: string; record: ShardRecord }[];
+  shards: { index: number; path: string; manifest: ShardManifest }[];
   rows: number;
   bytes: number;
 }
@@ -75,7 +75,7 @@ export async function openDataset(
     throw new PermanentError(
       `${store.locate(dataset)}: there are no ${dataset} in this store; run ${maker} first`,
     );
-  const found = await readShards(dataset, key, store);
+  const found = await findDataset(dataset, key, store);
   if (found) return found;
   const keys = await listKeys(dataset, store);
   if (!keys.includes(key))
@@ -91,10 +91,10 @@ export async function openDataset(
 async function nameBroken(folder: string, store: Store): Promise<string> {
   let shards = 0;
   for (const name of await listRecords(folder, store))
-    shards = (await store.readJson<ShardRecord>(`${folder}/${name}`))?.shards ?? shards;
+    shards = (await store.readJson<ShardManifest>(`${folder}/${name}`))?.shards ?? shards;
   const broken: string[] = [];
   for (let index = 0; index < shards; index++)
-    if (!(await readShard(folder, index, store))) broken.push(shardName(index));
+    if (!(await findShard(folder, index, store))) broken.push(shardName(index));
   return broken.join(', ') || 'all';
 }
 
@@ -106,7 +106,7 @@ const DAMAGED =
  * What to throw where a query over shards failed: an PermanentError where they are damaged, the cause itself otherwise.
  * @param folder of the dataset, of all keys
  */
-export function damageOf(where: string, folder: string, maker: string, cause: unknown): unknown {
+export function shardReadError(where: string, folder: string, maker: string, cause: unknown): unknown {
   if (!(cause instanceof QueryError) || !DAMAGED.test(cause.message)) return cause;
   return new PermanentError(
     `${where}: is damaged; remove the folder ${folder}, of which other keys may share the file, and run ${maker} again`,
@@ -120,7 +120,7 @@ export async function listKeys(dataset: string, store: Store): Promise<string[]>
 }
 
 /** All shards of a key, or undefined where one is missing. */
-export async function readShards(
+export async function findDataset(
   dataset: string,
   key: string,
   store: Store,
@@ -129,36 +129,36 @@ export async function readShards(
   const shards: ShardedDataset['shards'] = [];
   for (const name of await listRecords(folder, store)) {
     const index = Number(/\d+/.exec(name)?.[0]);
-    const record = await readShard(folder, index, store);
-    if (!record) return undefined;
-    shards.push({ index, path: store.locate(`${folder}/${shardName(index)}.parquet`), record });
+    const manifest = await findShard(folder, index, store);
+    if (!manifest) return undefined;
+    shards.push({ index, path: store.locate(`${folder}/${shardName(index)}.parquet`), manifest });
   }
-  if (shards.length === 0 || shards.length !== shards[0]?.record.shards) return undefined;
+  if (shards.length === 0 || shards.length !== shards[0]?.manifest.shards) return undefined;
   shards.sort((a, b) => a.index - b.index);
   return {
     key,
     uri: store.locate(folder),
     shards,
-    rows: shards.reduce((rows, { record }) => rows + record.rows, 0),
-    bytes: shards.reduce((bytes, { record }) => bytes + (record.files[0]?.bytes ?? 0), 0),
+    rows: shards.reduce((rows, { manifest }) => rows + manifest.rows, 0),
+    bytes: shards.reduce((bytes, { manifest }) => bytes + (manifest.files[0]?.bytes ?? 0), 0),
   };
 }
 
-/** The names of a folder's shard records. */
+/** The names of a folder's shard manifests. */
 async function listRecords(folder: string, store: Store): Promise<string[]> {
   return (await store.list(folder)).filter((name) => /^shard-\d+\.json$/.test(name));
 }
 
-/** The record of a shard whose files are all there, or undefined. */
-export async function readShard(
+/** The manifest of a shard whose files are all there, or undefined. */
+export async function findShard(
   folder: string,
   index: number,
   store: Store,
   key?: string,
-): Promise<ShardRecord | undefined> {
-  const record = await store.readJson<ShardRecord>(`${folder}/${shardName(index)}.json`);
-  if (!record || (key && record.key !== key)) return undefined;
-  for (const { name, bytes } of record.files)
+): Promise<ShardManifest | undefined> {
+  const manifest = await store.readJson<ShardManifest>(`${folder}/${shardName(index)}.json`);
+  if (!manifest || (key && manifest.key !== key)) return undefined;
+  for (const { name, bytes } of manifest.files)
     if ((await store.size(`${folder}/${name}`)) !== bytes) return undefined;
-  return record;
+  return manifest;
 }

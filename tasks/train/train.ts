@@ -5,7 +5,7 @@ import { ratio } from '../../model/score.ts';
 import type { Context } from '../context.ts';
 import { contentKey } from '../lib/content-key.ts';
 import { isModelThere, publishModel } from '../store/models.ts';
-import type { Outcome } from '../store/result.ts';
+import type { TaskResult } from '../store/result.ts';
 import { openDataset } from '../store/shards.ts';
 import { findSplit, readBlock } from './dataset/dataset.ts';
 import { type Made, makeModel } from './fit/make-model.ts';
@@ -61,7 +61,7 @@ export async function train(
     mlflow,
   }: TrainOptions,
   context: Context,
-): Promise<Outcome> {
+): Promise<TaskResult> {
   const { store, log, progress } = context;
   const features = await openDataset('features', featuresKey, 'features', store);
   const split = await findSplit(features, asOf, context);

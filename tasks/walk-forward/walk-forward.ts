@@ -2,20 +2,13 @@ import { score } from '../../model/score.ts';
 import type { Context } from '../context.ts';
 import { readSql } from '../lib/duckdb.ts';
 import { PermanentError } from '../lib/errors.ts';
-import { CLI, startNode, succeed } from '../lib/node-process.ts';
-import { evaluate, readFeatureRows, refuseDamaged, viewFeatures } from '../store/feature-rows.ts';
+import { CLI, startNode, waitForSuccess } from '../lib/node-process.ts';
+import { evaluate, readFeatureRows, throwReadError, viewFeatures } from '../store/feature-rows.ts';
 import { modelDates, readModel } from '../store/models.ts';
-import type { Outcome } from '../store/result.ts';
+import type { TaskResult } from '../store/result.ts';
 import { openDataset } from '../store/shards.ts';
 import type { Store } from '../store/store.ts';
-import {
-  cells,
-  drawWalkForward,
-  formatWalkForward,
-  HEAD,
-  type Month,
-  record,
-} from './walk-forward-report.ts';
+import { cells, drawWalkForward, formatWalkForward, HEAD, type Month, record } from './walk-forward-table.ts';
 
 export interface WalkForwardOptions {
   /** The key of the features; those that were made last, if not given. */
@@ -39,7 +32,7 @@ export interface WalkForwardOptions {
 export async function walkForward(
   { features: key, from, to = from, ...switches }: WalkForwardOptions,
   context: Context,
-): Promise<Outcome> {
+): Promise<TaskResult> {
   const { store, database, log } = context;
   if (to && (!from || to < from)) throw new PermanentError(`--to ${to}: give a --from that is no later`);
   const features = await openDataset('features', key, 'features', store);
@@ -56,7 +49,7 @@ export async function walkForward(
     await database.setVariable('as_of', asOf);
     const [fitted] = await database
       .rows<{ multiple: number | null }>(multiple)
-      .catch(refuseDamaged(features));
+      .catch(throwReadError(features));
     const factor = fitted?.multiple ?? undefined;
     months.push({
       asOf,
@@ -109,7 +102,7 @@ async function train(
   const common = ['--store', store.root, '--threads', String(threads)];
   common.push('--memory-limit', memoryLimit, '--log-level', logLevel);
   const child = startNode([CLI, 'train', ...options, ...common], { stdio: ['ignore', 'inherit', 'inherit'] });
-  await succeed(
+  await waitForSuccess(
     child,
     `train ${options.join(' ')} failed; where it asks for --replace, run that yourself, then walk-forward again`,
   );

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { TaskResult } from '../../tasks/store/result.ts';
+import type { ResultFile } from '../../tasks/store/result.ts';
 import { makeFolder } from './fixtures.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -66,7 +66,7 @@ export async function succeed(args: string[], environment?: Record<string, strin
 }
 
 /** Runs a task, which must succeed, and gives what it wrote to its result file. */
-export async function runTask(args: string[], environment?: Record<string, string>): Promise<TaskResult> {
+export async function runTask(args: string[], environment?: Record<string, string>): Promise<ResultFile> {
   const file = join(makeFolder(), 'result.json');
   await succeed([...args, '--result', file], environment);
   return JSON.parse(await readFile(file, 'utf8'));

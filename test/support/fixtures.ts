@@ -11,7 +11,7 @@ import type { Context } from '../../tasks/context.ts';
 import { type IngestOptions, ingest } from '../../tasks/ingest/ingest.ts';
 import { Database } from '../../tasks/lib/duckdb.ts';
 import { createLogger } from '../../tasks/lib/log.ts';
-import type { Outcome } from '../../tasks/store/result.ts';
+import type { TaskResult } from '../../tasks/store/result.ts';
 import { Store } from '../../tasks/store/store.ts';
 
 export const HEADER = 'Date,Open,High,Low,Close,Adj Close,Volume';
@@ -78,7 +78,7 @@ export function claimSize(zip: Buffer, name: string, bytes: number): void {
 }
 
 /** Runs a task within this process, where neither exit code nor output is the point. */
-export async function runHere<Options, Result = Outcome>(
+export async function runHere<Options, Result = TaskResult>(
   task: (options: Options, context: Context) => Promise<Result>,
   options: Options,
   store: string,
@@ -96,7 +96,7 @@ export async function ingestInto(
   store: string,
   source: string,
   options: Partial<IngestOptions> = {},
-): Promise<Outcome> {
+): Promise<TaskResult> {
   return runHere(ingest, { source, shards: 1, quarantine: false, ...options }, store);
 }
 
@@ -104,7 +104,7 @@ export async function ingestInto(
 export async function ingestFiles(
   files: Files,
   options: Partial<IngestOptions> = {},
-): Promise<{ store: string; result: Outcome }> {
+): Promise<{ store: string; result: TaskResult }> {
   const store = makeFolder();
   return { store, result: await ingestInto(store, await makeSource(files), options) };
 }
@@ -115,7 +115,7 @@ export async function openDatabase(threads = 1): Promise<Database> {
 
 /** The rows of a dataset as arrays, in the order of shards and rows. 64-bit integers come as bigint. */
 export async function readRows(
-  result: Outcome,
+  result: TaskResult,
   columns: string,
   glob = 'shard-*.parquet',
 ): Promise<unknown[][]> {

@@ -1,9 +1,9 @@
 import type { Table } from 'apache-arrow';
 import type { Context } from '../../context.ts';
-import { column, readTable } from '../../lib/arrow.ts';
+import { readArrowTable, typedColumn } from '../../lib/arrow.ts';
 import { type Database, readSql } from '../../lib/duckdb.ts';
 import { PermanentError } from '../../lib/errors.ts';
-import { refuseDamaged, viewFeatures } from '../../store/feature-rows.ts';
+import { throwReadError, viewFeatures } from '../../store/feature-rows.ts';
 import type { ShardedDataset } from '../../store/shards.ts';
 import type { Examples } from './rows.ts';
 
@@ -42,7 +42,7 @@ export async function findSplit(
     .rows<Record<'as_of' | 'validation_from' | 'measure_from' | 'newest_row', string | null>>(
       await readSql(import.meta.url, 'split.sql'),
     )
-    .catch(refuseDamaged(features));
+    .catch(throwReadError(features));
   if (!split?.as_of || !split.validation_from || !split.measure_from || !split.newest_row)
     throw await tooFew(features, split?.as_of, split?.as_of, 'has a full window', database);
   return {
@@ -63,7 +63,10 @@ export async function* readTraining(
   halfLife: number,
   { database }: Context,
 ): AsyncGenerator<Examples> {
-  const embargo = Math.max(EMBARGO, ...features.shards.map(({ record }) => record.parameters.window ?? 0));
+  const embargo = Math.max(
+    EMBARGO,
+    ...features.shards.map(({ manifest }) => manifest.parameters.window ?? 0),
+  );
   await setSpan('', validationFrom, database);
   await database.setVariable('embargo', embargo);
   await database.setVariable('validation_from', validationFrom);
@@ -122,23 +125,23 @@ export async function readBlock(
   )) as [Table, ...Table[]];
   const rows = first.concat(...others);
   return {
-    year: column(rows, 'year'),
-    isEtf: features.shards.every(({ record }) => record.etfs) ? column(rows, 'is_etf') : undefined,
-    volume: column(rows, 'volume'),
-    volMovingAvg: column(rows, 'vol_moving_avg'),
-    adjCloseRollingMed: column(rows, 'adj_close_rolling_med'),
-    laggedVolMovingAvg: column(rows, 'vol_moving_avg_lag_1'),
-    laggedAdjCloseRollingMed: column(rows, 'adj_close_rolling_med_lag_1'),
+    year: typedColumn(rows, 'year'),
+    isEtf: features.shards.every(({ manifest }) => manifest.etfs) ? typedColumn(rows, 'is_etf') : undefined,
+    volume: typedColumn(rows, 'volume'),
+    volMovingAvg: typedColumn(rows, 'vol_moving_avg'),
+    adjCloseRollingMed: typedColumn(rows, 'adj_close_rolling_med'),
+    laggedVolMovingAvg: typedColumn(rows, 'vol_moving_avg_lag_1'),
+    laggedAdjCloseRollingMed: typedColumn(rows, 'adj_close_rolling_med_lag_1'),
   };
 }
 
 function toExamples(path: string, table: Table): Examples {
   return {
     path,
-    logAverage: column(table, 'log_average'),
-    signedLogMedian: column(table, 'signed_log_median'),
-    logRatio: column(table, 'log_ratio'),
-    weight: column(table, 'weight'),
+    logAverage: typedColumn(table, 'log_average'),
+    signedLogMedian: typedColumn(table, 'signed_log_median'),
+    logRatio: typedColumn(table, 'log_ratio'),
+    weight: typedColumn(table, 'weight'),
   };
 }
 
@@ -156,8 +159,8 @@ async function* readShards(
   for (const shard of shards) {
     const features = { shards: [shard], uri };
     await viewFeatures(features, database);
-    await database.setVariable('etfs', shard.record.etfs ?? []);
-    const table = await readTable(sql, database).catch(refuseDamaged(features));
+    await database.setVariable('etfs', shard.manifest.etfs ?? []);
+    const table = await readArrowTable(sql, database).catch(throwReadError(features));
     yield { path: shard.path, table };
   }
 }

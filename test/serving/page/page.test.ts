@@ -11,7 +11,7 @@ import {
   drawWalkForward,
   formatWalkForward,
   type Month,
-} from '../../../tasks/walk-forward/walk-forward-report.ts';
+} from '../../../tasks/walk-forward/walk-forward-table.ts';
 import { launchChromium } from '../../support/chromium.ts';
 import { type Running, start, until } from '../../support/command.ts';
 import { makeFolder } from '../../support/fixtures.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type DownloadOptions, download } from '../../../tasks/download/download.ts';
 import { PermanentError } from '../../../tasks/lib/errors.ts';
-import type { Outcome } from '../../../tasks/store/result.ts';
+import type { TaskResult } from '../../../tasks/store/result.ts';
 import { runCli, runTask } from '../../support/command.ts';
 import { mayMount, runOnDisk } from '../../support/disk.ts';
 import { claimSize, csvOfVolumes, hashStore, makeFolder, makeZip, runHere } from '../../support/fixtures.ts';
@@ -18,11 +18,11 @@ async function makeArchive(): Promise<Buffer> {
   return readFile(await makeZip({ 'stocks/A.csv': csvOfVolumes(...Array(3000).keys()) }));
 }
 
-async function downloadInto(store: string, options: Partial<DownloadOptions>): Promise<Outcome> {
+async function downloadInto(store: string, options: Partial<DownloadOptions>): Promise<TaskResult> {
   return runHere(download, { dataset: 'ana/prices', url: '', firstWaitMs: 1, ...options }, store);
 }
 
-function archiveOf(outcome: Outcome): Promise<Buffer> {
+function archiveOf(outcome: TaskResult): Promise<Buffer> {
   return readFile(String(outcome.outputs[0]?.uri));
 }
 

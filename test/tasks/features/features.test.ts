@@ -367,7 +367,7 @@ describe('the features task', () => {
   test('in two parts gives the same bytes as in one', async () => {
     const [one, other] = [await ingestFiles(files, { shards: 3 }), await ingestFiles(files, { shards: 3 })];
     await makeFeatures(one.store);
-    await Promise.all([1, 2].map((i) => makeFeatures(other.store, { slice: { i, n: 2 } })));
+    await Promise.all([1, 2].map((index) => makeFeatures(other.store, { shard: { index, count: 2 } })));
     expect(hashStore(other.store)).toEqual(hashStore(one.store));
   });
 

@@ -205,7 +205,7 @@ describe('a run', () => {
     const store = makeFolder();
     const source = await makeSource(FILES);
     const parts = await Promise.all(
-      [1, 2, 3].map((i) => ingestInto(store, source, { shards: 5, slice: { i, n: 3 } })),
+      [1, 2, 3].map((index) => ingestInto(store, source, { shards: 5, shard: { index, count: 3 } })),
     );
     expect(hashStore(store)).toEqual(hashStore(whole.store));
     expect(parts.reduce((rows, part) => rows + Number(part.outputs[0]?.rows), 0)).toBe(12);
@@ -214,7 +214,7 @@ describe('a run', () => {
   test('of one part alone publishes no dataset yet', async () => {
     const store = makeFolder();
     const source = await makeSource(FILES);
-    await ingestInto(store, source, { shards: 5, slice: { i: 2, n: 5 } });
+    await ingestInto(store, source, { shards: 5, shard: { index: 2, count: 5 } });
     await expect(runHere(features, { window: 30 }, store)).rejects.toThrow(PermanentError);
     expect(Object.keys(hashStore(store)).map((name) => basename(name))).toEqual([
       'shard-01.json',

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { countRowsToCome, reviewPrices } from '../../../tasks/ingest/review.ts';
-import { openDataset, type ShardRecord } from '../../../tasks/store/shards.ts';
+import { openDataset, type ShardManifest } from '../../../tasks/store/shards.ts';
 import { Store } from '../../../tasks/store/store.ts';
 import { csv, ingestFiles, openDatabase } from '../../support/fixtures.ts';
 
 const FILE = { name: 'stocks/A.csv', symbol: 'A', bytes: 1, crc32: 1, securityName: 'Agilent' };
 const SOURCES = { files: [FILE], passedOver: ['old.csv'], csvFiles: 3 };
-const RECORD: ShardRecord = {
+const MANIFEST: ShardManifest = {
   key: 'key',
   shards: 1,
   rows: 2,
@@ -20,10 +20,10 @@ const RECORD: ShardRecord = {
 };
 
 /** What each broken check counts, of one shard as it is but for these changes. */
-function broken(changes: Partial<ShardRecord>, metrics = {}, sources = {}): Record<string, number> {
-  const record = { ...RECORD, ...changes, metrics: { ...RECORD.metrics, ...metrics } };
+function broken(changes: Partial<ShardManifest>, metrics = {}, sources = {}): Record<string, number> {
+  const manifest = { ...MANIFEST, ...changes, metrics: { ...MANIFEST.metrics, ...metrics } };
   const checks = reviewPrices(
-    [record],
+    [manifest],
     { ...SOURCES, names: new Map([['A', 'Agilent']]), ...sources },
     new Map(),
   );
@@ -63,7 +63,7 @@ test('rows of days to come are counted until the days have come', async () => {
   expect(await toCome('2020-02-04')).toEqual({ '2020-02-05': 1 });
   expect(await toCome('2020-02-05')).toEqual({});
   const checks = reviewPrices(
-    [RECORD],
+    [MANIFEST],
     { ...SOURCES, names: new Map() },
     new Map([
       ['2020-02-05', 1],
@@ -103,7 +103,7 @@ test('columns of which more than one value in a hundred is NULL', () => {
 
 test('what breaks a check is named, the first five by the alphabet', () => {
   const names = new Map(['F', 'E', 'D', 'C', 'B', 'A', 'G'].map((symbol) => [symbol, symbol]));
-  const checks = reviewPrices([RECORD], { ...SOURCES, names }, new Map());
+  const checks = reviewPrices([MANIFEST], { ...SOURCES, names }, new Map());
   expect(checks.find(({ name }) => name === 'named_symbol_has_a_file')).toMatchObject({
     value: 6,
     examples: ['B', 'C', 'D', 'E', 'F'],

@@ -7,7 +7,7 @@ import { PermanentError } from '../../../tasks/lib/errors.ts';
 import { promote } from '../../../tasks/promote/promote.ts';
 import { rollback } from '../../../tasks/promote/rollback.ts';
 import type { Change } from '../../../tasks/store/champion-history.ts';
-import type { Outcome } from '../../../tasks/store/result.ts';
+import type { TaskResult } from '../../../tasks/store/result.ts';
 import { runTask, succeed } from '../../support/command.ts';
 import { csvOfVolumes, hashStore, ingestFiles, runHere, scratchOf } from '../../support/fixtures.ts';
 import { addModel } from '../../support/tiny-model.ts';
@@ -527,7 +527,7 @@ function addModels(...dates: string[]): void {
   for (const date of dates) addModel(store, [Number(date.slice(2, 7).replace('-', '')) / 1e6, 0, 0], date);
 }
 
-function promoteHere(asOf?: string, force = false): Promise<Outcome> {
+function promoteHere(asOf?: string, force = false): Promise<TaskResult> {
   return runHere(promote, { asOf, force, gates: GATES }, store);
 }
 

@@ -1,16 +1,16 @@
 import { formatCount } from '../lib/table.ts';
 import type { Check } from './result.ts';
-import { type ShardedDataset, sumOf } from './shards.ts';
+import { type ShardedDataset, sumCounts } from './shards.ts';
 
 /** What is to be said of a dataset as a Markdown page, to lie beside the data: its checks, its NULLs, its rows by month. */
-export function formatReport(
+export function formatChecksSummary(
   dataset: string,
   { key, rows, shards }: ShardedDataset,
   checks: Check[],
 ): string {
-  const records = shards.map(({ record }) => record);
-  const nulls = Object.entries(sumOf(records.map(({ nulls }) => nulls)));
-  const months = sumOf(records.map(({ months = {} }) => months));
+  const manifests = shards.map(({ manifest }) => manifest);
+  const nulls = Object.entries(sumCounts(manifests.map(({ nulls }) => nulls)));
+  const months = sumCounts(manifests.map(({ months = {} }) => months));
   return `# ${dataset} ${key}
 
 ${formatCount(rows)} rows in ${shards.length} shards. A check that fails keeps the data from being published; one that warns does not.
@@ -28,7 +28,7 @@ ${Object.keys(months).length > 0 ? formatMonths(months) : ''}`;
 }
 
 /** The checks as rows for a table on a terminal. */
-export function checkRows(checks: Check[]): string[][] {
+export function checksTable(checks: Check[]): string[][] {
   const rows = checks.map((check) => [check.name, verdict(check), amountOf(check), examplesOf(check)]);
   return [['check', 'now', 'broken by', 'for example'], ...rows];
 }

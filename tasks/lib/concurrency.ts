@@ -5,7 +5,7 @@ import type { Database } from './duckdb.ts';
  * waits for the disk. Stops handing out at the first error. Of several it throws that of the first plan: those before it
  * were handed out, too, so that it is the same however fast each was.
  */
-export async function inLanes<Plan>(
+export async function runConcurrently<Plan>(
   plans: Plan[],
   database: Database,
   work: (plan: Plan, database: Database) => Promise<void>,

@@ -2,16 +2,16 @@ import type { Context } from '../context.ts';
 import { parquet } from '../lib/duckdb.ts';
 import { sumChecks } from './checks.ts';
 import type { PublishedShards } from './publish-shards.ts';
-import type { Outcome } from './result.ts';
-import { sumOf } from './shards.ts';
+import type { TaskResult } from './result.ts';
+import { sumCounts } from './shards.ts';
 
 /** A task's result, summed up over the shards that it made or found. */
-export async function describeShards(
+export async function summarizeShards(
   dataset: 'prices' | 'features',
-  { key, status, records, checks, folder }: PublishedShards,
+  { key, status, manifests, checks, folder }: PublishedShards,
   { database }: Context,
-): Promise<Omit<Outcome, 'inputs' | 'columnLineage'>> {
-  const paths = records.map(({ files }) => `${folder}/${files[0]?.name}`);
+): Promise<Omit<TaskResult, 'inputs' | 'columnLineage'>> {
+  const paths = manifests.map(({ files }) => `${folder}/${files[0]?.name}`);
   const columns =
     paths.length === 0
       ? []
@@ -26,13 +26,13 @@ export async function describeShards(
         uri: folder,
         format: 'parquet',
         key,
-        rows: sum(records.map(({ rows }) => rows)),
-        bytes: sum(records.map(({ files }) => files[0]?.bytes ?? 0)),
+        rows: sum(manifests.map(({ rows }) => rows)),
+        bytes: sum(manifests.map(({ files }) => files[0]?.bytes ?? 0)),
         columns: columns.map(({ column_name, column_type }) => ({ name: column_name, type: column_type })),
       },
     ],
-    checks: [...sumChecks(records.flatMap((record) => record.checks)), ...checks],
-    metrics: sumOf(records.map(({ metrics }) => metrics)),
+    checks: [...sumChecks(manifests.flatMap((manifest) => manifest.checks)), ...checks],
+    metrics: sumCounts(manifests.map(({ metrics }) => metrics)),
   };
 }
 

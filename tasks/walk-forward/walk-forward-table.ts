@@ -1,7 +1,7 @@
 import type { Score } from '../../model/score.ts';
 import { makePlot, type Point } from '../lib/plot.ts';
 import { formatCount } from '../lib/table.ts';
-import type { Outcome } from '../store/result.ts';
+import type { TaskResult } from '../store/result.ts';
 
 /** How the predictions for one month did. */
 export interface Month {
@@ -54,7 +54,7 @@ export function record({
   model,
   volMovingAvg,
   multiple,
-}: Month): NonNullable<Outcome['table']>[0] {
+}: Month): NonNullable<TaskResult['table']>[0] {
   return {
     as_of: asOf,
     features_key: featuresKey,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { judge } from '../../../tasks/promote/compare.ts';
+import { judge } from '../../../tasks/promote/gates.ts';
 
 const GATES = { maxMaeRatio: 1.02, maxRmsleRatio: 1.02, minCoverage: 0.7, maxCoverage: 0.9 };
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { PermanentError } from '../lib/errors.ts';
-import { countOf, refuseBroken, sumChecks } from './checks.ts';
-import { formatReport } from './checks-report.ts';
+import { assertChecksPass, checkIsZero, sumChecks } from './checks.ts';
+import { formatChecksSummary } from './checks-summary.ts';
 import type { Check } from './result.ts';
 import type { ShardedDataset } from './shards.ts';
 import type { Store } from './store.ts';
@@ -13,7 +13,7 @@ interface Latest {
 }
 
 /** Checks a dataset of which every shard is there, writes the report of its checks beside it, and names it the latest. */
-export async function publishWhole(
+export async function publishLatest(
   dataset: string,
   whole: ShardedDataset,
   review: (whole: ShardedDataset) => Promise<Check[]>,
@@ -21,18 +21,18 @@ export async function publishWhole(
 ): Promise<Check[]> {
   if (whole.rows === 0)
     throw new PermanentError(`${whole.uri}: there is not one row; look at what it was made from`);
-  const records = whole.shards.map(({ record }) => record);
+  const manifests = whole.shards.map(({ manifest }) => manifest);
   const latest = `${dataset}/latest.json`;
   const named = await store.readJson<Latest & { before?: Latest }>(latest);
   const isNamed = named?.key === whole.key;
   const before = isNamed ? named.before : named;
   const checks = [
     ...(await review(whole)),
-    countOf('rows_are_no_fewer_than_before', 'warn', Math.max((before?.rows ?? 0) - whole.rows, 0)),
+    checkIsZero('rows_are_no_fewer_than_before', 'warn', Math.max((before?.rows ?? 0) - whole.rows, 0)),
   ];
-  const all = [...sumChecks(records.flatMap((record) => record.checks)), ...checks];
-  await publishReport(`${dataset}/${whole.key}/checks.md`, formatReport(dataset, whole, all), store);
-  refuseBroken(checks, `${dataset}/${whole.key}`, 'it does not become the latest');
+  const all = [...sumChecks(manifests.flatMap((manifest) => manifest.checks)), ...checks];
+  await publishSummary(`${dataset}/${whole.key}/checks.md`, formatChecksSummary(dataset, whole, all), store);
+  assertChecksPass(checks, `${dataset}/${whole.key}`, 'it does not become the latest');
   if (!isNamed)
     await store.publishText(
       latest,
@@ -42,7 +42,7 @@ export async function publishWhole(
 }
 
 /** Writes the report unless it is there as it is: the same shards may be judged anew, as by names that have changed. */
-async function publishReport(name: string, text: string, store: Store): Promise<void> {
+async function publishSummary(name: string, text: string, store: Store): Promise<void> {
   const present = await readFile(store.locate(name), 'utf8').catch(() => undefined);
   if (present !== text) await store.publishText(name, text);
 }
