@@ -3,23 +3,23 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { version as duckdbVersion } from '@duckdb/node-api';
 import type { Store } from '../store/store.ts';
-import type { TensorFlow } from './fit/tensorflow.ts';
+import type { TensorFlow } from './tensorflow.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** What a model was made from and by, for the record: none of it but features_key is part of the model's key. */
+/** The data and the programs that a model was made from, as recorded in metrics.json and model.bin. */
 export interface Provenance {
   features_key: string;
-  /** Absent where the features do not say. */
+  /** Absent where the features do not record it. */
   prices_key?: string;
-  /** Of this program; ends with -dirty where files differ from it; absent where nobody knows. */
+  /** The commit of this program, with -dirty where files differ from it; absent where it is not known. */
   git_commit?: string;
   tfjs_version: string;
   duckdb_version: string;
   node_version: string;
 }
 
-/** @param gitCommit of this program; git is asked, if not given */
+/** @param gitCommit of this program; taken from git, if not given */
 export async function findProvenance(
   featuresKey: string,
   gitCommit: string | undefined,
@@ -27,7 +27,7 @@ export async function findProvenance(
   tf: TensorFlow,
 ): Promise<Provenance> {
   const prices = await store.readJson<{ key: string }>(`features/${featuresKey}/prices.json`);
-  const commit = gitCommit ?? (await askGit(ROOT));
+  const commit = gitCommit ?? (await findGitCommit(ROOT));
   return {
     features_key: featuresKey,
     ...(prices && { prices_key: prices.key }),
@@ -39,7 +39,7 @@ export async function findProvenance(
 }
 
 /** The commit of a checkout; undefined where there is no git, or the folder is not the top of a checkout. */
-export async function askGit(folder: string): Promise<string | undefined> {
+export async function findGitCommit(folder: string): Promise<string | undefined> {
   const git = async (...args: string[]) =>
     (await promisify(execFile)('git', ['--no-optional-locks', '-C', folder, ...args])).stdout.trim();
   try {

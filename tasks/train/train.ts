@@ -1,186 +1,138 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeModel, encodeModel } from '../../model/model-file.ts';
-import { ratio } from '../../model/score.ts';
 import type { Context } from '../context.ts';
-import { contentKey } from '../lib/content-key.ts';
 import { isModelThere, publishModel } from '../store/models.ts';
 import type { TaskResult } from '../store/result.ts';
-import { openDataset } from '../store/shards.ts';
-import { findSplit, readBlock } from './dataset/dataset.ts';
-import { type Made, makeModel } from './fit/make-model.ts';
-import { loadTensorFlow } from './fit/tensorflow.ts';
+import { openDataset, type ShardedDataset } from '../store/shards.ts';
+import type { Store } from '../store/store.ts';
+import { readEvaluationRows } from './dataset/read-rows.ts';
+import { findSplit } from './dataset/split.ts';
+import { fitModel } from './fit/fit-model.ts';
 import { LossLog } from './losses/loss-log.ts';
 import { makeRunFolder } from './losses/run-folder.ts';
-import { tensorBoard } from './losses/tensorboard.ts';
+import { createTensorBoardWriter } from './losses/tensorboard.ts';
 import { modelCard } from './measure/model-card.ts';
-import { type Metrics, measure } from './measure/model-metrics.ts';
+import { type Metrics, scoreModel } from './measure/model-metrics.ts';
 import { drawCalibration, drawLosses } from './measure/training-plots.ts';
 import type { MlflowServer } from './mlflow/mlflow-client.ts';
-import { recordRun } from './mlflow/mlflow-run.ts';
+import { withMlflowRun } from './mlflow/mlflow-run.ts';
 import { findProvenance } from './provenance.ts';
-
-/** Goes up whenever the same features give another model than before. */
-const FORMAT_VERSION = 4;
-
-/** From the newest row to the as-of date, before a warning: a weekend and holidays. */
-const MOST_DAYS_AFTER = 7;
+import { describeForMlflow, modelKey, type RunConfig } from './run-config.ts';
+import { loadTensorFlow } from './tensorflow.ts';
+import { trainResult } from './train-result.ts';
 
 export interface TrainOptions {
-  /** Only rows before this day are known: YYYY-MM-DD. The day after the last row, if not given. */
+  /** Only rows before this day count: YYYY-MM-DD. The day after the last row, if not given. */
   asOf?: string | undefined;
   seed: number;
-  /** The key of the features; those that were made last, if not given. */
+  /** The key of the features; the latest, if not given. */
   features?: string | undefined;
-  /** Put a model of this date aside that other features or another seed made. */
+  /** Move a model of this date with another key aside, instead of stopping there. */
   replace?: boolean;
-  /** In years: how old a row counts half. */
+  /** In years: see Hyperparameters. */
   halfLife?: number;
-  /** In shares: around which vol_moving_avg the point turns from a mean of logarithms into a median. */
+  /** In shares: see Hyperparameters. */
   medianFrom?: number;
-  /** Of this program, for the record; git is asked, if not given. */
+  /** Of this program; taken from git, if not given. */
   gitCommit?: string | undefined;
-  /** Where to record the run, too. */
+  /** An MLflow server that records the run, too. */
   mlflow?: MlflowServer | undefined;
 }
 
-/**
- * Trains a model as of a date and publishes models/<as-of>/ whole. The same features, date and seed give the same model.
- * Whatever becomes of it, every loss is in logs/train/<as-of>/<n>/ as soon as there is one, and stays there.
- * @throws PermanentError when there are no features, or too few rows, or training diverges
- */
-export async function train(
-  {
-    asOf,
-    seed,
-    features: featuresKey,
-    replace = false,
-    halfLife = 8,
-    medianFrom = 100_000,
-    gitCommit,
-    mlflow,
-  }: TrainOptions,
-  context: Context,
-): Promise<TaskResult> {
-  const { store, log, progress } = context;
-  const features = await openDataset('features', featuresKey, 'features', store);
-  const split = await findSplit(features, asOf, context);
-  const name = `models/${split.asOf}`;
-  const key = contentKey('model', FORMAT_VERSION, features.key, split.asOf, seed, halfLife, medianFrom);
-  const isThere = await isModelThere(split.asOf, key, replace, store);
-  let metrics = isThere ? await store.readJson<Metrics>(`${name}/metrics.json`) : undefined;
-  if (!metrics) {
-    const tf = await loadTensorFlow();
-    const provenance = await findProvenance(features.key, gitCommit, store, tf);
-    await using scratch = await store.scratch();
-    const folder = await makeRunFolder(split.asOf, store);
-    const description = {
-      name: split.asOf,
-      params: {
-        as_of: split.asOf,
-        validation_from: split.validationFrom,
-        seed: String(seed),
-        half_life: String(halfLife),
-        median_from: String(medianFrom),
-      },
-      tags: {
-        as_of: split.asOf,
-        model_key: key,
-        features_key: features.key,
-        losses: folder,
-        // By MLflow's own name, so that its pages show it.
-        ...(provenance.git_commit && { 'mlflow.source.git.commit': provenance.git_commit }),
-      },
-    };
-    metrics = await recordRun(mlflow, description, log, async (run) => {
-      const losses = new LossLog(folder, [tensorBoard(folder, tf), ...(run ? [run.add] : [])]);
-      let made: Made;
-      try {
-        const making = { seed, halfLife, medianFrom, provenance, losses };
-        made = await makeModel(features, split, making, context, tf);
-      } finally {
-        progress.stop();
-        losses.close();
-      }
-      const bytes = encodeModel(made.model);
-      const measuring = await readBlock(features, [split.measureFrom, split.asOf], context);
-      const measured = await measure(decodeModel(bytes), measuring);
-      const metrics: Metrics = {
-        key,
-        as_of: split.asOf,
-        newest_row: split.newestRow,
-        validation_from: split.validationFrom,
-        measure_from: split.measureFrom,
-        training_rows: made.trainingRows,
-        validation_rows: made.calibrationRows + measured.all.rows,
-        ...measured,
-        flattened: made.flattened,
-        seed,
-        half_life: halfLife,
-        median_from: medianFrom,
-        ...provenance,
-      };
-      for (const file of ['losses.csv', 'losses.jsonl'])
-        await copyFile(join(folder, file), join(scratch.path, file));
-      await writeFile(join(scratch.path, 'model.bin'), bytes);
-      await writeFile(join(scratch.path, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
-      await writeFile(join(scratch.path, 'loss.svg'), drawLosses(losses.all));
-      await writeFile(join(scratch.path, 'calibration.svg'), drawCalibration(measured));
-      await writeFile(join(scratch.path, 'card.md'), modelCard(metrics));
-      await publishModel(scratch.path, split.asOf, { key, replace }, store);
-      run?.addMetric('mae', measured.model.mae);
-      run?.addMetric('rmsle', measured.model.rmsle);
-      run?.addMetric('coverage', measured.coverage);
-      return metrics;
-    });
-  }
-  const daysAfter = daysBetween(metrics.newest_row, metrics.as_of);
-  return {
-    status: isThere ? 'up_to_date' : 'done',
-    inputs: [
-      { name: 'features', uri: features.uri, key: features.key, rows: features.rows, bytes: features.bytes },
-    ],
-    outputs: [
-      {
-        name: 'model',
-        uri: store.locate(name),
-        format: 'safetensors',
-        key,
-        rows: metrics.training_rows,
-        bytes: (await store.size(`${name}/model.bin`)) ?? 0,
-        columns: [{ name: 'Volume', type: 'BIGINT' }],
-      },
-    ],
-    columnLineage: {
-      Volume: ['features.vol_moving_avg', 'features.adj_close_rolling_med', 'features.Volume'],
-    },
-    checks: [
-      {
-        name: 'beats_vol_moving_avg',
-        severity: 'warn',
-        passed: metrics.model.mae < metrics.vol_moving_avg.mae,
-        value: ratio(metrics.model.mae, metrics.vol_moving_avg.mae),
-      },
-      {
-        name: 'as_of_follows_the_newest_row',
-        severity: 'warn',
-        passed: daysAfter <= MOST_DAYS_AFTER,
-        value: daysAfter,
-      },
-    ],
-    metrics: {
-      as_of: metrics.as_of,
-      training_rows: metrics.training_rows,
-      validation_rows: metrics.validation_rows,
-      measured_rows: metrics.model.rows,
-      mae: metrics.model.mae,
-      mae_vol_moving_avg: metrics.vol_moving_avg.mae,
-      coverage: metrics.coverage,
-    },
-  };
+/** What a run starts from. */
+interface Run {
+  features: ShardedDataset;
+  config: RunConfig;
+  /** The metrics of the model, where it is published already. */
+  published: Metrics | undefined;
 }
 
-/** How many days lie between two days, each YYYY-MM-DD. */
-function daysBetween(from: string, until: string): number {
-  return (Date.parse(until) - Date.parse(from)) / 86_400_000;
+/**
+ * Trains a model as of a date and publishes the whole folder models/<as-of>/. The same features, date, seed and
+ * hyperparameters give the same model. Each loss is in logs/train/<as-of>/<n>/ at once, and stays there if training fails.
+ * @throws PermanentError when there are no features, or too few rows, or training diverges
+ */
+export async function train(options: TrainOptions, context: Context): Promise<TaskResult> {
+  const { store, log, progress } = context;
+  const { features, config, published } = await findRun(options, context);
+  if (published) return trainResult('up_to_date', features, published, store);
+  const { split, hyperparameters } = config;
+  const tf = await loadTensorFlow();
+  const provenance = await findProvenance(config.features_key, options.gitCommit, store, tf);
+  const lossFolder = await makeRunFolder(split.as_of, store);
+  const description = describeForMlflow(config, provenance, lossFolder);
+  const metrics = await withMlflowRun(options.mlflow, description, log, async (mlflowRun) => {
+    const listeners = [createTensorBoardWriter(lossFolder, tf), ...(mlflowRun ? [mlflowRun.logLoss] : [])];
+    const losses = new LossLog(lossFolder, listeners);
+    const { model, trainingRows, calibrationRows, flattened } = await fitModel(
+      features,
+      config,
+      { provenance, losses },
+      context,
+      tf,
+    ).finally(() => {
+      progress.stop();
+      losses.close();
+    });
+
+    const bytes = encodeModel(model);
+    const rows = await readEvaluationRows(features, [split.measure_from, split.as_of], context);
+    const scores = await scoreModel(decodeModel(bytes), rows);
+    const metrics: Metrics = {
+      key: modelKey(config),
+      ...split,
+      training_rows: trainingRows,
+      validation_rows: calibrationRows + scores.all.rows,
+      ...scores,
+      flattened,
+      ...hyperparameters,
+      ...provenance,
+    };
+
+    await publish(bytes, metrics, losses, options.replace ?? false, store);
+    mlflowRun?.logMetric('mae', metrics.model.mae);
+    mlflowRun?.logMetric('rmsle', metrics.model.rmsle);
+    mlflowRun?.logMetric('coverage', metrics.coverage);
+    return metrics;
+  });
+  return trainResult('done', features, metrics, store);
+}
+
+async function findRun(
+  { asOf, seed, features: key, replace = false, halfLife = 8, medianFrom = 100_000 }: TrainOptions,
+  context: Context,
+): Promise<Run> {
+  const { store } = context;
+  const features = await openDataset('features', key, 'features', store);
+  const config: RunConfig = {
+    features_key: features.key,
+    split: await findSplit(features, asOf, context),
+    hyperparameters: { seed, half_life: halfLife, median_from: medianFrom },
+  };
+  const { as_of } = config.split;
+  const isPublished = await isModelThere(as_of, modelKey(config), replace, store);
+  const published = isPublished ? await store.readJson<Metrics>(`models/${as_of}/metrics.json`) : undefined;
+  return { features, config, published };
+}
+
+async function publish(
+  model: Buffer,
+  metrics: Metrics,
+  losses: LossLog,
+  replace: boolean,
+  store: Store,
+): Promise<void> {
+  await using scratch = await store.scratch();
+  const files = {
+    'model.bin': model,
+    'metrics.json': `${JSON.stringify(metrics, null, 2)}\n`,
+    'loss.svg': drawLosses(losses.all),
+    'calibration.svg': drawCalibration(metrics),
+    'card.md': modelCard(metrics),
+  };
+  for (const [name, content] of Object.entries(files)) await writeFile(join(scratch.path, name), content);
+  for (const name of ['losses.csv', 'losses.jsonl'])
+    await copyFile(join(losses.folder, name), join(scratch.path, name));
+  await publishModel(scratch.path, metrics.as_of, { key: metrics.key, replace }, store);
 }

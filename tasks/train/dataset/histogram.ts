@@ -1,27 +1,28 @@
-/** Values beyond count as these: ln(1 + x) of no price and no volume comes near. */
-const FURTHEST = 100;
+/** Values are limited to ±100: no ln(1 + x) of a price or a volume comes near it. */
+const MAX_MAGNITUDE = 100;
 
-/** Counts values in hundredths, in whole numbers, so that the order of the values changes nothing. */
+/** Counts values in bins of a hundredth. Counts are whole numbers, so the order of the values does not matter. */
 export class Histogram {
-  readonly #counts = new Float64Array(2 * 100 * FURTHEST + 1);
+  readonly #counts = new Float64Array(2 * 100 * MAX_MAGNITUDE + 1);
   #values = 0;
 
   add(values: Float32Array): void {
     for (const value of values) {
-      const bin = Math.round(100 * (Math.min(Math.max(value, -FURTHEST), FURTHEST) + FURTHEST));
+      const limited = Math.min(Math.max(value, -MAX_MAGNITUDE), MAX_MAGNITUDE);
+      const bin = Math.round(100 * (limited + MAX_MAGNITUDE));
       this.#counts[bin] = (this.#counts[bin] as number) + 1;
     }
     this.#values += values.length;
   }
 
-  /** For each of some ascending shares the least hundredth up to which, and on which, that share of the values lies. */
+  /** For each share, in ascending order, the smallest hundredth at or below which that share of the values is. */
   quantiles(shares: readonly number[]): number[] {
     let bin = 0;
-    let upToHere = this.#counts[0] as number;
+    let cumulative = this.#counts[0] as number;
     return shares.map((share) => {
-      while (upToHere < share * this.#values && bin < this.#counts.length - 1)
-        upToHere += this.#counts[++bin] as number;
-      return (bin - 100 * FURTHEST) / 100;
+      while (cumulative < share * this.#values && bin < this.#counts.length - 1)
+        cumulative += this.#counts[++bin] as number;
+      return (bin - 100 * MAX_MAGNITUDE) / 100;
     });
   }
 }

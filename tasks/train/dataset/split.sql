@@ -1,7 +1,8 @@
--- Where to split the rows with full windows by time: the as-of date, the day from which they validate, the day in the middle of those, and the newest.
+-- Where to split the rows with full windows by time: the as-of date, the day of the newest row, the first day of the
+-- validation block, and the first day of its second half.
 --   features                     all shards
---   variable as_of               YYYY-MM-DD, or '' for the day after the last one
---   variable validation_share    about this share of the rows lies on the later side
+--   variable as_of               YYYY-MM-DD, or '' for the day after the last row
+--   variable validation_share    the validation block has at least this share of the rows
 WITH cutoff AS (
   SELECT CASE
     WHEN getvariable('as_of') = '' THEN CAST(CAST(max(Date) AS DATE) + 1 AS VARCHAR)

@@ -1,89 +1,70 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Tensor2D } from '@tensorflow/tfjs-node';
-import type { DenseLayer } from '../../../model/model.ts';
-import { type Batch, batcher } from '../dataset/batch.ts';
-import type { Rows } from '../dataset/rows.ts';
+import type { Optimizer, Scalar, Tensor2D } from '@tensorflow/tfjs-node';
+import type { DenseLayer, Scale } from '../../../model/model.ts';
+import type { ExampleSet } from '../dataset/example-set.ts';
 import type { LossLog } from '../losses/loss-log.ts';
-import { fallOf, lossOf, Network, outputBiases, probesOf } from './network.ts';
-import { MOST_ROWS, planSteps } from './plan-steps.ts';
+import type { TensorFlow } from '../tensorflow.ts';
+import { type Batch, createBatcher } from './batch.ts';
+import { monotonePenalty, penaltyInputs } from './monotone-penalty.ts';
+import { Network, outputBiases } from './network.ts';
+import { MAX_BATCH_SIZE, planSteps } from './plan-steps.ts';
 import { createRandom, shuffle } from './random.ts';
-import type { TensorFlow } from './tensorflow.ts';
+import { predictionLoss } from './training-loss.ts';
 
-/** How much a prediction that falls where vol_moving_avg rises adds to the loss. */
-const FALL_WEIGHT = 10;
-/** Adam's learning rate at the start; it falls to nothing along a half cosine. */
+/** The weight of the monotonePenalty beside the predictionLoss. */
+const PENALTY_WEIGHT = 10;
+/** Adam's learning rate at the start; it falls to 0 along a half cosine. */
 const LEARNING_RATE = 0.01;
 
 export interface FitOptions {
-  training: Rows;
-  /** Its losses are logged and choose nothing. */
-  validation: Rows;
+  training: ExampleSet;
+  /** Its losses are logged; nothing is chosen by them. */
+  validation: ExampleSet;
   seed: number;
-  /**
-   * Around this vol_moving_avg, in shares, the point turns from a mean of logarithms, which RMSLE rewards where volumes are
-   * small and often zero, into a median, which the absolute error rewards where volumes are large.
-   */
+  /** In shares: see Hyperparameters. */
   medianFrom: number;
   losses: LossLog;
-  onStep: (loss: number) => void;
+  onStep: () => void;
 }
 
 /**
- * Trains the network with Adam on the loss of lossOf() and on how much predictions fall, in an order that the seed decides, and
- * gives its weights. Each step's training loss and each epoch's validation loss, lossOf() both, is logged at once.
- * @throws PermanentError when a loss is no finite number
+ * Trains the network with Adam, in an order that the seed decides, and returns its weights. Each step's training loss and each
+ * epoch's validation loss is logged at once: predictionLoss() without the penalty.
+ * @throws PermanentError when a loss is not a finite number
  */
 export async function fitNetwork(
   { training, validation, seed, medianFrom, losses, onStep }: FitOptions,
   tf: TensorFlow,
 ): Promise<DenseLayer[]> {
-  const { size, epochs, steps } = planSteps(training.count);
-  const network = new Network(seed, tf, outputBiases(training.start));
+  const { batchSize, epochs, steps } = planSteps(training.count);
+  const network = new Network(seed, tf, outputBiases(training.logRatioQuantiles));
   const optimizer = tf.train.adam(LEARNING_RATE);
   const order = Int32Array.from({ length: training.count }, (_, row) => row);
   const random = createRandom(seed);
-  const toBatch = batcher(training, medianFrom, tf);
-  const toValidationBatch = batcher({ ...training, meanWeight: validation.meanWeight }, medianFrom, tf);
+  const toBatch = createBatcher(training, medianFrom, tf);
+  const toValidationBatch = createBatcher({ ...training, meanWeight: validation.meanWeight }, medianFrom, tf);
   let step = 0;
   for (let epoch = 1; epoch <= epochs; epoch++) {
     await shuffle(order, random);
-    for (let start = 0; start < training.count; start += size) {
+    for (let start = 0; start < training.count; start += batchSize) {
+      const learningRate = (LEARNING_RATE * (1 + Math.cos((Math.PI * step) / steps))) / 2;
       // TensorFlow.js reads the rate at each step, but its types call it private.
-      Object.assign(optimizer, {
-        learningRate: (LEARNING_RATE * (1 + Math.cos((Math.PI * step) / steps))) / 2,
-      });
+      Object.assign(optimizer, { learningRate });
       const loss = tf.tidy(() => {
-        const batch = toBatch(
-          tf.gather(training.values, tf.tensor1d(order.subarray(start, start + size), 'int32')),
-        );
-        const probes = probesOf(training.scales, training.signedLogMedians, seed + step, tf);
-        const inputs = tf.concat2d([batch.inputs, probes], 0);
-        let ofRows = Number.NaN;
-        optimizer.minimize(() => {
-          const [rows, probed] = tf.split(
-            network.predict(inputs),
-            [batch.targets.size, probes.shape[0]],
-            0,
-          ) as [Tensor2D, Tensor2D];
-          const loss = lossOf(rows, batch, tf);
-          [ofRows] = loss.dataSync() as unknown as [number];
-          const fall = tf.mul(FALL_WEIGHT, fallOf(probed, training.scales[0], tf));
-          return tf.add(loss, fall).asScalar();
-        });
-        return ofRows;
+        const rows = tf.tensor1d(order.subarray(start, start + batchSize), 'int32');
+        const batch = toBatch(tf.gather(training.values, rows));
+        const penalized = penaltyInputs(training.scales, training.adjCloseRollingMedGrid, seed + step, tf);
+        return trainStep(network, batch, penalized, training.scales[0], optimizer, tf);
       });
       losses.write({ step: ++step, epoch, split: 'training', loss });
-      onStep(loss);
-      // A turn of the event loop, in which a signal is heard.
+      onStep();
+      // Let the event loop handle signals.
       await setImmediate();
     }
-    if (validation.count > 0)
-      losses.write({
-        step,
-        epoch,
-        split: 'validation',
-        loss: await measureLoss(network, validation.values, toValidationBatch, tf),
-      });
+    if (validation.count > 0) {
+      const loss = await validationLoss(network, validation.values, toValidationBatch, tf);
+      losses.write({ step, epoch, split: 'validation', loss });
+    }
     losses.sync();
   }
   const weights = network.weights();
@@ -92,8 +73,34 @@ export async function fitNetwork(
   return weights;
 }
 
-/** The mean of lossOf() over all rows, taken in slices, so that memory stays small and a signal is heard in between. */
-export async function measureLoss(
+/**
+ * One step of the optimizer, on a batch and on penaltyInputs().
+ * @param scale of vol_moving_avg
+ * @returns the batch's predictionLoss() before the step
+ */
+function trainStep(
+  network: Network,
+  batch: Batch,
+  penalized: Tensor2D,
+  scale: Scale,
+  optimizer: Optimizer,
+  tf: TensorFlow,
+): number {
+  const inputs = tf.concat2d([batch.inputs, penalized], 0);
+  const sizes = [batch.targets.size, penalized.shape[0]];
+  let loss = Number.NaN;
+  optimizer.minimize(() => {
+    const [ofBatch, ofPenalized] = tf.split(network.predict(inputs), sizes, 0) as [Tensor2D, Tensor2D];
+    const batchLoss = predictionLoss(ofBatch, batch, tf);
+    loss = readScalar(batchLoss);
+    const penalty = tf.mul(PENALTY_WEIGHT, monotonePenalty(ofPenalized, scale, tf));
+    return tf.add(batchLoss, penalty).asScalar();
+  });
+  return loss;
+}
+
+/** The mean predictionLoss() of all rows. It takes them in slices, which limits memory and lets the event loop handle signals. */
+export async function validationLoss(
   network: Pick<Network, 'predict'>,
   values: Tensor2D,
   toBatch: (values: Tensor2D) => Batch,
@@ -101,13 +108,17 @@ export async function measureLoss(
 ): Promise<number> {
   const [count] = values.shape;
   let sum = 0;
-  for (let start = 0; start < count; start += MOST_ROWS) {
-    const rows = Math.min(MOST_ROWS, count - start);
+  for (let start = 0; start < count; start += MAX_BATCH_SIZE) {
+    const rows = Math.min(MAX_BATCH_SIZE, count - start);
     sum += tf.tidy(() => {
       const batch = toBatch(tf.slice2d(values, [start, 0], [rows, 4]));
-      return rows * (lossOf(network.predict(batch.inputs), batch, tf).dataSync()[0] as number);
+      return rows * readScalar(predictionLoss(network.predict(batch.inputs), batch, tf));
     });
     await setImmediate();
   }
   return sum / count;
+}
+
+function readScalar(scalar: Scalar): number {
+  return scalar.dataSync()[0] as number;
 }

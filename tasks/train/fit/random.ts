@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** A seeded source of numbers in [0, 1): mulberry32, by Tommy Ettinger. */
+/** A seeded generator of numbers in [0, 1): mulberry32 by Tommy Ettinger. */
 export function createRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -11,7 +11,7 @@ export function createRandom(seed: number): () => number {
   };
 }
 
-/** Shuffles in place: Fisher and Yates. Pauses now and then, so that a signal is heard. */
+/** Shuffles in place (Fisher-Yates). Now and then it lets the event loop handle signals. */
 export async function shuffle(values: Int32Array, random: () => number): Promise<void> {
   for (let last = values.length - 1; last > 0; last--) {
     const other = Math.floor(random() * (last + 1));

@@ -9,35 +9,35 @@ export interface Loss {
   loss: number;
 }
 
-/** Who else is told of every loss, at once. */
-export type LossReader = (loss: Loss) => void;
+/** Receives each loss at once. */
+export type LossListener = (loss: Loss) => void;
 
 /**
- * Writes every loss as it happens, as a line of losses.csv and a line of losses.jsonl: what is written outlives this process.
- * It outlives a power cut from the next sync() on.
+ * Writes each loss at once, as a line of losses.csv and a line of losses.jsonl. The lines survive a kill of this process,
+ * and after sync() also a power cut.
  */
 export class LossLog {
   readonly all: Loss[] = [];
   readonly folder: string;
   readonly #files = new Map<string, number>();
-  readonly #readers: LossReader[];
+  readonly #listeners: LossListener[];
 
-  constructor(folder: string, readers: LossReader[] = []) {
+  constructor(folder: string, listeners: LossListener[] = []) {
     this.folder = folder;
-    this.#readers = readers;
+    this.#listeners = listeners;
     this.#append('losses.csv', 'step,epoch,split,loss\n');
     this.#append('losses.jsonl', '');
   }
 
-  /** @throws PermanentError when the loss is no finite number, once it is written down, or when the disk is full */
+  /** @throws PermanentError when the loss, once it is written, is not a finite number; Error when the disk is full or fails */
   write({ step, epoch, split, loss }: Loss): void {
     this.all.push({ step, epoch, split, loss });
     this.#append('losses.csv', `${step},${epoch},${split},${loss}\n`);
     this.#append('losses.jsonl', `${JSON.stringify({ step, epoch, split, loss })}\n`);
-    for (const read of this.#readers) read({ step, epoch, split, loss });
+    for (const listen of this.#listeners) listen({ step, epoch, split, loss });
     if (!Number.isFinite(loss))
       throw new PermanentError(
-        `training diverged: the ${split} loss of step ${step} is ${loss}; see ${join(this.folder, 'losses.csv')}, look for absurd values in the features, or give another --seed`,
+        `training diverged: the ${split} loss of step ${step} is ${loss} (see ${join(this.folder, 'losses.csv')}); look for absurd values in the features, or give another --seed`,
       );
   }
 
@@ -58,7 +58,7 @@ export class LossLog {
       this.#files.set(name, file);
       appendFileSync(file, text);
     } catch (cause) {
-      throw new Error(`${path}: a loss cannot be written`, { cause });
+      throw new Error(`${path}: cannot write a loss`, { cause });
     }
   }
 }

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Store } from '../../store/store.ts';
 
-/** Makes logs/train/<as-of>/<n>/ for the losses of one run, n being the next number that no run has. It is never removed. */
+/** Makes logs/train/<as-of>/<n>/ for the losses of one run, where n is the next free number. No task removes it. */
 export async function makeRunFolder(asOf: string, store: Store): Promise<string> {
   const parent = store.locate(`logs/train/${asOf}`);
   await mkdir(parent, { recursive: true });

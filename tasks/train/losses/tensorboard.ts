@@ -1,28 +1,31 @@
 import { join } from 'node:path';
-import type { TensorFlow } from '../fit/tensorflow.ts';
-import type { Loss, LossReader } from './loss-log.ts';
+import type { TensorFlow } from '../tensorflow.ts';
+import type { Loss, LossListener } from './loss-log.ts';
 
 /**
- * Writes every loss to event files that TensorBoard reads, each flushed at once: a scalar `loss` by step in each of training/
- * and validation/, so that TensorBoard draws both in one chart. Event files hold the time.
- * @throws Error that names the folder where its disk is full
+ * Writes each loss at once to event files for TensorBoard: a scalar `loss` by step in training/ and in validation/, so that
+ * TensorBoard draws both in one chart. Event files contain the time, so their bytes differ from run to run.
+ * @throws Error that names the folder where the disk is full
  */
-export function tensorBoard(folder: string, tf: TensorFlow): LossReader {
-  const pathOf = (split: Loss['split']) => join(folder, split);
-  const open = (split: Loss['split']) =>
-    naming(pathOf(split), () => tf.node.summaryFileWriter(pathOf(split)));
+export function createTensorBoardWriter(folder: string, tf: TensorFlow): LossListener {
+  const open = (split: Loss['split']) => {
+    const path = join(folder, split);
+    const writer = withPath(path, () => tf.node.summaryFileWriter(path));
+    return ({ step, loss }: Loss) =>
+      withPath(path, () => {
+        writer.scalar('loss', loss, step);
+        writer.flush();
+      });
+  };
   const writers = { training: open('training'), validation: open('validation') };
-  return ({ split, step, loss }) =>
-    naming(pathOf(split), () => {
-      writers[split].scalar('loss', loss, step);
-      writers[split].flush();
-    });
+  return (loss) => writers[loss.split](loss);
 }
 
-function naming<T>(path: string, work: () => T): T {
+/** Names the path in an error of `work`. */
+function withPath<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    throw new Error(`${path}: a loss cannot be written`, { cause });
+    throw new Error(`${path}: cannot write a loss`, { cause });
   }
 }

@@ -1,51 +1,42 @@
 import type { Predictions } from '../../../model/score.ts';
-import type { Block } from '../dataset/dataset.ts';
+import type { FeatureRows } from '../../store/feature-rows.ts';
 
-/** A part of the rows, scored. */
-export interface Part {
+/** The scores of a group of rows. */
+export interface ScoreGroup {
+  /** The group's name. */
   part: string;
   rows: number;
   mae: number;
   mae_vol_moving_avg: number;
   rmsle: number;
   rmsle_vol_moving_avg: number;
-  /** The share of volumes between p10 and p90; 0.8 is meant. */
+  /** The share of volumes between p10 and p90; the target is 0.8. */
   coverage: number;
-  /** The shares of volumes below p10, p50 and p90; 0.1, 0.5 and 0.9 are meant. */
+  /** The shares of volumes below p10, p50 and p90; the targets are 0.1, 0.5 and 0.9. */
   below_p10: number;
   below_p50: number;
   below_p90: number;
 }
 
-/** How rows are parted: the parts' names, and in which of them, counted from 0, a row is. */
-export interface Partition {
+/** How rows are grouped. */
+export interface Grouping {
   names: string[];
-  partOf(row: number): number;
+  /** The index of a row's group in `names`. */
+  groupOf(row: number): number;
 }
 
-/** All rows as one part. */
-export const WHOLE: Partition = { names: ['all'], partOf: () => 0 };
+/** One group of all rows. */
+export const allRows: Grouping = { names: ['all'], groupOf: () => 0 };
 
-/** Scores each part of the rows; a part without rows is left out. */
-export function scoreParts(
-  { volume, volMovingAvg }: Pick<Block, 'volume' | 'volMovingAvg'>,
+/** Scores each group of rows; a group without rows is left out. */
+export function scoreGroups(
+  { volume, volMovingAvg }: Pick<FeatureRows, 'volume' | 'volMovingAvg'>,
   { point, p10, p50, p90 }: Predictions,
-  { names, partOf }: Partition,
-): Part[] {
-  const sums = names.map((part) => ({
-    part,
-    rows: 0,
-    mae: 0,
-    mae_vol_moving_avg: 0,
-    rmsle: 0,
-    rmsle_vol_moving_avg: 0,
-    coverage: 0,
-    below_p10: 0,
-    below_p50: 0,
-    below_p90: 0,
-  }));
+  { names, groupOf }: Grouping,
+): ScoreGroup[] {
+  const sums = names.map(newSums);
   for (let row = 0; row < volume.length; row++) {
-    const sum = sums[partOf(row)] as Part;
+    const sum = sums[groupOf(row)] as ScoreGroup;
     const actual = volume[row] as number;
     const logActual = Math.log1p(actual);
     sum.rows++;
@@ -58,46 +49,64 @@ export function scoreParts(
     if (actual < (p50[row] as number)) sum.below_p50++;
     if (actual < (p90[row] as number)) sum.below_p90++;
   }
-  return sums
-    .filter(({ rows }) => rows > 0)
-    .map((sum) => ({
-      part: sum.part,
-      rows: sum.rows,
-      mae: sum.mae / sum.rows,
-      mae_vol_moving_avg: sum.mae_vol_moving_avg / sum.rows,
-      rmsle: Math.sqrt(sum.rmsle / sum.rows),
-      rmsle_vol_moving_avg: Math.sqrt(sum.rmsle_vol_moving_avg / sum.rows),
-      coverage: sum.coverage / sum.rows,
-      below_p10: sum.below_p10 / sum.rows,
-      below_p50: sum.below_p50 / sum.rows,
-      below_p90: sum.below_p90 / sum.rows,
-    }));
+  return sums.filter(({ rows }) => rows > 0).map(toScores);
 }
 
-export function byYear(year: Int32Array): Partition {
+function newSums(name: string): ScoreGroup {
+  return {
+    part: name,
+    rows: 0,
+    mae: 0,
+    mae_vol_moving_avg: 0,
+    rmsle: 0,
+    rmsle_vol_moving_avg: 0,
+    coverage: 0,
+    below_p10: 0,
+    below_p50: 0,
+    below_p90: 0,
+  };
+}
+
+function toScores(sums: ScoreGroup): ScoreGroup {
+  const { rows } = sums;
+  return {
+    part: sums.part,
+    rows,
+    mae: sums.mae / rows,
+    mae_vol_moving_avg: sums.mae_vol_moving_avg / rows,
+    rmsle: Math.sqrt(sums.rmsle / rows),
+    rmsle_vol_moving_avg: Math.sqrt(sums.rmsle_vol_moving_avg / rows),
+    coverage: sums.coverage / rows,
+    below_p10: sums.below_p10 / rows,
+    below_p50: sums.below_p50 / rows,
+    below_p90: sums.below_p90 / rows,
+  };
+}
+
+export function byYear(year: Int32Array): Grouping {
   const years = [...new Set(year)].sort();
-  return { names: years.map(String), partOf: (row) => years.indexOf(year[row] as number) };
+  return { names: years.map(String), groupOf: (row) => years.indexOf(year[row] as number) };
 }
 
-/** Tenths of the rows by a value that is not negative, each a range of whole numbers; fewer than ten where values repeat. */
-export function byDecile(values: Float64Array): Partition {
+/** Groups by decile of values that are not negative, each a range of whole numbers; fewer than ten where values repeat. */
+export function byDecile(values: Float64Array): Grouping {
   const sorted = values.slice().sort();
-  const quantile = (index: number) =>
-    Math.round(sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * index) / 10))] ?? 0);
-  const last = quantile(10);
-  const inner = [...new Set([1, 2, 3, 4, 5, 6, 7, 8, 9].map(quantile))].filter(
+  const edgeAt = (decile: number) =>
+    Math.round(sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * decile) / 10))] ?? 0);
+  const last = edgeAt(10);
+  const inner = [...new Set([1, 2, 3, 4, 5, 6, 7, 8, 9].map(edgeAt))].filter(
     (edge) => edge > 0 && edge < last,
   );
   const edges = [0, ...inner, last];
   return {
     names: edges.slice(1).map((to, index) => `${edges[index]} to ${to}`),
-    partOf(row) {
+    groupOf(row) {
       const above = inner.findIndex((edge) => edge > (values[row] as number));
       return above < 0 ? inner.length : above;
     },
   };
 }
 
-export function byKind(isEtf: Int32Array): Partition {
-  return { names: ['stock', 'ETF'], partOf: (row) => isEtf[row] as number };
+export function byKind(isEtf: Int32Array): Grouping {
+  return { names: ['stock', 'ETF'], groupOf: (row) => isEtf[row] as number };
 }

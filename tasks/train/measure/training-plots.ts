@@ -1,21 +1,26 @@
 import { makePlot, type Point } from '../../lib/plot.ts';
 import type { Loss } from '../losses/loss-log.ts';
-import type { Measured } from './model-metrics.ts';
-import type { Part } from './score-groups.ts';
+import type { ModelScores } from './model-metrics.ts';
+import type { ScoreGroup } from './score-groups.ts';
 
-const MOST_POINTS = 500;
+const MAX_POINTS = 500;
 const TRAINING = { name: 'training', color: '#1b9e77' };
 const VALIDATION = { name: 'validation', color: '#d95f02' };
+const QUANTILES = [
+  { name: 'p10', color: '#7570b3', target: 0.1, shareOf: ({ below_p10 }: ScoreGroup) => below_p10 },
+  { name: 'p50', color: '#1b9e77', target: 0.5, shareOf: ({ below_p50 }: ScoreGroup) => below_p50 },
+  { name: 'p90', color: '#d95f02', target: 0.9, shareOf: ({ below_p90 }: ScoreGroup) => below_p90 },
+];
 
-/** The loss curve as an SVG image: the training loss as a line, averaged over steps where there are many, the validation loss as dots. */
+/** The losses as an SVG image: training as a line, averaged over steps where there are many; validation as dots. */
 export function drawLosses(losses: Loss[]): string {
-  const training = thin(losses.filter(({ split }) => split === 'training'));
+  const training = averageLosses(losses.filter(({ split }) => split === 'training'));
   const validation = losses.filter(({ split }) => split === 'validation');
   const lastStep = Math.max(1, ...losses.map(({ step }) => step).slice(-1));
   const values = [...training, ...validation].map(({ loss }) => loss);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const plot = makePlot(360, { x: [0, lastStep], y: [low, high] });
-  const points = (part: Loss[]) => part.map(({ step, loss }): Point => [step, loss]);
+  const points = (series: Loss[]) => series.map(({ step, loss }): Point => [step, loss]);
   return plot.page(
     'Loss by training step',
     plot.axes(),
@@ -27,40 +32,35 @@ export function drawLosses(losses: Loss[]): string {
   );
 }
 
-const QUANTILES = [
-  { name: 'p10', color: '#7570b3', meant: 0.1, of: ({ below_p10 }: Part) => below_p10 },
-  { name: 'p50', color: '#1b9e77', meant: 0.5, of: ({ below_p50 }: Part) => below_p50 },
-  { name: 'p90', color: '#d95f02', meant: 0.9, of: ({ below_p90 }: Part) => below_p90 },
-];
-
 /**
- * The calibration as an SVG image: the share of volumes below p10, p50 and p90 as dots, of all rows and of each tenth by
- * vol_moving_avg, beside the shares that are meant as dashed lines.
+ * The calibration as an SVG image: the shares of volumes below p10, p50 and p90 as dots, of all rows and of each decile of
+ * vol_moving_avg, with their targets as dashed lines.
  */
-export function drawCalibration({ all, by_decile }: Pick<Measured, 'all' | 'by_decile'>): string {
-  const parts = [all, ...by_decile];
-  const plot = makePlot(360, { x: [-0.5, parts.length - 0.5], y: [0, 1] });
+export function drawCalibration({ all, by_decile }: Pick<ModelScores, 'all' | 'by_decile'>): string {
+  const groups = [all, ...by_decile];
+  const plot = makePlot(360, { x: [-0.5, groups.length - 0.5], y: [0, 1] });
   const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 2 });
-  const upperEnd = ({ part }: Part) => `to ${compact.format(Number(part.split(' to ')[1]))}`;
+  const upperEdge = ({ part }: ScoreGroup) => `to ${compact.format(Number(part.split(' to ')[1]))}`;
   return plot.page(
     'Share of volumes below p10, p50 and p90, by vol_moving_avg',
     plot.axes(),
-    ...QUANTILES.flatMap(({ color, meant, of }) => {
-      const [first, ...others] = parts.map((part, index): Point => [index, of(part)]) as [Point, ...Point[]];
+    ...QUANTILES.flatMap(({ color, target, shareOf }) => {
+      const points = groups.map((group, index): Point => [index, shareOf(group)]);
       return [
-        plot.level(meant),
-        plot.labelY(meant, `${meant * 100} %`),
-        plot.line(others, color),
-        plot.dots([first, ...others], color),
+        plot.level(target),
+        plot.labelY(target, `${target * 100} %`),
+        plot.line(points.slice(1), color),
+        plot.dots(points, color),
       ];
     }),
-    ...parts.map((part, index) => plot.labelX(index, index === 0 ? 'all rows' : upperEnd(part))),
-    plot.caption('share of volumes below each quantile, by vol_moving_avg; dashed: what is meant', QUANTILES),
+    ...groups.map((group, index) => plot.labelX(index, index === 0 ? 'all rows' : upperEdge(group))),
+    plot.caption('share of volumes below each quantile, by vol_moving_avg; targets dashed', QUANTILES),
   );
 }
 
-function thin(losses: Loss[]): Loss[] {
-  const size = Math.ceil(losses.length / MOST_POINTS);
+/** Averages neighbouring losses until at most MAX_POINTS are left. */
+function averageLosses(losses: Loss[]): Loss[] {
+  const size = Math.ceil(losses.length / MAX_POINTS);
   const groups = Array.from({ length: Math.ceil(losses.length / size) || 0 }, (_, index) =>
     losses.slice(index * size, (index + 1) * size),
   );

@@ -1,25 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Connection, callMlflow } from './mlflow-client.ts';
+import { callMlflow, type MlflowConnection } from './mlflow-client.ts';
 
-/** A run in MLflow that nobody will go on with. */
+/** An MLflow run whose process is exiting. */
 export interface AbandonedRun {
-  connection: Connection;
+  connection: MlflowConnection;
   experimentId: string;
-  /** Empty where MLflow has not said yet. */
+  /** Empty where MLflow has not answered with it yet. */
   runId: string;
-  /** What its tag `run_token` says, and no other run's. */
+  /** The value of the run's tag `run_token`, which no other run has. */
   token: string;
 }
 
-/** Closes a run as KILLED, in a process of its own: the one that made it is about to exit and cannot wait for answers. */
+/** Closes a run as KILLED. It runs in a separate process, since the exiting one cannot wait for answers. */
 export async function killRun(run: AbandonedRun): Promise<void> {
   const run_id = run.runId || (await findRun(run));
   if (run_id)
     await callMlflow(run.connection, 'runs/update', { run_id, status: 'KILLED', end_time: Date.now() });
 }
 
-/** Waits a second for the run, since MLflow may be about to make it. */
+/** Waits up to a second for the run, since MLflow may be about to create it. */
 async function findRun({ connection, experimentId, token }: AbandonedRun): Promise<string | undefined> {
   for (const deadline = Date.now() + 1_000; Date.now() < deadline; await sleep(50)) {
     const { runs } = await callMlflow<{ runs?: { info: { run_id: string } }[] }>(connection, 'runs/search', {

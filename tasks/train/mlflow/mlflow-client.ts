@@ -1,8 +1,8 @@
 const TIMEOUT_MS = 10_000;
 
-/** Where MLflow is, and how to get in. Nothing but the address is ever logged. */
+/** Where MLflow is, and its credentials. Only the address is ever logged. */
 export interface MlflowServer {
-  /** http or https; a name and a password in it are used as if given apart. */
+  /** http or https; a name and a password in it are used where username and password are not given. */
   uri: string;
   experiment: string;
   username?: string | undefined;
@@ -10,18 +10,19 @@ export interface MlflowServer {
   token?: string | undefined;
 }
 
-/** Where the REST API is, without credentials, and the headers that carry them. */
-export interface Connection {
+export interface MlflowConnection {
+  /** The address of the REST API, without credentials. */
   api: string;
+  /** With the credentials. */
   headers: Record<string, string>;
 }
 
 /**
- * Asks MLflow's REST API: GET without a body, else POST.
- * @throws MlflowError when it refuses, or what fetch throws
+ * Calls MLflow's REST API: GET without a body, otherwise POST.
+ * @throws MlflowError when MLflow refuses, or what fetch throws
  */
 export async function callMlflow<Answer>(
-  { api, headers }: Connection,
+  { api, headers }: MlflowConnection,
   path: string,
   body?: unknown,
 ): Promise<Answer> {
@@ -32,11 +33,11 @@ export async function callMlflow<Answer>(
   });
   const text = await response.text();
   if (response.ok) return JSON.parse(text) as Answer;
-  const { error_code, message = text.slice(0, 200) } = parse(text);
+  const { error_code, message = text.slice(0, 200) } = parseMlflowError(text);
   throw new MlflowError(`${path.split('?')[0]}: ${response.status} ${message}`, error_code);
 }
 
-/** What MLflow answers when it refuses. */
+/** MLflow's answer when it refuses. */
 export class MlflowError extends Error {
   readonly code: string | undefined;
 
@@ -46,11 +47,11 @@ export class MlflowError extends Error {
   }
 }
 
-/** @throws Error when the address is no http address */
-export function connectionOf({ uri, username, password, token }: MlflowServer): Connection {
+/** @throws Error when the address is not an http or https address */
+export function connectionTo({ uri, username, password, token }: MlflowServer): MlflowConnection {
   const url = URL.canParse(uri) ? new URL(uri) : undefined;
   if (!url || !/^https?:$/.test(url.protocol))
-    throw new Error('MLFLOW_TRACKING_URI is no http or https address');
+    throw new Error('MLFLOW_TRACKING_URI is not an http or https address');
   const name = username ?? decodeURIComponent(url.username);
   const secret = password ?? decodeURIComponent(url.password);
   const headers: Record<string, string> = { 'content-type': 'application/json' };
@@ -60,12 +61,12 @@ export function connectionOf({ uri, username, password, token }: MlflowServer): 
   return { api, headers };
 }
 
-/** Whether MLflow refused with this code. */
-export function isCode(error: unknown, code: string): boolean {
+/** Whether MLflow refused with this error code. */
+export function hasErrorCode(error: unknown, code: string): boolean {
   return error instanceof MlflowError && error.code === code;
 }
 
-function parse(text: string): { error_code?: string; message?: string } {
+function parseMlflowError(text: string): { error_code?: string; message?: string } {
   try {
     return JSON.parse(text);
   } catch {

@@ -4,19 +4,26 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from '../../lib/log.ts';
 import type { Loss } from '../losses/loss-log.ts';
 import type { AbandonedRun } from './kill-run.ts';
-import { type Connection, callMlflow, connectionOf, isCode, type MlflowServer } from './mlflow-client.ts';
+import {
+  callMlflow,
+  connectionTo,
+  hasErrorCode,
+  type MlflowConnection,
+  type MlflowServer,
+} from './mlflow-client.ts';
 
-/** What a run is known by in MLflow. */
-export interface RunDescription {
+/** How a run appears in MLflow. */
+export interface MlflowRunDescription {
   name: string;
   params: Record<string, string>;
   tags: Record<string, string>;
 }
 
-/** MLflow takes at most so many metrics in one request. */
-const BATCH = 1_000;
-/** Told to stop, a task has 3 s. */
+/** MLflow's limit for one request. */
+const MAX_METRICS = 1_000;
+/** A task must exit within 3 s after SIGTERM. */
 const KILL_TIMEOUT_MS = 1_500;
+const NOT_RECORDED = 'MLflow does not record this run; training goes on';
 const KILL_RUN = fileURLToPath(new URL('kill-run.ts', import.meta.url));
 
 interface Metric {
@@ -27,12 +34,12 @@ interface Metric {
 }
 
 /**
- * Runs `work` with a run of MLflow that is FINISHED or FAILED as the work is, or KILLED when the process exits before;
- * without one where no server is given, or its address is of no use, which is warned of.
+ * Does some work within an MLflow run. The run ends as FINISHED, as FAILED when the work throws, or as KILLED when the process
+ * exits before. Without a server there is no run; with an address that is not valid there is none either, and a warning.
  */
-export async function recordRun<T>(
+export async function withMlflowRun<T>(
   server: MlflowServer | undefined,
-  description: RunDescription,
+  description: MlflowRunDescription,
   log: Logger,
   work: (run: MlflowRun | undefined) => Promise<T>,
 ): Promise<T> {
@@ -40,7 +47,7 @@ export async function recordRun<T>(
   try {
     run = server && new MlflowRun(server, description, log);
   } catch (error) {
-    log.warn('MLflow does not get this run; training goes on', { reason: (error as Error).message });
+    log.warn(NOT_RECORDED, { reason: (error as Error).message });
   }
   const kill = () => run?.kill();
   process.once('exit', kill);
@@ -56,34 +63,34 @@ export async function recordRun<T>(
 }
 
 /**
- * A run in MLflow, by its REST API. Losses are sent a batch after the other while training goes on. Training never fails
- * because of MLflow: the first failure is warned of, and nothing more is sent but how the run ended.
+ * A run in MLflow, through its REST API. Metrics are sent in batches while training goes on. Training never fails because of
+ * MLflow: the first failure is logged as a warning, and after it only the run's final status is sent.
  */
 class MlflowRun {
-  readonly #connection: Connection;
+  readonly #connection: MlflowConnection;
   readonly #log: Logger;
   #waiting: Metric[] = [];
   #sending: Promise<void>;
   #isIdle = true;
-  /** By which a run can be found that MLflow has made, but not yet told of. */
+  /** A tag that finds a run which MLflow has created, but has not answered with yet. */
   readonly #token = randomUUID();
   #experimentId = '';
   #runId = '';
   #hasFailed = false;
 
-  /** Starts to make the run, without waiting for it. @throws Error when the address is no http address */
-  constructor(server: MlflowServer, description: RunDescription, log: Logger) {
-    this.#connection = connectionOf(server);
+  /** Starts to create the run, without waiting for it. @throws Error when the address is not an http or https address */
+  constructor(server: MlflowServer, description: MlflowRunDescription, log: Logger) {
+    this.#connection = connectionTo(server);
     this.#log = log;
     this.#sending = this.#try(() => this.#create(server.experiment, description));
   }
 
-  /** A reader of losses. */
-  readonly add = ({ split, step, loss }: Loss): void => {
-    this.addMetric(`${split}_loss`, loss, step);
+  /** A LossListener. */
+  readonly logLoss = ({ split, step, loss }: Loss): void => {
+    this.logMetric(`${split}_loss`, loss, step);
   };
 
-  addMetric(key: string, value: number, step = 0): void {
+  logMetric(key: string, value: number, step = 0): void {
     if (this.#hasFailed || !Number.isFinite(value)) return;
     this.#waiting.push({ key, value, timestamp: Date.now(), step });
     if (!this.#isIdle) return;
@@ -91,7 +98,7 @@ class MlflowRun {
     this.#sending = this.#sending.then(() => this.#sendWaiting());
   }
 
-  /** Sends what waits, and closes the run, also one of which not all could be sent. */
+  /** Sends the waiting metrics and closes the run, even where some could not be sent. */
   async end(status: 'FINISHED' | 'FAILED'): Promise<void> {
     await this.#sending;
     await this.#sendWaiting();
@@ -100,7 +107,7 @@ class MlflowRun {
     await callMlflow(this.#connection, 'runs/update', body).catch((error) => this.#fail(error));
   }
 
-  /** Closes the run while the process exits: without waiting for what is being sent, by another process, and briefly. */
+  /** Closes the run while the process exits, through a second process that gets 1.5 s. Waiting metrics are lost. */
   kill(): void {
     if (this.#runId === '' && (this.#hasFailed || this.#experimentId === '')) return;
     const run: AbandonedRun = {
@@ -117,16 +124,19 @@ class MlflowRun {
     });
   }
 
-  async #create(experiment: string, { name, params, tags }: RunDescription): Promise<void> {
+  async #create(experiment: string, { name, params, tags }: MlflowRunDescription): Promise<void> {
     this.#experimentId = await this.#findExperiment(experiment);
     const { run } = await callMlflow<{ run: { info: { run_id: string } } }>(this.#connection, 'runs/create', {
       experiment_id: this.#experimentId,
       run_name: name,
       start_time: Date.now(),
-      tags: pairs({ ...tags, run_token: this.#token }),
+      tags: toKeyValues({ ...tags, run_token: this.#token }),
     });
     this.#runId = run.info.run_id;
-    await callMlflow(this.#connection, 'runs/log-batch', { run_id: this.#runId, params: pairs(params) });
+    await callMlflow(this.#connection, 'runs/log-batch', {
+      run_id: this.#runId,
+      params: toKeyValues(params),
+    });
   }
 
   async #findExperiment(name: string): Promise<string> {
@@ -138,21 +148,21 @@ class MlflowRun {
     try {
       return await find();
     } catch (error) {
-      if (!isCode(error, 'RESOURCE_DOES_NOT_EXIST')) throw error;
+      if (!hasErrorCode(error, 'RESOURCE_DOES_NOT_EXIST')) throw error;
     }
     try {
       return (await callMlflow<{ experiment_id: string }>(this.#connection, 'experiments/create', { name }))
         .experiment_id;
     } catch (error) {
-      // Another run made it just now.
-      if (!isCode(error, 'RESOURCE_ALREADY_EXISTS')) throw error;
+      // Another run created it in between.
+      if (!hasErrorCode(error, 'RESOURCE_ALREADY_EXISTS')) throw error;
       return find();
     }
   }
 
   async #sendWaiting(): Promise<void> {
     while (this.#waiting.length > 0 && !this.#hasFailed) {
-      const metrics = this.#waiting.splice(0, BATCH);
+      const metrics = this.#waiting.splice(0, MAX_METRICS);
       await this.#try(() => callMlflow(this.#connection, 'runs/log-batch', { run_id: this.#runId, metrics }));
     }
     this.#isIdle = true;
@@ -168,13 +178,10 @@ class MlflowRun {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
     const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
-    this.#log.warn('MLflow does not get this run; training goes on', {
-      mlflow: this.#connection.api,
-      reason,
-    });
+    this.#log.warn(NOT_RECORDED, { mlflow: this.#connection.api, reason });
   }
 }
 
-function pairs(values: Record<string, string>): { key: string; value: string }[] {
+function toKeyValues(values: Record<string, string>): { key: string; value: string }[] {
   return Object.entries(values).map(([key, value]) => ({ key, value }));
 }

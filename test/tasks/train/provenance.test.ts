@@ -3,12 +3,12 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, inject, it } from 'vitest';
 import { decodeModel } from '../../../model/model-file.ts';
-import { askGit } from '../../../tasks/train/provenance.ts';
+import { findGitCommit } from '../../../tasks/train/provenance.ts';
 import { makeFolder } from '../../support/fixtures.ts';
 
 const { store: sample } = inject('sample');
 
-it('a model says what it was made from and by, as its metrics do', () => {
+it('model.bin and metrics.json record the data and the programs that made the model', () => {
   const [asOf] = readdirSync(join(sample, 'models')) as [string];
   const metrics = JSON.parse(readFileSync(join(sample, 'models', asOf, 'metrics.json'), 'utf8'));
   const keyOf = (dataset: string) =>
@@ -28,9 +28,9 @@ it('a model says what it was made from and by, as its metrics do', () => {
   expect(model.provenance.git_commit).toBe(metrics.git_commit);
 });
 
-it('the commit is that of the checkout, and says where files differ from it', async () => {
+it('the commit is that of the checkout, with -dirty where files differ from it', async () => {
   const folder = makeFolder();
-  expect(await askGit(folder)).toBeUndefined();
+  expect(await findGitCommit(folder)).toBeUndefined();
   const git = (...args: string[]) =>
     execFileSync('git', ['-C', folder, '-c', 'user.name=a', '-c', 'user.email=a@b.c', ...args], {
       encoding: 'utf8',
@@ -42,10 +42,10 @@ it('the commit is that of the checkout, and says where files differ from it', as
   git('commit', '--message', 'Add a file');
   git('tag', 'v1');
   const commit = git('rev-parse', 'HEAD');
-  expect(await askGit(folder)).toBe(commit);
-  // A copy of the program inside somebody else's checkout has no commit of its own.
+  expect(await findGitCommit(folder)).toBe(commit);
+  // A copy of the program inside another project's checkout has no commit.
   mkdirSync(join(folder, 'inside'));
-  expect(await askGit(join(folder, 'inside'))).toBeUndefined();
+  expect(await findGitCommit(join(folder, 'inside'))).toBeUndefined();
   writeFileSync(join(folder, 'file'), 'two');
-  expect(await askGit(folder)).toBe(`${commit}-dirty`);
+  expect(await findGitCommit(folder)).toBe(`${commit}-dirty`);
 });

@@ -29,7 +29,7 @@ import {
 } from '../../support/fixtures.ts';
 
 const { store: sample } = inject('sample');
-/** Early enough that training takes a second. */
+/** So early that training takes a second. */
 const EARLY = '1984-01-01';
 
 /** A store with the features of the sample, and no model. */
@@ -39,11 +39,11 @@ beforeEach(() => {
   cpSync(join(sample, 'features'), join(store, 'features'), { recursive: true });
 });
 
-describe('what training leaves in models/<as-of>', () => {
+describe('models/<as-of>', () => {
   const [asOf] = readdirSync(join(sample, 'models')) as [string];
   const read = (file: string) => readFileSync(join(sample, 'models', asOf, file), 'utf8');
 
-  it('is the model, its losses, its scores, a plot and a card', () => {
+  it('holds the model, its losses, its scores, plots and a card', () => {
     expect(readdirSync(join(sample, 'models', asOf)).sort()).toEqual([
       'calibration.svg',
       'card.md',
@@ -55,7 +55,7 @@ describe('what training leaves in models/<as-of>', () => {
     ]);
   });
 
-  it('has a line for the loss of every step and of every epoch, in CSV as in JSON', () => {
+  it('has the loss of every step and of every epoch, in CSV and in JSON', () => {
     const [header, ...lines] = read('losses.csv').trim().split('\n');
     expect(header).toBe('step,epoch,split,loss');
     const losses = lines.map((line) => {
@@ -74,7 +74,7 @@ describe('what training leaves in models/<as-of>', () => {
     expect(losses.every(({ loss }) => Number.isFinite(loss) && loss > 0)).toBe(true);
   });
 
-  it('learned something', () => {
+  it('has a training loss that falls', () => {
     const losses = read('losses.jsonl')
       .trim()
       .split('\n')
@@ -85,7 +85,7 @@ describe('what training leaves in models/<as-of>', () => {
     expect(mean(training.slice(-20))).toBeLessThan(mean(training.slice(0, 20)));
   });
 
-  it('says that the model beats vol_moving_avg on MAE, on days later than all it was trained on', () => {
+  it('has a model with a smaller MAE than vol_moving_avg, on rows after its training rows', () => {
     const metrics = JSON.parse(read('metrics.json'));
     expect(metrics.as_of).toBe(asOf);
     expect(metrics.validation_from < asOf).toBe(true);
@@ -99,17 +99,18 @@ describe('what training leaves in models/<as-of>', () => {
 });
 
 describe('the model of a date and a seed', () => {
-  it('is the same bytes in any store, on one processor as on all of them', async () => {
+  it('has the same bytes in any store, on one processor and on all of them', async () => {
     const ended = await startOnOneProcessor('tasks/cli.ts', 'train', '--store', store).ended;
     expect(ended).toMatchObject({ code: 0 });
     expect(hashStore(store, 'models')).toEqual(hashStore(sample, 'models'));
   });
 
-  // The sample's batches are too small for TensorFlow to split their sums over threads. These are the largest there are.
-  it('comes of the same weights at each step, whatever processors and settings there are', async () => {
+  // The sample's batches are too small for TensorFlow to split their sums over threads. These have the maximum size.
+  it('has the same weights after each step, on any processors and with any settings', async () => {
     const script = `
-      import { lossOf, Network } from './tasks/train/fit/network.ts';
-      import { loadTensorFlow } from './tasks/train/fit/tensorflow.ts';
+      import { Network } from './tasks/train/fit/network.ts';
+      import { predictionLoss } from './tasks/train/fit/training-loss.ts';
+      import { loadTensorFlow } from './tasks/train/tensorflow.ts';
       const tf = await loadTensorFlow();
       const network = new Network(1, tf);
       const optimizer = tf.train.adam(0.01);
@@ -117,7 +118,7 @@ describe('the model of a date and a seed', () => {
       const [targets, medianShares, weights] = [2, 3, 4].map((seed) => tf.randomUniform([32_768], 0, 1, 'float32', seed));
       const batch = { inputs, targets, medianShares, weights };
       for (let step = 0; step < 5; step++)
-        optimizer.minimize(() => lossOf(network.predict(inputs), batch, tf));
+        optimizer.minimize(() => predictionLoss(network.predict(inputs), batch, tf));
       console.log(network.weights().flatMap(({ kernel, bias }) => [...kernel, ...bias]).join());`;
     const args = ['--input-type=module', '-e', script];
     const [one, all, set] = await Promise.all([
@@ -130,20 +131,23 @@ describe('the model of a date and a seed', () => {
     expect(set.stdout).toBe(all.stdout);
   });
 
-  // A row a day from 2020-01-01 on: the hundredth is of 2020-04-09.
+  // Daily rows from 2020-01-01 on: the hundredth is from 2020-04-09.
   it.each([
     ['2020-04-16', true, 7],
     ['2020-04-17', false, 8],
-  ])('is warned of as of %s: passed %s, as the newest row is %d days older', async (asOf, passed, value) => {
-    const volumes = Array.from({ length: 100 }, (_, day) => 1_000 + day);
-    const { store: few } = await ingestFiles({ 'stocks/FEW.csv': csvOfVolumes(...volumes) });
-    await runHere(features, { window: 2 }, few);
-    const { checks } = await runHere(train, { seed: 1, asOf }, few);
-    const name = 'as_of_follows_the_newest_row';
-    expect(checks).toContainEqual({ name, severity: 'warn', passed, value });
-  });
+  ])(
+    'has a check of the as-of date: %s gives passed %s, since the newest row is %d days older',
+    async (asOf, passed, value) => {
+      const volumes = Array.from({ length: 100 }, (_, day) => 1_000 + day);
+      const { store: few } = await ingestFiles({ 'stocks/FEW.csv': csvOfVolumes(...volumes) });
+      await runHere(features, { window: 2 }, few);
+      const { checks } = await runHere(train, { seed: 1, asOf }, few);
+      const name = 'as_of_follows_the_newest_row';
+      expect(checks).toContainEqual({ name, severity: 'warn', passed, value });
+    },
+  );
 
-  it('is not made twice, and is other bytes for another seed', async () => {
+  it('is not trained twice, and has other bytes for another seed', async () => {
     const args = ['train', '--store', store, '--as-of', EARLY, '--seed'];
     expect(await runTask([...args, '3'])).toMatchObject({ status: 'done' });
     const before = hashStore(store, 'models');
@@ -162,7 +166,7 @@ describe('the model of a date and a seed', () => {
     for (const [name, hash] of Object.entries(before)) expect(after[name.replace(EARLY, aside)]).toBe(hash);
   });
 
-  /** Starts Node on one processor; on all of them where there is no taskset. */
+  /** Starts Node on one processor, or on all of them where there is no taskset. */
   function startOnOneProcessor(...args: string[]): Running {
     const { stdout } = spawnSync('taskset', ['-cp', String(process.pid)], { encoding: 'utf8' });
     const [processor] = /\d+(?=[-,\d]*$)/.exec(stdout?.trim() ?? '') ?? [];
@@ -171,30 +175,30 @@ describe('the model of a date and a seed', () => {
   }
 });
 
-describe('train refuses, names the reason and publishes nothing', () => {
+describe('train refuses with the reason and publishes nothing for', () => {
   it.each<[string, Partial<TrainOptions>, string]>([
-    // The first row is of 1973-02-21; the first full window, 30 rows later, is of the beginning of April.
+    // The first row is from 1973-02-21; the first full window, 30 rows later, is from the beginning of April.
     ['a date before any full window', { asOf: '1973-03-01' }, 'has a full window'],
-    ['a date before any row is left to train on', { asOf: '1973-05-01' }, 'is left to train on'],
+    ['a date that leaves no row to train on', { asOf: '1973-05-01' }, 'is left to train on'],
     ['a date before any row', { asOf: '1900-01-01' }, 'has a full window'],
-    ['a key that no features have', { features: '0123456789abcdef' }, '0123456789abcdef'],
+    ['a key without features', { features: '0123456789abcdef' }, '0123456789abcdef'],
   ])('%s', async (_, options, reason) => {
     await expectRefusal(store, reason, options);
   });
 
-  it('features that are not made yet', async () => {
+  it('a store without features', async () => {
     rmSync(join(store, 'features'), { recursive: true });
     await expectRefusal(store, 'run features first');
   });
 
-  it.each(['shard-03.parquet', 'shard-03.json'])('features without their %s', async (file) => {
+  it.each(['shard-03.parquet', 'shard-03.json'])('features without %s', async (file) => {
     const [key] = readdirSync(join(store, 'features')).filter((name) => !name.includes('.')) as [string];
     rmSync(join(store, 'features', key, file));
     await expectRefusal(store, 'shards are missing or cut short: shard-03; run features again');
   });
 
-  // As a flipped bit would leave it: of the same size.
-  it('features of which a shard is damaged', async () => {
+  // The size stays the same, as with a flipped bit.
+  it('features with a damaged shard', async () => {
     damageFeatures(store, 100, -20_000, 'shard-03');
     await expectRefusal(store, `is damaged; remove the folder ${join(store, 'features')}`);
   });
@@ -214,21 +218,21 @@ describe('train refuses, names the reason and publishes nothing', () => {
   }
 });
 
-describe('training that is stopped in the middle', () => {
-  it('by SIGTERM ends with 143 within 3 s and leaves its losses so far, but no model and no scratch', async () => {
+describe('training that is stopped', () => {
+  it('by SIGTERM exits with 143 within 3 s and leaves its losses so far, but no model and no scratch', async () => {
     const running = startCli(['train', '--store', store]);
     await untilSteps(10);
-    const told = performance.now();
+    const stopped = performance.now();
     running.process.kill('SIGTERM');
     const { code, stderr } = await running.ended;
     expect(code).toBe(143);
-    expect(performance.now() - told).toBeLessThan(3_000);
+    expect(performance.now() - stopped).toBeLessThan(3_000);
     expectLosses(10, stderr);
     expect(existsSync(join(store, 'models'))).toBe(false);
     expect(scratchOf(store)).toEqual([]);
   });
 
-  it('by kill -9 leaves its losses so far, and the next run makes the same model as ever', async () => {
+  it('by kill -9 leaves its losses so far, and the next run gives the usual model', async () => {
     const running = startCli(['train', '--store', store]);
     await untilSteps(10);
     running.process.kill('SIGKILL');
@@ -239,26 +243,28 @@ describe('training that is stopped in the middle', () => {
     await succeed(['train', '--store', store]);
     expect(hashStore(store, 'models')).toEqual(hashStore(sample, 'models'));
     expect(readFileSync(join(runFolder(), 'losses.csv'), 'utf8')).toBe(kept);
-    // The run after has a folder of its own, whose losses are the model's.
+    // The next run has a separate folder, and its losses are the model's.
     const [asOf] = readdirSync(join(store, 'models')) as [string];
     for (const file of ['losses.csv', 'losses.jsonl'])
       expect(readFileSync(join(runFolder(2), file))).toEqual(readFileSync(join(store, 'models', asOf, file)));
   });
 
-  it('by a feature that is no finite number ends with 2 and publishes nothing', async () => {
+  it('by a feature that is not a finite number exits with 2 and publishes nothing', async () => {
     await rewriteFeatures(
       "CASE WHEN Date < '1983-01-01' THEN 'infinity'::DOUBLE ELSE vol_moving_avg END AS vol_moving_avg",
     );
     const { code, message } = await runCli(['train', '--store', store, '--as-of', EARLY]);
     expect({ code, message }).toEqual({
       code: 2,
-      message: expect.stringMatching(/shard-\d+\.parquet: a feature is no finite number; remove the folder/),
+      message: expect.stringMatching(
+        /shard-\d+\.parquet: a feature is not a finite number; remove the folder/,
+      ),
     });
     expect(existsSync(join(store, 'models'))).toBe(false);
     expect(scratchOf(store)).toEqual([]);
   });
 
-  it('by a loss that is no finite number ends with 2, names the step, keeps the losses and publishes nothing', async () => {
+  it('by a loss that is not a finite number exits with 2, names the step, keeps the losses and publishes nothing', async () => {
     await rewriteFeatures(
       "CASE WHEN Date = '1980-06-02' THEN 'infinity'::DOUBLE ELSE CAST(Volume AS DOUBLE) END AS Volume",
     );
@@ -278,9 +284,9 @@ describe('training that is stopped in the middle', () => {
     [
       'losses',
       '24k',
-      /logs\/train\/1984-01-01\/1\/(losses\.csv|losses\.jsonl|training): a loss cannot be written/,
+      /logs\/train\/1984-01-01\/1\/(losses\.csv|losses\.jsonl|training): cannot write a loss/,
     ],
-  ])('by a full disk at %s ends with 2 and names the file', async (_file, size, named) => {
+  ])('by a full disk at %s exits with 2 and names the file', async (_file, size, named) => {
     const { code, message } = await runOnDisk(
       `size=${size}`,
       `ln -sfn $DISK ${store}/logs; node tasks/cli.ts train --store ${store} --as-of ${EARLY}`,
@@ -292,7 +298,7 @@ describe('training that is stopped in the middle', () => {
     expect(scratchOf(store)).toEqual([]);
   });
 
-  /** Puts other values into a column of every shard, as a disk or a foreign program might. */
+  /** Replaces a column of every shard, as a faulty disk or another program might. */
   async function rewriteFeatures(replacement: string): Promise<void> {
     const [key] = readdirSync(join(store, 'features')).filter((name) => !name.includes('.')) as [string];
     const folder = join(store, 'features', key);
@@ -309,7 +315,7 @@ describe('training that is stopped in the middle', () => {
     }
   }
 
-  /** The folder of a run of training in the store, of whatever date. */
+  /** The folder of the n-th run of training in the store; there is only one date. */
   function runFolder(n = 1): string {
     const parent = join(store, 'logs/train');
     mkdirSync(parent, { recursive: true });
@@ -317,7 +323,7 @@ describe('training that is stopped in the middle', () => {
     return join(parent, asOf, String(n));
   }
 
-  /** Waits until so many losses of a run are on the disk: in every file, as the next one has begun. */
+  /** Waits until this many losses of a run are on the disk. They are in every file, since the next step has begun. */
   async function untilSteps(steps: number): Promise<void> {
     await until(() => {
       const file = join(runFolder(), 'losses.csv');
@@ -325,17 +331,17 @@ describe('training that is stopped in the middle', () => {
     }, `training to take ${steps} steps`);
   }
 
-  /** Expects the losses of at least so many steps where the log says they are, as CSV, JSON and events, and gives the CSV. */
+  /** Expects the losses of at least this many steps, as CSV, JSON and events, in the folder that the log names. Returns the CSV. */
   function expectLosses(steps: number, log: string): string {
     expect(log).toContain(`"losses":"${runFolder()}/losses.csv"`);
-    const [head, ...lines] = readFileSync(join(runFolder(), 'losses.csv'), 'utf8').trim().split('\n');
-    expect(head).toBe('step,epoch,split,loss');
+    const [header, ...lines] = readFileSync(join(runFolder(), 'losses.csv'), 'utf8').trim().split('\n');
+    expect(header).toBe('step,epoch,split,loss');
     expect(lines.length).toBeGreaterThanOrEqual(steps);
     const jsonLines = readFileSync(join(runFolder(), 'losses.jsonl'), 'utf8').trim().split('\n');
     expect(jsonLines.length).toBeGreaterThanOrEqual(steps);
     const [events] = readdirSync(join(runFolder(), 'training')) as [string];
     // An event of a scalar takes 48 bytes or more.
     expect(statSync(join(runFolder(), 'training', events)).size).toBeGreaterThanOrEqual(48 * steps);
-    return [head, ...lines, ''].join('\n');
+    return [header, ...lines, ''].join('\n');
   }
 });

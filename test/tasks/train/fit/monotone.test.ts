@@ -3,9 +3,9 @@ import type { Model } from '../../../../model/model.ts';
 import { isMonotone, makeMonotone } from '../../../../tasks/train/fit/monotone.ts';
 import { dense, modelOf } from '../../../support/tiny-model.ts';
 
-const MEDIANS = [0, 2.5, 5];
+const GRID = [0, 2.5, 5];
 
-/** A model of one layer, whose four log ratios all move by `slope` where ln(1 + vol_moving_avg) moves by one. */
+/** A model of one layer. All four log ratios rise by `slope` where ln(1 + vol_moving_avg) rises by 1. */
 function withSlope(slope: number): Model {
   const outputs = [slope, 0, 0, slope];
   const model = modelOf([dense([outputs, outputs.map(() => 0)], [20, 0, 0, 20])]);
@@ -18,32 +18,32 @@ function withSlope(slope: number): Model {
   };
 }
 
-// ln(1 + volume) = ln(1 + vol_moving_avg) + ratio moves by 1 + slope.
+// ln(1 + volume) = ln(1 + vol_moving_avg) + log ratio rises by 1 + slope.
 it.each([
   [0.5, true],
   [-0.9, true],
   [-1.1, false],
-])('a ratio with the slope %d is monotone: %s', async (slope, is) => {
-  expect(await isMonotone(withSlope(slope), MEDIANS)).toBe(is);
+])('a log ratio with the slope %d: monotone is %s', async (slope, expected) => {
+  expect(await isMonotone(withSlope(slope), GRID)).toBe(expected);
 });
 
-it('a model that falls is flattened as little as ends that, in steps of a twentieth', async () => {
+it('a model that falls is flattened, in steps of a twentieth, until it does not', async () => {
   // -1.3 x 0.75 = -0.975 rises again; -1.3 x 0.8 = -1.04 does not.
-  const { model, flattened } = await makeMonotone(withSlope(-1.3), MEDIANS);
+  const { model, flattened } = await makeMonotone(withSlope(-1.3), GRID);
   expect(flattened).toBeCloseTo(0.25, 9);
-  expect(await isMonotone(model, MEDIANS)).toBe(true);
+  expect(await isMonotone(model, GRID)).toBe(true);
 });
 
-it('a model that rises stays as it is', async () => {
+it('a model that rises does not change', async () => {
   const model = withSlope(-0.5);
-  expect(await makeMonotone(model, MEDIANS)).toEqual({
+  expect(await makeMonotone(model, GRID)).toEqual({
     model: { ...model, layers: model.layers },
     flattened: 0,
   });
 });
 
-it('a fall at few prices is seen by a column there', async () => {
-  // tanh(x / 10 - 1000 (m - 1)) is flat everywhere but at m = 1, where it takes from a rise of x near x = 0 twice as much.
+it('a fall in a narrow range of prices is found where the grid has a price in it', async () => {
+  // tanh(x / 10 - 1000 (m - 1)) is flat except at m = 1. There, near x = 0, it lowers the log ratio by twice the rise of x.
   const hidden = dense([[0.1], [-1_000]], [1_000]);
   const model = { ...withSlope(0), layers: [hidden, dense([[-20, 0, 0, -20]], [10, 0, 0, 10])] };
   expect(await isMonotone(model, [0, 0.9, 1.1, 5])).toBe(true);

@@ -5,7 +5,7 @@ import { PermanentError } from '../../../../tasks/lib/errors.ts';
 import { type Loss, LossLog } from '../../../../tasks/train/losses/loss-log.ts';
 import { makeFolder } from '../../../support/fixtures.ts';
 
-it('a loss is on the disk as soon as it is written, as CSV and as JSON', () => {
+it('a loss is in losses.csv and losses.jsonl as soon as it is written', () => {
   const folder = makeFolder();
   const losses = new LossLog(folder);
   onTestFinished(() => losses.close());
@@ -19,13 +19,13 @@ it('a loss is on the disk as soon as it is written, as CSV and as JSON', () => {
   losses.sync();
 });
 
-it('every reader is told of a loss, and one that is no number is written down before it is refused', () => {
+it('every listener receives a loss, and one that is not finite is written before it is refused', () => {
   const folder = makeFolder();
-  const told: Loss[] = [];
-  const losses = new LossLog(folder, [(loss) => told.push(loss)]);
+  const received: Loss[] = [];
+  const losses = new LossLog(folder, [(loss) => received.push(loss)]);
   onTestFinished(() => losses.close());
   const bad: Loss = { step: 7, epoch: 1, split: 'validation', loss: Infinity };
   expect(() => losses.write(bad)).toThrow(PermanentError);
-  expect(told).toEqual([bad]);
+  expect(received).toEqual([bad]);
   expect(readFileSync(join(folder, 'losses.csv'), 'utf8')).toContain('\n7,1,validation,Infinity\n');
 });

@@ -1,4 +1,4 @@
-"""The event files that training leaves, read by TensorBoard itself."""
+"""TensorBoard reads the event files that training writes."""
 
 import csv
 import subprocess

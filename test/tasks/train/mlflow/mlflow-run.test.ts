@@ -45,16 +45,16 @@ beforeEach(() => {
   cpSync(join(sample, 'features'), join(store, 'features'), { recursive: true });
 });
 
-it('a run is recorded with its data, its scores and every loss by step', async () => {
+it('a run is recorded with its parameters, its scores and every loss by step', async () => {
   await train({ MLFLOW_TRACKING_URI: url, MLFLOW_EXPERIMENT_NAME: 'volumes' });
-  const { experiment } = await ask(`experiments/get-by-name?experiment_name=volumes`);
-  const { runs } = await ask('runs/search', { experiment_ids: [experiment.experiment_id] });
+  const { experiment } = await callApi(`experiments/get-by-name?experiment_name=volumes`);
+  const { runs } = await callApi('runs/search', { experiment_ids: [experiment.experiment_id] });
   expect(runs).toHaveLength(1);
   const [{ info, data }] = runs;
   expect(info).toMatchObject({ run_name: AS_OF, status: 'FINISHED' });
   const metrics = JSON.parse(readFileSync(join(store, 'models', AS_OF, 'metrics.json'), 'utf8'));
-  const byKey = (pairs: { key: string; value: unknown }[]) =>
-    Object.fromEntries(pairs.map(({ key, value }) => [key, value]));
+  const byKey = (entries: { key: string; value: unknown }[]) =>
+    Object.fromEntries(entries.map(({ key, value }) => [key, value]));
   expect(byKey(data.params)).toEqual({
     as_of: AS_OF,
     validation_from: metrics.validation_from,
@@ -70,7 +70,7 @@ it('a run is recorded with its data, its scores and every loss by step', async (
   });
   expect(byKey(data.metrics)).toMatchObject({ mae: metrics.model.mae, coverage: metrics.coverage });
   for (const split of ['training', 'validation']) {
-    const { metrics: history } = await ask(
+    const { metrics: history } = await callApi(
       `metrics/get-history?run_id=${info.run_id}&metric_key=${split}_loss`,
     );
     const losses = readFileSync(join(store, 'models', AS_OF, 'losses.jsonl'), 'utf8')
@@ -85,7 +85,7 @@ it('a run is recorded with its data, its scores and every loss by step', async (
   }
 });
 
-it('a server that is not there is warned of, shows no password, and changes nothing', async () => {
+it('a server that is not there gives a warning without passwords, and training goes on', async () => {
   const port = await freePort();
   const { stderr } = await train({
     MLFLOW_TRACKING_URI: `http://ana:word-in-address@127.0.0.1:${port}`,
@@ -93,15 +93,15 @@ it('a server that is not there is warned of, shows no password, and changes noth
     MLFLOW_TRACKING_TOKEN: 'word-of-token',
   });
   expect(stderr).toContain(`"mlflow":"http://127.0.0.1:${port}/api/2.0/mlflow"`);
-  expect(stderr).toContain('MLflow does not get this run; training goes on');
+  expect(stderr).toContain('MLflow does not record this run; training goes on');
   expect(stderr).not.toContain('word-');
   expect(readFileSync(join(store, 'logs/train.log'), 'utf8')).not.toContain('word-');
   expect(existsSync(join(store, 'models', AS_OF, 'model.bin'))).toBe(true);
 });
 
-it('an address that is none is warned of, and the model is the same as without MLflow', async () => {
+it('an invalid address gives a warning, and the model is the same as without MLflow', async () => {
   const { stderr } = await train({ MLFLOW_TRACKING_URI: 'mlruns' });
-  expect(stderr).toContain('MLFLOW_TRACKING_URI is no http or https address');
+  expect(stderr).toContain('MLFLOW_TRACKING_URI is not an http or https address');
   const model = hashStore(store, 'models');
   const other = makeFolder();
   cpSync(join(sample, 'features'), join(other, 'features'), { recursive: true });
@@ -109,18 +109,18 @@ it('an address that is none is warned of, and the model is the same as without M
   expect(hashStore(other, 'models')).toEqual(model);
 });
 
-it('a run that is told to stop is KILLED', async () => {
+it('a run that is stopped is KILLED', async () => {
   const training = await startTraining({ MLFLOW_TRACKING_URI: url, MLFLOW_EXPERIMENT_NAME: 'stopped' });
-  const told = performance.now();
+  const stopped = performance.now();
   training.process.kill('SIGTERM');
   expect(await training.ended).toMatchObject({ code: 143 });
-  expect(performance.now() - told).toBeLessThan(3_000);
+  expect(performance.now() - stopped).toBeLessThan(3_000);
   expect(await statusesOf('stopped')).toEqual(['KILLED']);
 });
 
-it('a run that is told to stop before MLflow has told of it is KILLED', async () => {
-  // Hands everything on, but keeps to itself what becomes of runs/create.
-  let isMade = false;
+it('a run that is stopped before MLflow has answered with its id is KILLED', async () => {
+  // Forwards everything, but never answers runs/create.
+  let isCreated = false;
   const proxy = await listen(async (path, body, response) => {
     const method = body === '' ? 'GET' : 'POST';
     const answer = await fetch(`${url}/api/2.0/mlflow/${path}`, {
@@ -128,18 +128,18 @@ it('a run that is told to stop before MLflow has told of it is KILLED', async ()
       headers: { 'content-type': 'application/json' },
       ...(method === 'POST' && { body }),
     });
-    if (path === 'runs/create') isMade = answer.ok;
+    if (path === 'runs/create') isCreated = answer.ok;
     else response.writeHead(answer.status).end(await answer.text());
   });
   const training = startCli(['train', '--store', store], {
     MLFLOW_TRACKING_URI: proxy,
     MLFLOW_EXPERIMENT_NAME: 'stopped-early',
   });
-  await until(() => isMade, 'a run in MLflow');
-  const told = performance.now();
+  await until(() => isCreated, 'a run in MLflow');
+  const stopped = performance.now();
   training.process.kill('SIGTERM');
   expect(await training.ended).toMatchObject({ code: 143 });
-  expect(performance.now() - told).toBeLessThan(3_000);
+  expect(performance.now() - stopped).toBeLessThan(3_000);
   expect(await statusesOf('stopped-early')).toEqual(['KILLED']);
 });
 
@@ -149,7 +149,7 @@ const ANSWERS: Record<string, string> = {
   'runs/log-batch': '{}',
 };
 
-it('a run of which MLflow refuses the losses is FINISHED all the same, once, and warned of once', async () => {
+it('a run whose losses MLflow refuses is still FINISHED, with one warning', async () => {
   const ends: unknown[] = [];
   const refusing = await listen((path, body, response) => {
     if (path === 'runs/update') ends.push(JSON.parse(body));
@@ -157,25 +157,28 @@ it('a run of which MLflow refuses the losses is FINISHED all the same, once, and
   });
   const { stderr } = await train({ MLFLOW_TRACKING_URI: refusing });
   expect(ends).toMatchObject([{ run_id: '7', status: 'FINISHED' }]);
-  expect(stderr.match(/MLflow does not get this run/g)).toHaveLength(1);
+  expect(stderr.match(/MLflow does not record this run/g)).toHaveLength(1);
 });
 
-it('a server that hangs does not keep a run that is told to stop', async () => {
-  const asked: string[] = [];
+it('a hanging server does not delay a run that is stopped', async () => {
+  const requested: string[] = [];
   const hanging = await listen((path, _body, response) => {
-    asked.push(path);
+    requested.push(path);
     const known = ANSWERS[endpointOf(path)];
     if (known) response.end(known);
   });
   const training = await startTraining({ MLFLOW_TRACKING_URI: hanging });
-  const told = performance.now();
+  const stopped = performance.now();
   training.process.kill('SIGTERM');
   expect(await training.ended).toMatchObject({ code: 143 });
-  expect(performance.now() - told).toBeLessThan(3_000);
-  expect(asked).toContain('runs/update');
+  expect(performance.now() - stopped).toBeLessThan(3_000);
+  expect(requested).toContain('runs/update');
 });
 
-/** The address of a server that answers in MLflow's place, by the path below its API, with the query, and the body. */
+/**
+ * Starts a server in MLflow's place and returns its address.
+ * @param answer receives the path below MLflow's API with the query, and the body
+ */
 async function listen(
   answer: (path: string, body: string, response: ServerResponse) => void | Promise<void>,
 ): Promise<string> {
@@ -196,14 +199,14 @@ function endpointOf(path: string): string {
   return path.split('?')[0] as string;
 }
 
-/** How the runs of an experiment stand. */
+/** The statuses of an experiment's runs. */
 async function statusesOf(name: string): Promise<string[]> {
-  const { experiment } = await ask(`experiments/get-by-name?experiment_name=${name}`);
-  const { runs } = await ask('runs/search', { experiment_ids: [experiment.experiment_id] });
+  const { experiment } = await callApi(`experiments/get-by-name?experiment_name=${name}`);
+  const { runs } = await callApi('runs/search', { experiment_ids: [experiment.experiment_id] });
   return runs.map(({ info }: { info: { status: string } }) => info.status);
 }
 
-/** Starts to train on all of the sample, and waits until some losses are on the disk. */
+/** Starts training on the whole sample, and waits until some losses are on the disk. */
 async function startTraining(environment: Record<string, string>): Promise<Running> {
   const training = startCli(['train', '--store', store], environment);
   const folder = join(store, 'logs/train');
@@ -219,9 +222,9 @@ function train(environment: Record<string, string>, into = store) {
   return succeed(['train', '--store', into, '--as-of', AS_OF], environment);
 }
 
-/** Asks MLflow's REST API: GET without a body, else POST. */
-// biome-ignore lint/suspicious/noExplicitAny: it is what the expectations look at
-async function ask(path: string, body?: unknown): Promise<any> {
+/** Calls MLflow's REST API: GET without a body, otherwise POST. */
+// biome-ignore lint/suspicious/noExplicitAny: the expectations check its content
+async function callApi(path: string, body?: unknown): Promise<any> {
   const response = await fetch(`${url}/api/2.0/mlflow/${path}`, {
     headers: { 'content-type': 'application/json' },
     ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
@@ -230,7 +233,7 @@ async function ask(path: string, body?: unknown): Promise<any> {
   return response.json();
 }
 
-/** A port on which nobody listens. */
+/** A port that is not in use. */
 async function freePort(): Promise<number> {
   const listener = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => listener.once('listening', resolve));

@@ -1,7 +1,7 @@
--- The rows of a span of days in shares and dollars, with the features of the row before: what was known the evening before
--- (both NaN where that row lacks one of them).
+-- The rows of some days with full windows, in shares and dollars, with the features of the symbol's row before: what was
+-- known the evening before. Both are NaN where that row lacks one of them.
 --   features                      one shard, by Symbol, Date
---   variables from_day, until_day YYYY-MM-DD, the second excluded
+--   variables from_day, until_day YYYY-MM-DD, until_day excluded
 --             etfs                the symbols that are ETFs
 SELECT
   CAST(left(Date, 4) AS INTEGER) AS year,

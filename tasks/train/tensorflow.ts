@@ -2,15 +2,12 @@ import util from 'node:util';
 
 export type TensorFlow = typeof import('@tensorflow/tfjs-node');
 
-/**
- * TensorFlow.js on its native library, which is not loaded before this is called. It takes its settings from the
- * environment only.
- */
+/** Loads TensorFlow.js with its native library. It takes its settings only from the environment. */
 export async function loadTensorFlow(): Promise<TensorFlow> {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
-  // Sums depend on how they are split over threads, so as many on every machine: the same model everywhere.
+  // Sums depend on how they are split over threads: a fixed number gives the same model on every machine.
   process.env.TF_NUM_INTRAOP_THREADS = '2';
-  // Without it TensorFlow multiplies by code that a signal in its middle can make write elsewhere.
+  // Without oneDNN, TensorFlow multiplies matrices with code that a signal can make write to wrong addresses.
   process.env.TF_ENABLE_ONEDNN_OPTS = '1';
   // tfjs-node 4.22 calls two functions that Node 23 removed.
   Object.assign(util, {

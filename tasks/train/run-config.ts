@@ -1,0 +1,66 @@
+import { contentKey } from '../lib/content-key.ts';
+import type { Split } from './dataset/split.ts';
+import type { MlflowRunDescription } from './mlflow/mlflow-run.ts';
+import type { Provenance } from './provenance.ts';
+
+/** Increase it when the same configuration gives a different model than before. */
+const FORMAT_VERSION = 4;
+
+/** What decides the model of a run, named as in metrics.json, in the metadata of model.bin and in MLflow. */
+export interface RunConfig {
+  features_key: string;
+  split: Split;
+  hyperparameters: Hyperparameters;
+}
+
+export interface Hyperparameters {
+  seed: number;
+  /** In years: a row this old has half the weight. */
+  half_life: number;
+  /**
+   * In shares: around this vol_moving_avg the point turns from a mean of logarithms, which RMSLE rewards where volumes are
+   * small and often zero, into a median, which the absolute error rewards where volumes are large.
+   */
+  median_from: number;
+}
+
+/** The content key of the run's model. Provenance is not part of it: a newer commit leaves a model up to date. */
+export function modelKey({ features_key, split, hyperparameters }: RunConfig): string {
+  const { seed, half_life, median_from } = hyperparameters;
+  return contentKey('model', FORMAT_VERSION, features_key, split.as_of, seed, half_life, median_from);
+}
+
+/** The metadata of model.bin that says how the model was made. */
+export function modelProvenance(
+  { split: { validation_from, measure_from }, hyperparameters }: RunConfig,
+  provenance: Provenance,
+  trainingRows: number,
+): Record<string, string> {
+  const config = { validation_from, measure_from, ...hyperparameters, training_rows: trainingRows };
+  return { ...provenance, ...toText(config) };
+}
+
+/** @param lossFolder where the run's losses are on this machine */
+export function describeForMlflow(
+  config: RunConfig,
+  { git_commit }: Provenance,
+  lossFolder: string,
+): MlflowRunDescription {
+  const { as_of, validation_from } = config.split;
+  return {
+    name: as_of,
+    params: toText({ as_of, validation_from, ...config.hyperparameters }),
+    tags: {
+      as_of,
+      model_key: modelKey(config),
+      features_key: config.features_key,
+      losses: lossFolder,
+      // MLflow's own name for it, so that its pages show the commit.
+      ...(git_commit && { 'mlflow.source.git.commit': git_commit }),
+    },
+  };
+}
+
+function toText(values: Record<string, string | number>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
+}
