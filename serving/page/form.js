@@ -5,16 +5,16 @@ import { digits, whole } from './numbers.js';
 
 /** @typedef {{ prediction: number, p10: number, p50: number, p90: number, in_domain: boolean, model_version: string }} Answer */
 
-const FIELDS = ['average', 'median'];
+const FIELDS = ['vol_moving_avg', 'adj_close_rolling_med'];
 
 /** How many questions were asked: only the last one's answer is shown. */
 let asked = 0;
-/** @type {(average: number, median: number) => void} */
+/** @type {(volMovingAvg: number, adjCloseRollingMed: number) => void} */
 let announce = () => {};
 
 /**
  * Makes the form ask without leaving the page.
- * @param {(average: number, median: number) => void} onAnswer is told which inputs were answered
+ * @param {(volMovingAvg: number, adjCloseRollingMed: number) => void} onAnswer is told which inputs were answered
  */
 export function startForm(onAnswer) {
   announce = onAnswer;
@@ -26,12 +26,12 @@ export function startForm(onAnswer) {
 
 /**
  * Puts inputs into the form and asks.
- * @param {string} average
- * @param {string} median
+ * @param {string} volMovingAvg
+ * @param {string} adjCloseRollingMed
  */
-export function predictFor(average, median) {
-  input('average').value = average;
-  input('median').value = median;
+export function predictFor(volMovingAvg, adjCloseRollingMed) {
+  input('vol_moving_avg').value = volMovingAvg;
+  input('adj_close_rolling_med').value = adjCloseRollingMed;
   predict();
 }
 
@@ -66,8 +66,8 @@ function showProblem({ detail, errors = [] }) {
  * @param {string} url
  */
 function show({ prediction, p10, p50, p90, in_domain, model_version }, url) {
-  const average = Number(input('average').value);
-  const ratio = average > 0 ? `${digits(prediction / average)} × the mean volume. ` : '';
+  const volMovingAvg = Number(input('vol_moving_avg').value);
+  const ratio = volMovingAvg > 0 ? `${digits(prediction / volMovingAvg)} × the mean volume. ` : '';
   byId('result').replaceChildren(
     html('p', { class: 'answer' }, html('output', { id: 'prediction' }, whole(prediction)), ' shares'),
     html(
@@ -107,7 +107,7 @@ function show({ prediction, p10, p50, p90, in_domain, model_version }, url) {
     ),
   );
   drawToFit(chart, (width) =>
-    chart.replaceChildren(drawInterval({ prediction, p10, p50, p90, average }, width)),
+    chart.replaceChildren(drawInterval({ prediction, p10, p50, p90, volMovingAvg }, width)),
   );
 }
 

@@ -3,12 +3,12 @@ import { short, signedLog } from './numbers.js';
 
 /**
  * A prediction and its interval as a bar over a logarithmic scale, beside the mean volume.
- * @param {{ prediction: number, p10: number, p50: number, p90: number, average: number }} values
+ * @param {{ prediction: number, p10: number, p50: number, p90: number, volMovingAvg: number }} values
  * @param {number} width
  */
-export function drawInterval({ prediction, p10, p50, p90, average }, width) {
+export function drawInterval({ prediction, p10, p50, p90, volMovingAvg }, width) {
   const [height, middle] = [64, 30];
-  const logs = [prediction, p10, p50, p90, average].map(signedLog);
+  const logs = [prediction, p10, p50, p90, volMovingAvg].map(signedLog);
   const [low, high] = [Math.min(...logs), Math.max(...logs)];
   const x = (/** @type {number} */ value) =>
     40 + ((signedLog(value) - low) / (high - low || 1)) * (width - 80);
@@ -19,7 +19,7 @@ export function drawInterval({ prediction, p10, p50, p90, average }, width) {
     'svg',
     {
       ...{ width, height, role: 'img' },
-      'aria-label': `On a logarithmic scale: p10 ${short(p10)}, p50 ${short(p50)}, prediction ${short(prediction)}, p90 ${short(p90)}, mean volume ${short(average)}`,
+      'aria-label': `On a logarithmic scale: p10 ${short(p10)}, p50 ${short(p50)}, prediction ${short(prediction)}, p90 ${short(p90)}, mean volume ${short(volMovingAvg)}`,
     },
     svg('line', { class: 'base', x1: 0, x2: width, y1: middle, y2: middle }),
     svg('rect', {
@@ -27,7 +27,7 @@ export function drawInterval({ prediction, p10, p50, p90, average }, width) {
       width: Math.max(2, x(p90) - x(p10)),
     }),
     svg('line', { class: 'middle', x1: x(p50), x2: x(p50), y1: middle - 7, y2: middle + 7 }),
-    svg('path', { class: 'mean', d: `M${x(average)} ${middle - 8}l-6 -10h12z` }),
+    svg('path', { class: 'mean', d: `M${x(volMovingAvg)} ${middle - 8}l-6 -10h12z` }),
     svg('circle', { class: 'point', cx: x(prediction), cy: middle, r: 6.5 }),
     label(p10, isTight ? 'end' : 'middle'),
     label(p90, isTight ? 'start' : 'middle'),

@@ -101,7 +101,7 @@ function startTokenForm() {
     await looking;
     await lookOnce();
     if (wantsToken()) byId('token-error').textContent = 'The server does not take this token.';
-    else byId('average').focus();
+    else byId('vol_moving_avg').focus();
   });
 }
 

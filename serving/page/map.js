@@ -8,7 +8,7 @@ import { summarise, valueAt } from './readings.js';
 /** @typedef {import('./readings.js').Measure} Measure */
 /** @typedef {import('./chart.js').Axis} Axis */
 /** @typedef {import('./chart.js').Room} Room */
-/** @typedef {{ average: number, median: number }} Inputs */
+/** @typedef {{ volMovingAvg: number, adjCloseRollingMed: number }} Inputs */
 
 /** The ratio to the mean volume has the colours of the ends at this factor, up and down. */
 const FULL = Math.log(4);
@@ -22,7 +22,7 @@ const FAINT = 60;
  * @param {number} width
  * @returns {{ room: Room, x: Axis, y: Axis }}
  */
-export function layOut({ average, median }, width) {
+export function layOut({ vol_moving_avg, adj_close_rolling_med }, width) {
   const height = Math.round(Math.min(440, Math.max(280, width * 0.62)));
   const axis = (
     /** @type {[number, number]} */ [low, high],
@@ -35,8 +35,8 @@ export function layOut({ average, median }, width) {
       text: short(value),
     })),
   });
-  const x = axis(average, width / 42, 'mean volume, shares');
-  const y = axis(median, height / 32, 'median price');
+  const x = axis(vol_moving_avg, width / 42, 'mean volume, shares');
+  const y = axis(adj_close_rolling_med, height / 32, 'median price');
   return { room: makeRoom(width, height, x, y), x, y };
 }
 
@@ -83,12 +83,14 @@ export function drawOverlay({ room, x, y }, surface, measure, asked) {
   const isInside = (/** @type {number} */ at, /** @type {number} */ over) =>
     at >= left && at <= right && over >= top && over <= bottom;
   const most = Math.max(...surface.cells.map(({ share }) => share));
-  const dots = surface.cells.flatMap(({ average, median, share }) => {
-    const [cx, cy] = [room.x((average[0] + average[1]) / 2), room.y((median[0] + median[1]) / 2)];
+  const dots = surface.cells.flatMap(({ vol_moving_avg, adj_close_rolling_med, share }) => {
+    const [cx, cy] = [room.x(middleOf(vol_moving_avg)), room.y(middleOf(adj_close_rolling_med))];
     const r = 0.018 * (right - left) * Math.sqrt(share / most);
     return isInside(cx, cy) && r >= 0.6 ? [svg('circle', { class: 'rows', cx, cy, r: r.toFixed(1) })] : [];
   });
-  const [cx, cy] = asked ? [room.x(signedLog(asked.average)), room.y(signedLog(asked.median))] : [-1, -1];
+  const [cx, cy] = asked
+    ? [room.x(signedLog(asked.volMovingAvg)), room.y(signedLog(asked.adjCloseRollingMed))]
+    : [-1, -1];
   const mark = isInside(cx, cy)
     ? [
         svg('path', { class: 'cross', d: `M${cx} ${top}V${bottom}M${left} ${cy}H${right}` }),
@@ -150,6 +152,11 @@ export function drawLegend(surface, measure) {
       html('li', { class: 'key asked-key' }, 'your question'),
     ),
   ];
+}
+
+/** @param {[number, number]} range */
+function middleOf([min, max]) {
+  return (min + max) / 2;
 }
 
 /**

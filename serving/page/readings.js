@@ -12,26 +12,26 @@ import { digits, fromLog, short } from './numbers.js';
  * @param {number} index
  * @param {Measure} measure
  */
-export function valueAt({ average, columns, prediction }, index, measure) {
+export function valueAt({ vol_moving_avg: [min, max], columns, prediction }, index, measure) {
   const logPrediction = Math.log1p(prediction[index]);
   if (measure === 'prediction') return logPrediction;
-  return logPrediction - (average[0] + ((index % columns) / (columns - 1)) * (average[1] - average[0]));
+  return logPrediction - (min + ((index % columns) / (columns - 1)) * (max - min));
 }
 
 /**
  * A sentence on the point that is nearest to a place in log units.
  * @param {Surface} surface
- * @param {number} logAverage
- * @param {number} logMedian
+ * @param {number} logVolMovingAvg
+ * @param {number} logAdjCloseRollingMed
  */
-export function describe(surface, logAverage, logMedian) {
-  const index = nearest(surface, logAverage, logMedian);
+export function describe(surface, logVolMovingAvg, logAdjCloseRollingMed) {
+  const index = nearest(surface, logVolMovingAvg, logAdjCloseRollingMed);
   const cell = surface.cells.find(
-    ({ average, median }) =>
-      logAverage >= average[0] && logAverage < average[1] && logMedian >= median[0] && logMedian < median[1],
+    ({ vol_moving_avg, adj_close_rolling_med }) =>
+      isWithin(vol_moving_avg, logVolMovingAvg) && isWithin(adj_close_rolling_med, logAdjCloseRollingMed),
   );
   return [
-    `Mean volume ${short(fromLog(logAverage))}, price ${short(fromLog(logMedian))}:`,
+    `Mean volume ${short(fromLog(logVolMovingAvg))}, price ${short(fromLog(logAdjCloseRollingMed))}:`,
     `${short(surface.prediction[index])} shares, ${factor(surface, index)} the mean;`,
     surface.in_domain[index]
       ? `${digits((cell?.share ?? 0) * 100)} % of the training rows lie around it.`
@@ -63,10 +63,10 @@ export function summarise(surface, measure) {
  * @param {Measure} measure
  */
 export function tabulate(surface, measure) {
-  const averages = spread(surface.average, 7);
-  const medians = spread(surface.median, 7).reverse();
-  const cell = (/** @type {number} */ logAverage, /** @type {number} */ logMedian) => {
-    const index = nearest(surface, logAverage, logMedian);
+  const volMovingAvgs = spread(surface.vol_moving_avg, 7);
+  const adjCloseRollingMeds = spread(surface.adj_close_rolling_med, 7).reverse();
+  const cell = (/** @type {number} */ logVolMovingAvg, /** @type {number} */ logAdjCloseRollingMed) => {
+    const index = nearest(surface, logVolMovingAvg, logAdjCloseRollingMed);
     const text = measure === 'ratio' ? factor(surface, index) : short(surface.prediction[index]);
     return surface.in_domain[index] ? text : `(${text})`;
   };
@@ -77,8 +77,8 @@ export function tabulate(surface, measure) {
     html('p', { class: 'note' }, `${name}; in brackets outside the training domain.`),
     table(
       name,
-      ['price \\ mean volume', ...averages.map((at) => short(fromLog(at)))],
-      medians.map((median) => [short(fromLog(median)), ...averages.map((average) => cell(average, median))]),
+      ['price \\ mean volume', ...volMovingAvgs.map((at) => short(fromLog(at)))],
+      adjCloseRollingMeds.map((y) => [short(fromLog(y)), ...volMovingAvgs.map((x) => cell(x, y))]),
     ),
   );
 }
@@ -93,20 +93,35 @@ function factor(surface, index) {
 
 /**
  * @param {Surface} surface
- * @param {number} logAverage
- * @param {number} logMedian
+ * @param {number} logVolMovingAvg
+ * @param {number} logAdjCloseRollingMed
  */
-function nearest({ average, median, columns, rows }, logAverage, logMedian) {
+function nearest(
+  { vol_moving_avg, adj_close_rolling_med, columns, rows },
+  logVolMovingAvg,
+  logAdjCloseRollingMed,
+) {
   const step = (
     /** @type {[number, number]} */ [low, high],
     /** @type {number} */ at,
     /** @type {number} */ count,
   ) => Math.min(count - 1, Math.max(0, Math.round(((at - low) / (high - low || 1)) * (count - 1))));
-  return step(median, logMedian, rows) * columns + step(average, logAverage, columns);
+  return (
+    step(adj_close_rolling_med, logAdjCloseRollingMed, rows) * columns +
+    step(vol_moving_avg, logVolMovingAvg, columns)
+  );
 }
 
 /**
- * @param {[number, number]} stretch
+ * @param {[number, number]} range
+ * @param {number} value
+ */
+function isWithin([min, max], value) {
+  return value >= min && value < max;
+}
+
+/**
+ * @param {[number, number]} range
  * @param {number} count
  */
 function spread([low, high], count) {

@@ -14,11 +14,11 @@ let draw = () => {};
 
 /**
  * Marks the inputs that were asked for last.
- * @param {number} average
- * @param {number} median
+ * @param {number} volMovingAvg
+ * @param {number} adjCloseRollingMed
  */
-export function markOnSurface(average, median) {
-  asked = { average, median };
+export function markOnSurface(volMovingAvg, adjCloseRollingMed) {
+  asked = { volMovingAvg, adjCloseRollingMed };
   draw();
 }
 
@@ -36,7 +36,7 @@ export function hideSurface() {
 /**
  * Shows the model's answers over both inputs, and where its training rows lie.
  * @param {Surface} surface
- * @param {(average: string, median: string) => void} pick is told where the map was pressed
+ * @param {(volMovingAvg: string, adjCloseRollingMed: string) => void} pick is told where the map was pressed
  */
 export function showSurface(surface, pick) {
   const canvas = /** @type {HTMLCanvasElement} */ (html('canvas'));

@@ -14,9 +14,9 @@ const OUTPUTS = [Math.LN2, 0, 0] as const;
 it('spans a surface over the cells that hold training rows', async () => {
   const surface = await surfaceOf(inService(constantModel([...OUTPUTS])));
   // The one cell with rows begins at the edges 1 and 0, and has no end: a unit further it is cut off.
-  expect(surface.volMovingAvg).toEqual([1, 2]);
-  expect(surface.adjCloseRollingMed).toEqual([0, 1]);
-  expect(surface.cells).toEqual([{ volMovingAvg: [1, 2], adjCloseRollingMed: [0, 1], share: 1 }]);
+  expect(surface.vol_moving_avg).toEqual([1, 2]);
+  expect(surface.adj_close_rolling_med).toEqual([0, 1]);
+  expect(surface.cells).toEqual([{ vol_moving_avg: [1, 2], adj_close_rolling_med: [0, 1], share: 1 }]);
   const { columns, rows, prediction, in_domain } = surface;
   expect(prediction).toHaveLength(columns * rows);
   // The first average is e - 1, the last e² - 1; each answer is 2 (1 + average) - 1, of which four digits are told.
@@ -29,7 +29,7 @@ it('spans it over all that the edges reach where no cell holds a row', async () 
   const model = constantModel([...OUTPUTS]);
   model.density.shares.fill(0);
   const surface = await surfaceOf(inService(model));
-  expect(surface).toMatchObject({ volMovingAvg: [0, 2], adjCloseRollingMed: [-1, 1], cells: [] });
+  expect(surface).toMatchObject({ vol_moving_avg: [0, 2], adj_close_rolling_med: [-1, 1], cells: [] });
   expect(new Set(surface.in_domain)).toEqual(new Set([0]));
 });
 

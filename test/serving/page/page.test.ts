@@ -32,8 +32,8 @@ describe('over a store with a trained model', () => {
     const { url } = await serve(trainedStore());
     const { page } = await open(url);
     await shown(page);
-    await press(page, 'volMovingAvg', '45678.5');
-    await press(page, 'median', '7.25');
+    await press(page, 'vol_moving_avg', '45678.5');
+    await press(page, 'adj_close_rolling_med', '7.25');
     await page.keyboard.press('Enter');
     const integer = await (
       await fetch(`${url}/predict?vol_moving_avg=45678.5&adj_close_rolling_med=7.25`)
@@ -62,7 +62,7 @@ describe('over a store with a trained model', () => {
     await page.click('.map');
     await page.waitForSelector('#prediction');
     const [volMovingAvg, adjCloseRollingMed] = await Promise.all(
-      ['#average', '#median'].map((id) => page.inputValue(id)),
+      ['#vol_moving_avg', '#adj_close_rolling_med'].map((id) => page.inputValue(id)),
     );
     expect(volMovingAvg).not.toBe('12345');
     const url_ = `${url}/predict?vol_moving_avg=${volMovingAvg}&adj_close_rolling_med=${adjCloseRollingMed}`;
@@ -74,11 +74,11 @@ describe('over a store with a trained model', () => {
     const { page } = await open(url);
     await shown(page);
     for (const [volMovingAvg, adjCloseRollingMed, wrong] of [
-      ['1,5', '25', 'volMovingAvg'],
-      ['12345', '', 'median'],
+      ['1,5', '25', 'vol_moving_avg'],
+      ['12345', '', 'adj_close_rolling_med'],
     ] as const) {
-      await page.fill('#average', volMovingAvg);
-      await page.fill('#median', adjCloseRollingMed);
+      await page.fill('#vol_moving_avg', volMovingAvg);
+      await page.fill('#adj_close_rolling_med', adjCloseRollingMed);
       await page.keyboard.press('Enter');
       await page.waitForSelector(`#${wrong}[aria-invalid=true]:focus`);
       const query = new URLSearchParams({
@@ -116,7 +116,7 @@ describe('over a store with a trained model', () => {
         await page.waitForSelector('.plot');
         for (const summary of await page.locator('summary').all()) await summary.click();
         expect(await faultsOf(page)).toEqual([]);
-        await page.fill('#average', 'many');
+        await page.fill('#vol_moving_avg', 'many');
         await page.click('#predict-form button');
         await page.waitForSelector('[aria-invalid]');
         expect(await faultsOf(page)).toEqual([]);
@@ -403,8 +403,8 @@ function says(page: Page, selector: string, text: string | RegExp): Promise<void
 /** Fills in the form and waits for the answer. */
 async function ask(page: Page, volMovingAvg: string, adjCloseRollingMed: string): Promise<void> {
   await shown(page);
-  await page.fill('#average', volMovingAvg);
-  await page.fill('#median', adjCloseRollingMed);
+  await page.fill('#vol_moving_avg', volMovingAvg);
+  await page.fill('#adj_close_rolling_med', adjCloseRollingMed);
   await page.keyboard.press('Enter');
   await page.waitForSelector('#prediction');
 }
