@@ -1,29 +1,22 @@
 #!/usr/bin/env node
-import yargs, { type Argv, type Options } from 'yargs';
+import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { Database } from './lib/duckdb.ts';
 import { classifyError, describeError, PermanentError } from './lib/errors.ts';
 import { closeLogger, createLogger, logToFile } from './lib/log.ts';
 import { progressBar, progressLog } from './lib/progress.ts';
 import { formatTable } from './lib/table.ts';
-import { fromEnvironment, refuseOddSwitches } from './options.ts';
+import { type OptionValues, readOptions, toYargs } from './options.ts';
 import { checksTable } from './store/checks-summary.ts';
-import { prepareResult, writeResult } from './store/result.ts';
+import { type Check, prepareResult, writeResult } from './store/result.ts';
 import { Store } from './store/store.ts';
-import {
-  type CommonOptions,
-  commonOptions,
-  pipelineOptions,
-  storeMakers,
-  type Task,
-  tasks,
-} from './tasks.ts';
+import { commonOptions, pipelineOptions, STORE_CREATORS, type Task, tasks } from './tasks.ts';
 
 const USAGE = `$0 <task> [options]
 
-From files of daily prices to a served model, a task at a time: download, ingest, features, train, promote. prune removes what is old.`;
-const EPILOG = `Every option can be set in the environment, too: --memory-limit is MEMORY_LIMIT there.
-Exit codes: 0 done or up to date, 1 may succeed on a retry, 2 never will, 143 stopped by SIGTERM.`;
+Turns files of daily prices into a model in service: download, ingest, features, train, promote.`;
+const EPILOG = `Every option can also be set in the environment: --memory-limit is MEMORY_LIMIT there.
+Exit codes: 0 done or up to date, 1 failed but a retry may succeed, 2 a retry will fail too, 143 stopped by SIGTERM.`;
 
 const onTerminal = process.stderr.isTTY === true;
 const log = createLogger(onTerminal);
@@ -39,29 +32,34 @@ for (const [signal, code] of Object.entries({ SIGTERM: 143, SIGINT: 130 })) {
 }
 
 try {
-  const cli = yargs(hideBin(process.argv)).scriptName('node tasks/cli.ts').usage(USAGE).epilog(EPILOG);
+  const args = hideBin(process.argv);
+  const cli = yargs(args).scriptName('node tasks/cli.ts').usage(USAGE).epilog(EPILOG);
   for (const [name, task] of Object.entries(tasks)) {
+    const options = { ...task.options, ...commonOptions };
     cli.command({
       command: name,
       describe: task.describe,
-      builder: (args) => withOptions(args, { ...task.options, ...commonOptions }),
-      handler: (args) => runTask(name, task, args as unknown as CommonOptions),
+      builder: toYargs(options),
+      handler: (parsed) => runTask(name, task, readOptions(options, parsed, args, process.env)),
     });
   }
   await cli
     .command({
       command: 'pipeline',
-      describe: 'All tasks in order, then one prediction from the server',
-      builder: (args) => withOptions(args, pipelineOptions),
-      handler: async (args) => (await import('./pipeline.ts')).runPipeline(args as never, process.env),
+      describe: 'Run ingest, features, train and promote, then ask the server for one prediction',
+      builder: toYargs(pipelineOptions),
+      handler: async (parsed) => {
+        const values = readOptions(pipelineOptions, parsed, args, process.env);
+        await (await import('./pipeline.ts')).runPipeline(values, process.env);
+      },
     })
-    .demandCommand(1, 'which task? For example: node tasks/cli.ts ingest')
+    .demandCommand(1, 'The task is missing. Use, for example, node tasks/cli.ts ingest')
     .strictCommands()
     .strictOptions()
     .parserConfiguration({ 'duplicate-arguments-array': false })
     .wrap(Math.min(120, process.stdout.columns ?? 100))
     .fail((message, error) => {
-      // yargs wraps what it and the options' readers refuse; what a task throws comes as it is.
+      // yargs makes a YError of what it refuses. A task's own error comes as it is.
       throw error && error.name !== 'YError'
         ? error
         : new PermanentError(`${message.replace(/\s+/g, ' ')} (see --help)`);
@@ -74,36 +72,34 @@ try {
 }
 await closeLogger(log);
 
-function withOptions(args: Argv, options: Record<string, Options>): Argv {
-  refuseOddSwitches(options, hideBin(process.argv));
-  return args.options(options).config(fromEnvironment(options, process.env));
-}
-
-/** Opens what a task works with, runs it, and writes its result last. */
-async function runTask(name: string, task: Task, args: CommonOptions): Promise<void> {
+/** Opens what a task needs, runs it, and writes its result last. */
+async function runTask(name: string, task: Task, options: OptionValues<typeof commonOptions>): Promise<void> {
   const started = performance.now();
-  log.level = args.logLevel;
-  if (args.result) await prepareResult(args.result);
-  store = await Store.open(args.store, storeMakers.includes(name));
+  log.level = options.logLevel;
+  if (options.result) await prepareResult(options.result);
+  store = await Store.open(options.store, STORE_CREATORS.includes(name));
   await logToFile(log, store.locate(`logs/${name}.log`));
   await using scratch = await store.scratch();
-  await using database = await Database.open({ ...args, tempDirectory: scratch.path });
+  await using database = await Database.open({ ...options, tempDirectory: scratch.path });
   interrupt = () => database.interrupt();
   const progress = onTerminal ? progressBar() : progressLog(log);
-  const { printed, ...outcome } = await task.run(args as never, { store, database, log, progress });
-  if (printed) process.stdout.write(`${formatTable(printed)}\n`);
-  const metrics = { ...outcome.metrics, peak_memory_bytes: process.resourceUsage().maxRSS * 1024 };
+  const { printedTable, ...result } = await task.run(options as never, { store, database, log, progress });
+  if (printedTable) process.stdout.write(`${formatTable(printedTable)}\n`);
+  const metrics = { ...result.metrics, peak_memory_bytes: process.resourceUsage().maxRSS * 1024 };
   const seconds = Math.round(performance.now() - started) / 1000;
-  if (args.result) await writeResult({ task: name, ...outcome, metrics, seconds }, args.result);
-  if (onTerminal && outcome.checks.length > 0)
-    process.stderr.write(`${formatTable(checksTable(outcome.checks))}\n`);
-  const broken = outcome.checks.filter(({ passed }) => !passed);
-  if (broken.length > 0)
-    log.warn('checks to look at', Object.fromEntries(broken.map(({ name, value }) => [name, value])));
-  const output = outcome.outputs[0]?.uri;
-  log.info(`${name}: ${outcome.status.replaceAll('_', ' ')}`, {
+  if (options.result) await writeResult({ task: name, ...result, metrics, seconds }, options.result);
+  reportChecks(result.checks);
+  const output = result.outputs[0]?.uri;
+  log.info(`${name}: ${result.status.replaceAll('_', ' ')}`, {
     ...(output && { output }),
     ...metrics,
     seconds,
   });
+}
+
+function reportChecks(checks: Check[]): void {
+  if (onTerminal && checks.length > 0) process.stderr.write(`${formatTable(checksTable(checks))}\n`);
+  const failed = checks.filter(({ passed }) => !passed);
+  if (failed.length > 0)
+    log.warn('checks failed', Object.fromEntries(failed.map(({ name, value }) => [name, value])));
 }

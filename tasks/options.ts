@@ -1,150 +1,172 @@
-import type { Options } from 'yargs';
+import type { Options as YargsOptions } from 'yargs';
+import { z } from 'zod';
 import { PermanentError } from './lib/errors.ts';
-import type { ShardSubset } from './store/publish-shards.ts';
 
-/** Reads a whole number from `least` to `most`. */
-export function integer(
-  name: string,
-  least: number,
-  most = Number.MAX_SAFE_INTEGER,
-): (text: string) => number {
-  return (text) => {
-    if (/^\d+$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
-    throw new PermanentError(
-      `--${name} ${text}: give a whole number from ${least} ${most < Number.MAX_SAFE_INTEGER ? `to ${most}` : 'on'}`,
-    );
-  };
+/** A schema that reads an option's text. Made by option(), which adds what --help shows. */
+export type Option = z.ZodOptional<z.ZodType> | z.ZodDefault<z.ZodType>;
+export type Options = Record<string, Option>;
+
+/** What a task receives: `as-of` is `asOf` there. */
+export type OptionValues<Declared extends Options> = {
+  [Name in keyof Declared & string as CamelCase<Name>]: z.output<Declared[Name]>;
+};
+
+type CamelCase<Name extends string> = Name extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : Name;
+
+/**
+ * Declares an option.
+ * @param schema one of the formats below, with .default() or .optional()
+ * @param defaultText describes the default in --help where the value itself does not
+ */
+export function option<Schema extends Option>(help: string, schema: Schema, defaultText?: string): Schema {
+  return schema.meta({ description: help, defaultText }) as Schema;
 }
 
-/** Reads a decimal number from `least` to `most`, such as `example`. */
-export function decimal(
-  name: string,
-  least: number,
-  most: number,
-  example: number,
-): (text: string) => number {
-  return (text) => {
-    if (/^\d+(\.\d+)?$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
-    throw new PermanentError(
-      `--${name} ${text}: give a number from ${least} to ${most}, for example ${example}`,
-    );
-  };
-}
+// The description of each format completes "Use ..." in an error message.
 
-/** Reads an amount of memory such as 800MB or 2GiB, as DuckDB understands it. */
-export function memory(name: string): (text: string) => string {
-  return (text) => {
-    if (/^[1-9]\d*(\.\d+)? ?([KMGT]i?)?B$/i.test(text)) return text;
-    throw new PermanentError(`--${name} ${text}: give a number with a unit, for example 800MB or 2GiB`);
-  };
-}
-
-/** Reads a day of the calendar. */
-export function date(name: string): (text: string) => string {
-  return (text) => {
-    const day = new Date(`${text}T00:00:00Z`);
-    if (
-      /^\d{4}-\d{2}-\d{2}$/.test(text) &&
-      !Number.isNaN(day.getTime()) &&
-      day.toISOString().startsWith(text)
+export function integer(min: number, max?: number) {
+  return z
+    .string()
+    .regex(/^\d+$/)
+    .transform(Number)
+    .pipe(
+      z
+        .int()
+        .min(min)
+        .max(max ?? Number.MAX_SAFE_INTEGER),
     )
-      return text;
-    throw new PermanentError(`--${name} ${text}: give a day as YYYY-MM-DD, for example 2020-04-02`);
-  };
+    .describe(max === undefined ? `a whole number, ${min} or more` : `a whole number from ${min} to ${max}`);
 }
 
-/** Reads the address of a web server. */
-export function url(name: string): (text: string) => string {
-  return (text) => {
-    const { protocol = '', username, password } = URL.parse(text) ?? {};
-    if (/^https?:$/.test(protocol) && !username && !password) return text;
-    if (username || password)
-      throw new PermanentError(`--${name}: give the address without a name and a password in it`);
-    throw new PermanentError(`--${name} ${text}: give an address such as https://www.kaggle.com`);
-  };
+export function decimal(min: number, max: number) {
+  return z
+    .string()
+    .regex(/^\d+(\.\d+)?$/)
+    .transform(Number)
+    .pipe(z.number().min(min).max(max))
+    .describe(`a number from ${min} to ${max}`);
 }
 
-/** Reads a path. */
-export function path(name: string): (text: string) => string {
-  return (text) => {
-    if (text !== '') return text;
-    throw new PermanentError(`--${name} is empty; give a path, or leave it out`);
-  };
+/** A switch: `--force`, `--force=false`, `FORCE=1`. */
+export const flag = z
+  .stringbool({ truthy: ['true', '1'], falsy: ['false', '0'], case: 'sensitive' })
+  .describe('true or false');
+
+export const text = z.string();
+export const path = z.string().min(1).describe('a path');
+export const words = z.string().regex(/\S/).describe('a few words in quotes');
+export const date = z.iso.date().describe('a date as YYYY-MM-DD');
+export const month = z
+  .string()
+  .regex(/^\d{4}-(0[1-9]|1[0-2])$/)
+  .describe('a month as YYYY-MM');
+export const logLevel = z.enum(['error', 'warn', 'info', 'debug']).describe('error, warn, info or debug');
+
+/** An amount of memory as DuckDB reads it. */
+export const memory = z
+  .string()
+  .regex(/^[1-9]\d*(\.\d+)? ?([KMGT]i?)?B$/i)
+  .describe('a number with a unit, such as 800MB or 2GiB');
+
+export const url = z
+  .string()
+  .refine((address) => {
+    const { protocol = '', username, password } = URL.parse(address) ?? {};
+    return /^https?:$/.test(protocol) && !username && !password;
+  })
+  .describe('an http or https address without a user name or password');
+
+/** The key of a dataset, as results and folders of the store show it. */
+export const key = z
+  .string()
+  .regex(/^[0-9a-f]{16}$/)
+  .describe('a key of 16 hexadecimal digits, the name of a folder in the store');
+
+/** A commit as `git describe --always --dirty` writes it. */
+export const commit = z
+  .string()
+  .regex(/^[0-9a-f]{7,64}(-dirty)?$/)
+  .describe('a Git commit as hexadecimal digits');
+
+/** The name of a dataset on Kaggle. */
+export const kaggleDataset = z
+  .string()
+  .regex(/^[\w-]+\/[\w-]+$/)
+  .describe('owner/name, as in the address of its page');
+
+/** The shards that this process makes, such as 3/16. */
+export const shardSubset = z
+  .string()
+  .regex(/^\d+\/\d+$/)
+  .transform((fraction) => {
+    const [index = 0, count = 0] = fraction.split('/').map(Number);
+    return { index, count };
+  })
+  .refine(({ index, count }) => index >= 1 && index <= count)
+  .describe('i/n with 1 <= i <= n, such as 3/16');
+
+/** The same options for yargs, which parses the command line and prints --help; readOptions() checks the values. */
+export function toYargs(options: Options): Record<string, YargsOptions> {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, schema]) => {
+      const { description: help, defaultText } = schema.meta() ?? {};
+      const format = schema.unwrap().description;
+      const value = schema instanceof z.ZodDefault ? String(schema.def.defaultValue) : undefined;
+      return [
+        name,
+        {
+          type: isFlag(schema) ? 'boolean' : 'string',
+          describe: `${help}${format && !isFlag(schema) ? ` (${format})` : ''} [env: ${variableOf(name)}]`,
+          defaultDescription: (defaultText as string | undefined) ?? value,
+        },
+      ];
+    }),
+  );
 }
 
-/** Reads some words. */
-export function reason(name: string): (text: string) => string {
-  return (text) => {
-    if (text.trim() !== '') return text;
-    throw new PermanentError(`--${name} is empty; give a few words in quotes, or leave it out`);
-  };
-}
-
-/** Reads the key of a dataset, as results and folders have it. */
-export function key(name: string): (text: string) => string {
-  return (text) => {
-    if (/^[0-9a-f]{16}$/.test(text)) return text;
-    throw new PermanentError(
-      `--${name} ${text}: give a key of 16 hexadecimal digits, the name of a folder in the store`,
-    );
-  };
-}
-
-/** Reads a commit as `git describe --always --dirty` writes it. */
-export function commit(name: string): (text: string) => string {
-  return (text) => {
-    if (/^[0-9a-f]{7,64}(-dirty)?$/.test(text)) return text;
-    throw new PermanentError(`--${name} ${text}: give a commit of git, as hexadecimal digits`);
-  };
-}
-
-/** Reads which part of the shards to make: 3/16. */
-export function shard(name: string): (text: string) => ShardSubset {
-  return (text) => {
-    const [, index, count] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];
-    if (index && count && index <= count) return { index, count };
-    throw new PermanentError(`--${name} ${text}: give it as i/n with 1 <= i <= n, for example 3/16`);
-  };
-}
-
-/** Reads a month: YYYY-MM. */
-export function month(name: string): (text: string) => string {
-  return (text) => {
-    if (/^\d{4}-(0[1-9]|1[0-2])$/.test(text)) return text;
-    throw new PermanentError(`--${name} ${text}: give a month as YYYY-MM, for example 2018-01`);
-  };
-}
-
-/** Reads a dataset's name on Kaggle: owner/name. */
-export function dataset(name: string): (text: string) => string {
-  return (text) => {
-    if (/^[\w-]+\/[\w-]+$/.test(text)) return text;
-    throw new PermanentError(`--${name} ${text}: give it as owner/name, as in the address of its page`);
-  };
-}
-
-/** @throws PermanentError where a switch is given a word that is neither true nor false, which yargs takes for false */
-export function refuseOddSwitches(options: Record<string, Options>, args: string[]): void {
-  for (const [name, { type }] of Object.entries(options)) {
-    const [, word = 'true'] = args.map((arg) => new RegExp(`^--${name}=(.*)$`).exec(arg)).find(Boolean) ?? [];
-    if (type === 'boolean' && !/^(true|false)$/.test(word))
-      throw new PermanentError(`--${name}=${word}: give true or false, or --${name} alone`);
-  }
-}
-
-/** The values that the environment has for these options: --as-of is AS_OF there. An empty one counts as not given. */
-export function fromEnvironment(
-  options: Record<string, Options>,
+/**
+ * Reads the options of a task: from the command line, else from the environment, where --as-of is AS_OF. An empty
+ * variable counts as not given.
+ * @param parsed the options as yargs parsed them
+ * @param args the words of the command line
+ * @throws PermanentError that names the option or the variable whose value is not valid
+ */
+export function readOptions<Declared extends Options>(
+  options: Declared,
+  parsed: Record<string, unknown>,
+  args: string[],
   environment: NodeJS.ProcessEnv,
-): Record<string, string | boolean> {
-  const values: Record<string, string | boolean> = {};
-  for (const [name, { type }] of Object.entries(options)) {
-    const variable = name.replaceAll('-', '_').toUpperCase();
-    const text = environment[variable];
-    if (!text) continue;
-    if (type === 'boolean' && !/^(true|false|1|0)$/.test(text))
-      throw new PermanentError(`${variable}=${text}: give true or false`);
-    values[name] = type === 'boolean' ? text === 'true' || text === '1' : text;
+): OptionValues<Declared> {
+  const values: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries(options)) {
+    // yargs takes every word after `--force=` but `true` for false.
+    const flagText = isFlag(schema) ? args.findLast((arg) => arg.startsWith(`--${name}=`)) : undefined;
+    const onCommandLine = flagText?.slice(name.length + 3) ?? parsed[name];
+    const variable = variableOf(name);
+    const given = onCommandLine ?? (environment[variable] || undefined);
+    const { success, data } = schema.safeParse(given === undefined ? undefined : String(given));
+    if (!success) {
+      const format = schema.unwrap().description;
+      const source = onCommandLine === undefined ? `${variable}=` : `--${name} `;
+      throw new PermanentError(`${describeGiven(source, String(given))}. Use ${format}.`);
+    }
+    values[name.replace(/-(.)/g, (_, letter) => letter.toUpperCase())] = data;
   }
-  return values;
+  return values as OptionValues<Declared>;
+}
+
+function describeGiven(source: string, value: string): string {
+  if (value.trim() === '') return `${source.trim()} is empty`;
+  // A password in an address must not reach the log.
+  return `${source}${value.replace(/\/\/.*@/, '//***@')} is not valid`;
+}
+
+function isFlag(schema: Option): boolean {
+  return schema.unwrap() === flag;
+}
+
+function variableOf(name: string): string {
+  return name.replaceAll('-', '_').toUpperCase();
 }

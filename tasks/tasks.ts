@@ -1,94 +1,77 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { ArgumentsCamelCase, InferredOptionTypes, Options } from 'yargs';
 import type { Context } from './context.ts';
 import { PermanentError } from './lib/errors.ts';
 import {
   commit,
-  dataset,
   date,
   decimal,
+  flag,
   integer,
+  kaggleDataset,
   key,
+  logLevel,
   memory,
   month,
+  type Options,
+  type OptionValues,
+  option,
   path,
-  reason,
-  shard,
+  shardSubset,
+  text,
   url,
+  words,
 } from './options.ts';
 import type { TaskResult } from './store/result.ts';
 import { archiveName, latestSnapshot } from './store/snapshots.ts';
 
-/** A task as the command line offers it. A task is imported only when it is run. */
+/** A task of the command line. Its module is imported only when it runs. */
 export interface Task {
   describe: string;
-  options: Record<string, Options>;
-  run(args: never, context: Context): Promise<TaskResult>;
+  options: Options;
+  run(values: never, context: Context): Promise<TaskResult>;
 }
 
 /** The options of every task. */
 export const commonOptions = {
-  store: { ...text('Folder that holds all that the tasks make', path('store')), default: 'data/store' },
-  result: text('File that gets the result as JSON, written last', path('result')),
-  threads: {
-    ...text('Threads of DuckDB; for 4 and more, set UV_THREADPOOL_SIZE, too', integer('threads', 1, 256)),
-    default: String(availableParallelism()),
-  },
-  'memory-limit': {
-    ...text('Memory of DuckDB before it spills to the disk', memory('memory-limit')),
-    default: '1GB',
-  },
-  'log-level': {
-    type: 'string',
-    default: 'info',
-    choices: ['error', 'warn', 'info', 'debug'],
-    describe: 'How much is logged',
-  },
-} as const satisfies Record<string, Options>;
-
-export type CommonOptions = ArgumentsCamelCase<InferredOptionTypes<typeof commonOptions>>;
+  store: option('Folder of all data and models', path.default('data/store')),
+  result: option('File for the result as JSON, written last', path.optional()),
+  threads: option(
+    'Threads of DuckDB; with 4 or more, set UV_THREADPOOL_SIZE too',
+    integer(1, 256).default(availableParallelism()),
+  ),
+  'memory-limit': option('Memory that DuckDB uses before it spills to disk', memory.default('1GB')),
+  'log-level': option('Least severe level that is logged', logLevel.default('info')),
+} satisfies Options;
 
 const SAMPLE = fileURLToPath(new URL('../data/sample.zip', import.meta.url));
+const SOURCE_HELP = 'Folder or zip with stocks/*.csv, etfs/*.csv and symbols_valid_meta.csv';
 
-const source = {
-  ...text('Folder or zip with stocks/*.csv, etfs/*.csv and symbols_valid_meta.csv', path('source')),
-  defaultDescription: 'what was downloaded last, else the bundled sample',
-};
-const shardOption = text('Make only the i-th of n parts of the shards, as i/n', shard('shard'));
-const asOf = {
-  ...text('Only rows before this day are known: YYYY-MM-DD', date('as-of')),
-  defaultDescription: 'the day after the last row',
-};
-const featuresKey = text('Key of the features; the latest, if not given', key('features'));
+const asOf = option('Train on rows before this date only', date.optional(), 'the day after the last row');
+const shard = option('Make only the i-th of n parts of the shards', shardSubset.optional());
+const featuresKey = option('Features to use', key.optional(), 'the latest');
 
 export const pipelineOptions = {
   store: commonOptions.store,
-  source: { ...source, default: SAMPLE, defaultDescription: 'the bundled sample' },
+  source: option(SOURCE_HELP, path.default(SAMPLE), 'the bundled sample'),
   'as-of': asOf,
-};
+} satisfies Options;
 
-/** The tasks that make a store where there is none; to the others a store that is not there is a mistake. */
-export const storeMakers = ['download', 'ingest'];
+/** The tasks that create the store if it does not exist. For the others a missing store is an error. */
+export const STORE_CREATORS = ['download', 'ingest'];
 
 export const tasks: Record<string, Task> = {
-  download: task(
-    'Kaggle -> raw: the zip of a dataset, verified',
+  download: defineTask(
+    'Download a dataset from Kaggle and verify it',
     {
-      dataset: {
-        ...text('Which dataset, as owner/name', dataset('dataset')),
-        default: 'jacksoncrow/stock-market-dataset',
-      },
-      'kaggle-url': {
-        ...text('Where Kaggle, or a mirror of it, is', url('kaggle-url')),
-        default: 'https://www.kaggle.com',
-      },
-      'kaggle-username': { type: 'string', describe: 'Better given as KAGGLE_USERNAME; none, if not given' },
-      'kaggle-key': { type: 'string', describe: 'Better given as KAGGLE_KEY, which nobody sees' },
+      dataset: option('Dataset on Kaggle', kaggleDataset.default('jacksoncrow/stock-market-dataset')),
+      'kaggle-url': option('Address of Kaggle or of a mirror', url.default('https://www.kaggle.com')),
+      'kaggle-username': option('User name at Kaggle; better set in the environment', text.optional()),
+      'kaggle-key': option('API key at Kaggle; better set in the environment', text.optional()),
     },
     async ({ dataset, kaggleUrl, kaggleUsername, kaggleKey }, context) => {
       if (!kaggleUsername !== !kaggleKey)
-        throw new PermanentError('set both of KAGGLE_USERNAME and KAGGLE_KEY, or neither');
+        throw new PermanentError('Only one of KAGGLE_USERNAME and KAGGLE_KEY is set. Set both, or neither.');
       const credentials =
         kaggleUsername && kaggleKey ? { username: kaggleUsername, key: kaggleKey } : undefined;
       return (await import('./download/download.ts')).download(
@@ -97,26 +80,23 @@ export const tasks: Record<string, Task> = {
       );
     },
   ),
-  ingest: task(
-    'CSV files -> Parquet prices: every row once, in shards of whole symbols',
+  ingest: defineTask(
+    'Turn CSV files into Parquet prices',
     {
-      source,
-      shards: {
-        ...text('Parquet files to spread the prices over', integer('shards', 1, 4096)),
-        defaultDescription: '16, and more from 800 MB of CSV on',
-      },
-      quarantine: {
-        type: 'boolean',
-        default: false,
-        describe: 'Set bad rows aside instead of stopping at them',
-      },
-      shard: shardOption,
+      source: option(SOURCE_HELP, path.optional(), 'the latest download, or else the bundled sample'),
+      shards: option(
+        'Number of Parquet files',
+        integer(1, 4096).optional(),
+        '16, or more for over 800 MB of CSV',
+      ),
+      quarantine: option('Set bad rows aside instead of stopping at them', flag.default(false)),
+      shard,
     },
-    async ({ source, ...args }, context) => {
+    async ({ source, ...values }, context) => {
       const downloaded = source ? undefined : await latestSnapshot(context.store);
       return (await import('./ingest/ingest.ts')).ingest(
         {
-          ...args,
+          ...values,
           source: source ?? (downloaded ? context.store.locate(archiveName(downloaded.key)) : SAMPLE),
           snapshot: downloaded?.key,
         },
@@ -124,127 +104,105 @@ export const tasks: Record<string, Task> = {
       );
     },
   ),
-  features: task(
-    'prices -> features: vol_moving_avg and adj_close_rolling_med per symbol',
+  features: defineTask(
+    'Compute vol_moving_avg and adj_close_rolling_med for each symbol',
     {
-      window: { ...text('Rows in a window, the current one included', integer('window', 1)), default: '30' },
-      prices: text('Key of the prices; the latest, if not given', key('prices')),
-      shard: shardOption,
+      window: option('Rows in a window, including the current row', integer(1).default(30)),
+      prices: option('Prices to use', key.optional(), 'the latest'),
+      shard,
     },
-    async (args, context) => (await import('./features/features.ts')).features(args, context),
+    async (values, context) => (await import('./features/features.ts')).features(values, context),
   ),
-  train: task(
-    'features -> models/<as-of>/: a model, its losses and its scores',
+  train: defineTask(
+    'Train a model on the features',
     {
       'as-of': asOf,
-      seed: { ...text('The same seed gives the same model', integer('seed', 0)), default: '1' },
+      seed: option('Seed of the random numbers', integer(0).default(1)),
       features: featuresKey,
-      'half-life': {
-        ...text('Years after which a row counts half', decimal('half-life', 0.1, 1000, 8)),
-        default: '8',
-      },
-      'median-from': {
-        ...text('vol_moving_avg from which the prediction is a median', integer('median-from', 1)),
-        default: '100000',
-      },
-      replace: {
-        type: 'boolean',
-        default: false,
-        describe: 'Put aside a model of this date that other features, another seed or version made',
-      },
-      'git-commit': {
-        ...text('Commit of this program, for the record', commit('git-commit')),
-        defaultDescription: 'what git says of this checkout',
-      },
-      'mlflow-tracking-uri': {
-        type: 'string',
-        describe: 'Address of an MLflow server that the run is recorded at, too; none, if not given',
-      },
-      'mlflow-experiment-name': { type: 'string', default: 'stock-market', describe: 'Experiment in MLflow' },
-      'mlflow-tracking-username': { type: 'string', describe: 'Better given as MLFLOW_TRACKING_USERNAME' },
-      'mlflow-tracking-password': { type: 'string', describe: 'Better given as MLFLOW_TRACKING_PASSWORD' },
-      'mlflow-tracking-token': { type: 'string', describe: 'Better given as MLFLOW_TRACKING_TOKEN' },
+      'half-life': option('Age in years at which a row counts half', decimal(0.1, 1000).default(8)),
+      'median-from': option(
+        'vol_moving_avg from which the prediction is a median',
+        integer(1).default(100_000),
+      ),
+      replace: option('Put an existing model of this date aside and train a new one', flag.default(false)),
+      'git-commit': option(
+        'Commit of this program, stored with the model',
+        commit.optional(),
+        'the commit of this checkout',
+      ),
+      'mlflow-tracking-uri': option('Address of an MLflow server that records the run', text.optional()),
+      'mlflow-experiment-name': option('Experiment in MLflow', text.default('stock-market')),
+      'mlflow-tracking-username': option(
+        'User name at MLflow; better set in the environment',
+        text.optional(),
+      ),
+      'mlflow-tracking-password': option(
+        'Password at MLflow; better set in the environment',
+        text.optional(),
+      ),
+      'mlflow-tracking-token': option('Token at MLflow; better set in the environment', text.optional()),
     },
-    async ({ mlflowTrackingUri: uri, ...args }, context) => {
+    async ({ mlflowTrackingUri: uri, ...values }, context) => {
       const mlflow = uri && {
         uri,
-        experiment: args.mlflowExperimentName,
-        username: args.mlflowTrackingUsername,
-        password: args.mlflowTrackingPassword,
-        token: args.mlflowTrackingToken,
+        experiment: values.mlflowExperimentName,
+        username: values.mlflowTrackingUsername,
+        password: values.mlflowTrackingPassword,
+        token: values.mlflowTrackingToken,
       };
-      return (await import('./train/train.ts')).train({ ...args, mlflow: mlflow || undefined }, context);
+      return (await import('./train/train.ts')).train({ ...values, mlflow: mlflow || undefined }, context);
     },
   ),
-  promote: task(
-    'a model -> model.bin and champion.json: puts it into service',
+  promote: defineTask(
+    'Put a model into service if it passes the gates',
     {
-      'as-of': { ...asOf, describe: 'Which model: YYYY-MM-DD', defaultDescription: 'the newest' },
-      force: {
-        type: 'boolean',
-        default: false,
-        describe: 'Put it in place of a newer or better model, and whatever its coverage',
-      },
-      features: { ...featuresKey, describe: 'Key of the features to measure on; the latest, if not given' },
-      'max-mae-ratio': {
-        ...text('MAE at most this many times the champion’s', decimal('max-mae-ratio', 0, 1000, 1.02)),
-        default: '1.02',
-      },
-      'max-rmsle-ratio': {
-        ...text('RMSLE at most this many times the champion’s', decimal('max-rmsle-ratio', 0, 1000, 1.02)),
-        default: '1.02',
-      },
-      'min-coverage': {
-        ...text('Share of volumes between p10 and p90, at least', decimal('min-coverage', 0, 1, 0.7)),
-        default: '0.7',
-      },
-      'max-coverage': {
-        ...text('Share of volumes between p10 and p90, at most', decimal('max-coverage', 0, 1, 0.9)),
-        default: '0.9',
-      },
+      'as-of': option('As-of date of the model', date.optional(), 'the newest'),
+      force: option('Promote even an older, worse or rolled-back model', flag.default(false)),
+      features: option('Features to measure on', key.optional(), 'the latest'),
+      'max-mae-ratio': option('Largest MAE, as a multiple of the champion’s', decimal(0, 1000).default(1.02)),
+      'max-rmsle-ratio': option(
+        'Largest RMSLE, as a multiple of the champion’s',
+        decimal(0, 1000).default(1.02),
+      ),
+      'min-coverage': option('Smallest share of volumes between p10 and p90', decimal(0, 1).default(0.7)),
+      'max-coverage': option('Largest share of volumes between p10 and p90', decimal(0, 1).default(0.9)),
     },
-    async ({ maxMaeRatio, maxRmsleRatio, minCoverage, maxCoverage, ...args }, context) =>
+    async ({ maxMaeRatio, maxRmsleRatio, minCoverage, maxCoverage, ...values }, context) =>
       (await import('./promote/promote.ts')).promote(
-        { ...args, gates: { maxMaeRatio, maxRmsleRatio, minCoverage, maxCoverage } },
+        { ...values, gates: { maxMaeRatio, maxRmsleRatio, minCoverage, maxCoverage } },
         context,
       ),
   ),
-  rollback: task(
-    'the champion before -> model.bin and champion.json: undoes the last change',
-    { why: text('A reason, for champion-history.jsonl', reason('why')) },
-    async (args, context) => (await import('./promote/rollback.ts')).rollback(args, context),
+  rollback: defineTask(
+    'Put the previous champion back into service',
+    { why: option('Reason, stored in champion-history.jsonl', words.optional()) },
+    async (values, context) => (await import('./promote/rollback.ts')).rollback(values, context),
   ),
-  models: task('Lists the models, their scores, and which is in service', {}, async (_args, context) =>
-    (await import('./promote/list-models.ts')).listModels(context),
+  models: defineTask(
+    'List the models, their scores and which one is in service',
+    {},
+    async (_values, context) => (await import('./promote/list-models.ts')).listModels(context),
   ),
-  prune: task(
-    'Remove old raw, prices and features, but not what the model in service came from',
-    { keep: { ...text('How many keys of each to keep, the newest', integer('keep', 1)), default: '2' } },
-    async (args, context) => (await import('./prune.ts')).prune(args, context),
+  prune: defineTask(
+    'Remove old downloads, prices and features that the model in service does not need',
+    { keep: option('Keys to keep of each, the newest', integer(1).default(2)) },
+    async (values, context) => (await import('./prune.ts')).prune(values, context),
   ),
-  'walk-forward': task(
-    'models -> a table: how each did in the month after its as-of date',
+  'walk-forward': defineTask(
+    'Measure each model on the month after its as-of date',
     {
       features: featuresKey,
-      from: text('First month, YYYY-MM: models are trained as of each first of month', month('from')),
-      to: text('Last month, YYYY-MM; the one of --from, if not given', month('to')),
+      from: option('First month; trains a model as of the first of each month', month.optional()),
+      to: option('Last month', month.optional(), 'the month of --from'),
     },
-    async (args, context) => (await import('./walk-forward/walk-forward.ts')).walkForward(args, context),
+    async (values, context) => (await import('./walk-forward/walk-forward.ts')).walkForward(values, context),
   ),
 };
 
-function task<Own extends Record<string, Options>>(
+function defineTask<Declared extends Options>(
   describe: string,
-  options: Own,
-  run: (
-    args: ArgumentsCamelCase<InferredOptionTypes<Own & typeof commonOptions>>,
-    context: Context,
-  ) => Promise<TaskResult>,
+  options: Declared,
+  run: (values: OptionValues<Declared & typeof commonOptions>, context: Context) => Promise<TaskResult>,
 ): Task {
   return { describe, options, run };
-}
-
-/** An option that is read by a function which refuses what it cannot use. */
-function text<Value>(describe: string, coerce: (text: string) => Value) {
-  return { type: 'string', describe, coerce } as const;
 }

@@ -81,7 +81,7 @@ export async function listModels({ store, log }: Context): Promise<TaskResult> {
       rollback_to_as_of: before?.as_of ?? '',
     },
     table,
-    printed: [HEAD, ...lines],
+    printedTable: [HEAD, ...lines],
   };
 }
 

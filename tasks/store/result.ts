@@ -47,7 +47,7 @@ export interface ResultFile {
 /** What a task itself returns; the command line adds its name and the time it took, and prints what is to be printed. */
 export type TaskResult = Omit<ResultFile, 'task' | 'seconds'> & {
   /** The table as people read it, the head first. */
-  printed?: string[][];
+  printedTable?: string[][];
 };
 
 /** Makes the result's folder, before any work is done in vain. @throws PermanentError when it cannot be written to */

@@ -137,9 +137,9 @@ describe('walk-forward', () => {
   });
 
   it.each([
-    [['--from', '2018-13'], '--from 2018-13: give a month as YYYY-MM'],
-    [['--to', '2018-01'], '--to 2018-01: give a --from that is no later'],
-    [['--from', '2018-02', '--to', '2018-01'], '--to 2018-01: give a --from that is no later'],
+    [['--from', '2018-13'], '--from 2018-13 is not valid. Use a month as YYYY-MM.'],
+    [['--to', '2018-01'], '--to 2018-01 needs a --from that is not later.'],
+    [['--from', '2018-02', '--to', '2018-01'], '--to 2018-01 needs a --from that is not later.'],
   ])('refuses %j', async (range, reason) => {
     const { code, message } = await runCli(['walk-forward', '--store', store, ...range]);
     expect(message).toContain(reason);
