@@ -50,7 +50,7 @@ export async function features(
     context,
     async ({ index, path, etfs }, scratch, database) => ({
       ...(await makeShard(path, join(scratch, `${shardName(index)}.parquet`), window, database)),
-      ...(etfs && { etfs }),
+      etfs,
     }),
     async ({ rows }) => [checkIsZero('every_row_is_accounted_for', 'fail', Math.abs(prices.rows - rows))],
   );
@@ -67,7 +67,7 @@ async function makeShard(
   path: string,
   window: number,
   database: Database,
-): Promise<ShardContent> {
+): Promise<Omit<ShardContent, 'etfs'>> {
   await database.setVariable('window', window);
   try {
     await database.createView('prices', `SELECT *, file_row_number AS place FROM ${parquet(prices)}`);

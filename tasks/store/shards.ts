@@ -25,8 +25,8 @@ export interface ShardManifest {
   months?: Record<string, number>;
   /** The last day of which there is a row, as YYYY-MM-DD; of prices only. */
   lastDate?: string;
-  /** The symbols that are ETFs, by the folder of their files; shards that were made before this was recorded lack it. */
-  etfs?: string[];
+  /** The symbols of the files in `etfs/`. */
+  etfs: string[];
   /** The options that the content depends on. */
   parameters: Record<string, number>;
   metrics: Record<string, number>;

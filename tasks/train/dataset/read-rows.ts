@@ -50,8 +50,8 @@ export async function* readCalibrationExamples(
 /** Rows to calibrate or measure a model on; a value per row. */
 export interface EvaluationRows extends FeatureRows {
   year: Int32Array;
-  /** 1 for an ETF, 0 for a stock; undefined where the features do not say which symbols are ETFs. */
-  isEtf: Int32Array | undefined;
+  /** 1 for an ETF, 0 for a stock. */
+  isEtf: Int32Array;
   /** The features of the symbol's row before; NaN where it has none. */
   laggedVolMovingAvg: Float64Array;
   laggedAdjCloseRollingMed: Float64Array;
@@ -68,7 +68,7 @@ export async function readEvaluationRows(
   const rows = (first as Table).concat(...others);
   return {
     year: typedColumn(rows, 'year'),
-    isEtf: features.shards.every(({ manifest }) => manifest.etfs) ? typedColumn(rows, 'is_etf') : undefined,
+    isEtf: typedColumn(rows, 'is_etf'),
     volume: typedColumn(rows, 'volume'),
     volMovingAvg: typedColumn(rows, 'vol_moving_avg'),
     adjCloseRollingMed: typedColumn(rows, 'adj_close_rolling_med'),
@@ -104,7 +104,7 @@ async function* queryShards(
   for (const shard of shards) {
     const features = { shards: [shard], uri };
     await viewFeatures(features, database);
-    await database.setVariable('etfs', shard.manifest.etfs ?? []);
+    await database.setVariable('etfs', shard.manifest.etfs);
     const table = await readArrowTable(sql, database).catch(throwReadError(features));
     yield { path: shard.path, table };
   }

@@ -26,7 +26,9 @@ ${(metrics.coverage * 100).toFixed(1)} % of the volumes are between p10 and p90;
 
 ${groupTable('decile of vol_moving_avg', metrics.by_decile)}
 
-${metrics.by_kind ? `${groupTable('kind', metrics.by_kind)}\n\n` : ''}${groupTable('year', metrics.by_year)}
+${groupTable('kind', metrics.by_kind)}
+
+${groupTable('year', metrics.by_year)}
 
 ![Share of volumes below p10, p50 and p90](calibration.svg)
 

@@ -34,7 +34,7 @@ export interface ModelScores {
   /** By decile of vol_moving_avg, ascending. */
   by_decile: ScoreGroup[];
   /** Stocks and ETFs, where there are any; absent where the features do not say which symbols are ETFs. */
-  by_kind?: ScoreGroup[];
+  by_kind: ScoreGroup[];
 }
 
 /** Scores the model with the arithmetic that the server uses, the point rounded. */
@@ -63,6 +63,6 @@ export async function scoreModel(model: Model, rows: EvaluationRows): Promise<Mo
     all,
     by_year: scoreGroups(rows, predictions, byYear(year)),
     by_decile: scoreGroups(rows, predictions, byDecile(volMovingAvg)),
-    ...(isEtf && { by_kind: scoreGroups(rows, predictions, byKind(isEtf)) }),
+    by_kind: scoreGroups(rows, predictions, byKind(isEtf)),
   };
 }

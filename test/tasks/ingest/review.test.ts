@@ -15,6 +15,7 @@ const MANIFEST: ShardManifest = {
   nulls: { Open: 0 },
   months: { '2020-01': 1, '2020-02': 1 },
   lastDate: '2020-02-03',
+  etfs: [],
   parameters: {},
   metrics: { files: 1, files_with_rows: 1, rows_in: 2, symbols: 1, rows_quarantined: 0 },
 };

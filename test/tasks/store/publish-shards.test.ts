@@ -33,7 +33,15 @@ function publish(
           await before(index);
           const path = join(scratch, `${shardName(index)}.parquet`);
           await writeFile(path, 'PAR1');
-          return { paths: [path], rows: 1, nulls: {}, checks: ofShard, parameters: {}, metrics: {} };
+          return {
+            paths: [path],
+            rows: 1,
+            nulls: {},
+            etfs: [],
+            checks: ofShard,
+            parameters: {},
+            metrics: {},
+          };
         },
         async () => ofWhole,
       ),

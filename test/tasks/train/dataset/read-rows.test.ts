@@ -1,5 +1,3 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Context } from '../../../../tasks/context.ts';
 import { features } from '../../../../tasks/features/features.ts';
@@ -126,18 +124,6 @@ describe('readEvaluationRows', () => {
     expect(rows.volMovingAvg).toEqual(Float64Array.of(1.5, 2.5, 1001.5, 1002.5));
     expect(rows.laggedVolMovingAvg).toEqual(Float64Array.of(Number.NaN, 1.5, Number.NaN, 1001.5));
     expect(rows.laggedAdjCloseRollingMed).toEqual(Float64Array.of(Number.NaN, 1, Number.NaN, 1));
-  });
-
-  it('has no kinds where the features do not record them', async () => {
-    const [key] = readdirSync(join(store, 'features')).filter((name) => !name.includes('.')) as [string];
-    const path = join(store, 'features', key, 'shard-00.json');
-    const { etfs: _, ...older } = JSON.parse(readFileSync(path, 'utf8'));
-    writeFileSync(path, JSON.stringify(older));
-    const rows = await onFeatures((dataset, context) =>
-      readEvaluationRows(dataset, ['2020-02-04', '2020-02-06'], context),
-    );
-    expect(rows.isEtf).toBeUndefined();
-    expect(rows.volume).toHaveLength(4);
   });
 });
 

@@ -40,6 +40,7 @@ const metrics: Metrics = {
   coverage: 0.7956,
   all: group('all'),
   by_year: [group('2019')],
+  by_kind: [group('stock')],
   by_decile: [group('0 to 50'), group('50 to 900')],
 };
 
@@ -73,15 +74,13 @@ it('has the training data, the scores and the limits', () => {
     expect(limits).toContain(limit);
 });
 
-it('has an empty cell where there is no R2, and mentions kinds and flattening only where there are any', () => {
+it('has an empty cell where there is no R2, and mentions flattening only where there is any', () => {
   const card = modelCard(metrics);
   expect(card).toContain('| vol_moving_avg of the row before | 1,234 | 1,000,000 | 1.5000 |  |\n');
-  expect(card).not.toContain('| kind |');
   expect(card).not.toContain('flattened');
   const other = modelCard({
     ...metrics,
     flattened: 0.15,
-    by_kind: [group('stock')],
     git_commit: 'fed-dirty',
   });
   expect(other).toContain('Made with commit fed-dirty, TensorFlow.js 4,');
