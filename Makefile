@@ -138,7 +138,7 @@ bench-quality: $(ADDON) $(BENCH_PACKAGES) ## prediction errors on later prices, 
 	@python -m bench.training.quality $(if $(SOURCE),--source "$(SOURCE)")
 
 bench-training: $(ADDON) $(BENCH_PACKAGES) ## training on 1 and 28 million rows, compared with LightGBM [RUNS SOURCE]
-	@python -m bench.training.training $(if $(RUNS),--runs $(RUNS)) $(if $(SOURCE),--source "$(SOURCE)")
+	@python -m bench.training.speed $(if $(RUNS),--runs $(RUNS)) $(if $(SOURCE),--source "$(SOURCE)")
 
 bench-serving: $(PACKAGES) $(BENCH_PACKAGES) ## request rate and latency, compared with node:http, Fastify and FastAPI [ROUNDS SECONDS STORE]
 	@bench/serving/wrk.sh

@@ -1,4 +1,4 @@
-"""Training as a LightGBM user does it: all rows of the features at once, the absolute error on the log ratio.
+"""LightGBM training as a separate process: all rows of the features at once, absolute error of the log ratio.
 
 python -m bench.training.lightgbm_peer FEATURES_FOLDER AS_OF MODEL_FILE
 """
@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from bench.training.rows import EMBARGO
-from bench.training.volume_models import train_lightgbm
+from bench.training.feature_rows import EMBARGO
+from bench.training.reference_models import train_lightgbm
 
-AVERAGE, MEDIAN, VOLUME = pl.col("vol_moving_avg"), pl.col("adj_close_rolling_med"), pl.col("Volume")
+VOL_MOVING_AVG, ADJ_CLOSE_ROLLING_MED = pl.col("vol_moving_avg"), pl.col("adj_close_rolling_med")
 
 
 def main(folder: str, as_of: str, output: str) -> None:
-    # A shard holds whole symbols, so that a shard at a time needs the least memory.
+    # A shard holds whole symbols: reading one at a time needs the least memory.
     shards = [read_shard(path, as_of) for path in sorted(Path(folder).glob("shard-*.parquet"))]
     rows = np.concatenate(shards)
     shards.clear()
@@ -28,14 +28,19 @@ def main(folder: str, as_of: str, output: str) -> None:
 
 def read_shard(path: Path, as_of: str) -> np.ndarray:
     """Inputs and log ratio of the rows before the date and the embargo, of shape [rows, 3]."""
-    rows = pl.scan_parquet(path).filter(pl.col("Date") < as_of, AVERAGE.is_not_null(), MEDIAN.is_not_null())
+    has_full_window = VOL_MOVING_AVG.is_not_null() & ADJ_CLOSE_ROLLING_MED.is_not_null()
+    rows = pl.scan_parquet(path).filter(pl.col("Date") < as_of, has_full_window)
+    log_vol_moving_avg = VOL_MOVING_AVG.log1p()
     columns = [
-        AVERAGE.log1p().alias("log_average"),
-        (MEDIAN.sign() * MEDIAN.abs().log1p()).alias("signed_log_median"),
-        (VOLUME.cast(pl.Float64).log1p() - AVERAGE.log1p()).alias("log_ratio"),
+        log_vol_moving_avg.alias("log_vol_moving_avg"),
+        (ADJ_CLOSE_ROLLING_MED.sign() * ADJ_CLOSE_ROLLING_MED.abs().log1p()).alias(
+            "signed_log_adj_close_rolling_med"
+        ),
+        (pl.col("Volume").cast(pl.Float64).log1p() - log_vol_moving_avg).alias("log_ratio"),
     ]
-    kept = pl.int_range(pl.len()).over("Symbol") + EMBARGO < pl.len().over("Symbol")
-    return rows.filter(kept).select(column.cast(pl.Float32) for column in columns).collect().to_numpy()
+    is_before_embargo = pl.int_range(pl.len()).over("Symbol") + EMBARGO < pl.len().over("Symbol")
+    chosen = rows.filter(is_before_embargo).select(column.cast(pl.Float32) for column in columns)
+    return chosen.collect().to_numpy()
 
 
 if __name__ == "__main__":
