@@ -1,6 +1,6 @@
 """How well a trained model predicts later volumes, compared with other models of the same two inputs.
 
-python -m bench.training.quality [--source ZIP] [--as-of 2019-01-01]  writes bench/results/quality.md and .json
+python -m bench.training.quality [--source ZIP] [--as-of 2019-01-01]  writes quality.md and quality.json
 """
 
 import argparse

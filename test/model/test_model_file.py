@@ -1,4 +1,4 @@
-"""What others make of a trained model: safetensors opens it, numpy computes it, pandas scores it."""
+"""A trained model, checked by other programs: safetensors opens it, numpy computes it, pandas scores it."""
 
 import http.client
 import json
@@ -19,11 +19,13 @@ from safetensors import safe_open
 ROOT = Path(__file__).resolve().parents[2]
 AS_OF = "1995-01-01"
 WINDOW = 30
+FEATURES = ["vol_moving_avg", "adj_close_rolling_med"]
+LAGGED = ["lagged_vol_moving_avg", "lagged_adj_close_rolling_med"]
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """A store in which the tasks ran on the bundled sample, with a model as of 1995."""
+    """A store of the bundled sample, with a model as of 1995."""
     folder = tmp_path_factory.mktemp("store")
     source = str(ROOT / "data/sample.zip")
     tasks = [["ingest", "--source", source], ["features"], ["train", "--as-of", AS_OF], ["promote"]]
@@ -60,10 +62,13 @@ def environment(**variables):
     return {**kept, **variables}
 
 
-def predict(model, average, median):
-    """p10, p50, p90 and the point in shares, each as an array."""
+def predict(model, vol_moving_avg, adj_close_rolling_med):
+    """p10, p50, p90 and the point as arrays, in shares."""
     metadata, tensors = model
-    inputs = [np.log1p(average), np.sign(median) * np.log1p(np.abs(median))]
+    inputs = [
+        np.log1p(vol_moving_avg),
+        np.sign(adj_close_rolling_med) * np.log1p(np.abs(adj_close_rolling_med)),
+    ]
     signal = np.stack(
         [
             (np.clip(x, scale["min"], scale["max"]) - scale["mean"]) / scale["deviation"]
@@ -80,7 +85,7 @@ def predict(model, average, median):
     middle, below, above, point = signal.T
     offsets, scale = json.loads(metadata["offsets"]), json.loads(metadata["scales"])[0]
     place = np.clip(inputs[0], scale["min"], scale["max"])
-    down, up = (np.interp(place, offsets["at"], offsets[end]) for end in ("down", "up"))
+    down, up = (np.interp(place, offsets["at"], offsets[side]) for side in ("down", "up"))
     low = np.minimum(middle - np.logaddexp(0, below) - down, middle)
     high = np.maximum(middle + np.logaddexp(0, above) + up, middle)
     ratios = low, middle, high, np.clip(point, low, high)
@@ -95,7 +100,7 @@ def round_half_up(x):
     return np.floor(x + 0.5)
 
 
-def test_safetensors_opens_the_file_and_its_metadata_are_strings(model):
+def test_safetensors_opens_the_file_and_its_metadata_is_strings(model):
     metadata, tensors = model
     assert metadata["as_of"] == AS_OF
     assert metadata["quantiles"] == "0.1,0.5,0.9"
@@ -106,38 +111,41 @@ def test_safetensors_opens_the_file_and_its_metadata_are_strings(model):
 
 
 @pytest.mark.parametrize(
-    ("average", "median"),
+    ("vol_moving_avg", "adj_close_rolling_med"),
     [(0, 0), (1, 1), (12345, 25), (1e6, 0.01), (5e8, 300), (1e12, 1e9), (777, -40), (3.5, 1e-300)],
 )
-def test_server_answers_what_numpy_computes(model, url, average, median):
-    *_, point = predict(model, np.array([float(average)]), np.array([float(median)]))
+def test_server_predicts_as_numpy_does(model, url, vol_moving_avg, adj_close_rolling_med):
+    *_, point = predict(model, np.array([float(vol_moving_avg)]), np.array([float(adj_close_rolling_med)]))
     with urllib.request.urlopen(
-        f"{url}/predict?vol_moving_avg={average}&adj_close_rolling_med={median}", timeout=30
+        f"{url}/predict?vol_moving_avg={vol_moving_avg}&adj_close_rolling_med={adj_close_rolling_med}",
+        timeout=30,
     ) as answer:
         assert answer.headers["content-type"] == "application/json"
         assert math.isclose(int(answer.read()), round_half_up(point[0]), rel_tol=1e-12)
 
 
-def test_server_answers_what_numpy_computes_from_a_thousand_random_inputs(model, url):
+def test_server_predicts_as_numpy_does_for_a_thousand_random_inputs(model, url):
     random = np.random.default_rng(0)
-    averages = np.expm1(random.uniform(0, 24, 1000))
-    medians = random.choice([-1, 1], 1000, p=[0.1, 0.9]) * np.expm1(random.uniform(0, 12, 1000))
+    vol_moving_avg = np.expm1(random.uniform(0, 24, 1000))
+    adj_close_rolling_med = random.choice([-1, 1], 1000, p=[0.1, 0.9]) * np.expm1(random.uniform(0, 12, 1000))
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
     answers = []
-    for average, median in zip(averages.tolist(), medians.tolist(), strict=True):
-        query = urlencode({"vol_moving_avg": average, "adj_close_rolling_med": median})
+    for row in zip(vol_moving_avg.tolist(), adj_close_rolling_med.tolist(), strict=True):
+        query = urlencode(dict(zip(FEATURES, row, strict=True)))
         connection.request("GET", f"/predict?{query}")
         answers.append(int(connection.getresponse().read()))
     connection.close()
-    *_, point = predict(model, averages, medians)
+    *_, point = predict(model, vol_moving_avg, adj_close_rolling_med)
     np.testing.assert_allclose(answers, round_half_up(point), rtol=1e-12)
     assert len(set(answers)) > 500
 
 
-def test_golden_vectors_are_what_numpy_computes(model):
-    average, median, point, p10, p50, p90 = np.array(json.loads(model[0]["golden"])).T
-    assert len(average) == 25
-    np.testing.assert_allclose([p10, p50, p90, point], predict(model, average, median), rtol=1e-9, atol=1e-9)
+def test_numpy_computes_the_golden_vectors(model):
+    vol_moving_avg, adj_close_rolling_med, point, p10, p50, p90 = np.array(json.loads(model[0]["golden"])).T
+    assert len(vol_moving_avg) == 25
+    np.testing.assert_allclose(
+        [p10, p50, p90, point], predict(model, vol_moving_avg, adj_close_rolling_med), rtol=1e-9, atol=1e-9
+    )
 
 
 @pytest.fixture(scope="module")
@@ -146,9 +154,8 @@ def rows(store):
     key = json.loads((store / "features/latest.json").read_text())["key"]
     shards = sorted((store / "features" / key).glob("*.parquet"))
     frame = pd.concat([pd.read_parquet(shard) for shard in shards]).sort_values(["Symbol", "Date"])
-    features = ["vol_moving_avg", "adj_close_rolling_med"]
-    frame[["lagged_average", "lagged_median"]] = frame.groupby("Symbol")[features].shift()
-    return frame[(frame.Date < AS_OF) & frame[features].notna().all(axis=1)]
+    frame[LAGGED] = frame.groupby("Symbol")[FEATURES].shift()
+    return frame[(frame.Date < AS_OF) & frame[FEATURES].notna().all(axis=1)]
 
 
 @pytest.fixture(scope="module")
@@ -158,12 +165,12 @@ def metrics(store):
 
 @pytest.fixture(scope="module")
 def training(rows, metrics):
-    """The rows before the validation block, less the last ones of each symbol that goes on after them."""
+    """The rows before the validation block, without the last ones of each symbol that has later rows."""
     is_later = rows.Date >= metrics["validation_from"]
-    going_on = rows[is_later].Symbol.unique()
+    continuing = rows[is_later].Symbol.unique()
     before = rows[~is_later]
     is_far = before.groupby("Symbol").cumcount(ascending=False) >= WINDOW
-    return before[is_far | ~before.Symbol.isin(going_on)]
+    return before[is_far | ~before.Symbol.isin(continuing)]
 
 
 def test_training_ends_a_window_before_validation_begins(rows, training, metrics):
@@ -173,7 +180,7 @@ def test_training_ends_a_window_before_validation_begins(rows, training, metrics
     assert 0.1 <= is_later.mean() < 0.11
 
 
-def test_the_model_says_from_which_day_rows_neither_trained_nor_calibrated(metrics, model):
+def test_the_model_records_the_first_day_of_its_measuring_rows(metrics, model):
     assert model[0]["measure_from"] == metrics["measure_from"]
     assert model[0]["validation_from"] < model[0]["measure_from"] < model[0]["as_of"]
 
@@ -196,21 +203,21 @@ def test_density_is_the_share_of_the_training_rows_in_each_cell(training, model)
 
 
 @pytest.mark.parametrize("lagged", [False, True])
-def test_scores_are_those_that_pandas_and_numpy_find(rows, metrics, model, lagged):
-    block = rows[rows.Date >= metrics["measure_from"]].dropna(subset=["lagged_average"] if lagged else [])
-    columns = ["lagged_average", "lagged_median"] if lagged else ["vol_moving_avg", "adj_close_rolling_med"]
-    average, median = (block[column].to_numpy() for column in columns)
-    p10, p50, p90, point = predict(model, average, median)
+def test_pandas_and_numpy_find_the_same_scores(rows, metrics, model, lagged):
+    block = rows[rows.Date >= metrics["measure_from"]].dropna(subset=LAGGED if lagged else [])
+    columns = LAGGED if lagged else FEATURES
+    vol_moving_avg, adj_close_rolling_med = (block[column].to_numpy() for column in columns)
+    p10, p50, p90, point = predict(model, vol_moving_avg, adj_close_rolling_med)
     volume = block.Volume.to_numpy(dtype=float)
     reported = metrics["lag_1"] if lagged else metrics
-    answers = {"model": round_half_up(point), "vol_moving_avg": average}
+    predictions = {"model": round_half_up(point), "vol_moving_avg": vol_moving_avg}
     if not lagged:
-        answers["p50"] = round_half_up(p50)
+        predictions["p50"] = round_half_up(p50)
         multiple = metrics["best_multiple"]["multiple"]
-        answers["best_multiple"] = multiple * average
-        errors = [np.abs(factor * multiple * average - volume).mean() for factor in (0.99, 1, 1.01)]
+        predictions["best_multiple"] = multiple * vol_moving_avg
+        errors = [np.abs(factor * multiple * vol_moving_avg - volume).mean() for factor in (0.99, 1, 1.01)]
         assert errors[1] == min(errors)
-    for name, predicted in answers.items():
+    for name, predicted in predictions.items():
         assert reported[name]["rows"] == len(block)
         assert reported[name]["mae"] == pytest.approx(np.abs(predicted - volume).mean(), rel=1e-6)
         squares = np.square(np.log1p(predicted) - np.log1p(volume))
@@ -223,10 +230,10 @@ def test_scores_are_those_that_pandas_and_numpy_find(rows, metrics, model, lagge
 
 @pytest.fixture(scope="module")
 def block(rows, metrics, model):
-    """The measuring rows with the answers of the model, and whether each is of an ETF."""
+    """The measuring rows with the predictions of the model, the kind and the year."""
     block = rows[rows.Date >= metrics["measure_from"]].reset_index(drop=True)
-    answers = predict(model, block.vol_moving_avg.to_numpy(), block.adj_close_rolling_med.to_numpy())
-    block[["p10", "p50", "p90", "point"]] = np.array(answers).T
+    predictions = predict(model, block.vol_moving_avg.to_numpy(), block.adj_close_rolling_med.to_numpy())
+    block[["p10", "p50", "p90", "point"]] = np.array(predictions).T
     block["point"] = round_half_up(block.point)
     with zipfile.ZipFile(ROOT / "data/sample.zip") as archive:
         etfs = {Path(name).stem for name in archive.namelist() if Path(name).parent.name == "etfs"}
@@ -236,34 +243,34 @@ def block(rows, metrics, model):
 
 
 @pytest.mark.parametrize("name", ["year", "kind"])
-def test_scores_of_years_and_kinds_are_those_that_pandas_finds(block, metrics, name):
-    reported = {part["part"]: part for part in metrics[f"by_{name}"]}
+def test_pandas_finds_the_same_scores_by_year_and_by_kind(block, metrics, name):
+    reported = {group["part"]: group for group in metrics[f"by_{name}"]}
     assert set(reported) == set(block[name])
-    for part, rows in block.groupby(name):
-        expect_part(reported[part], rows)
+    for group, rows in block.groupby(name):
+        assert_same_scores(reported[group], rows)
 
 
-def test_scores_of_tenths_are_those_that_pandas_finds(block, metrics):
-    parts = metrics["by_decile"]
-    edges = [int(edge) for part in parts for edge in part["part"].split(" to ")]
+def test_pandas_finds_the_same_scores_by_decile(block, metrics):
+    groups = metrics["by_decile"]
+    edges = [int(edge) for group in groups for edge in group["part"].split(" to ")]
     assert edges[2::2] == edges[1:-1:2]
-    assert sum(part["rows"] for part in parts) == len(block)
+    assert sum(group["rows"] for group in groups) == len(block)
     inner = edges[2::2]
-    tenths = np.searchsorted(inner, block.vol_moving_avg, side="right")
-    # A tenth of the rows each, or two where both begin at 0; rows on an edge and its rounding apart.
-    np.testing.assert_allclose(np.bincount(tenths)[1:] / len(block), 0.1, atol=0.01)
-    assert len(parts) >= 9
-    for tenth, rows in block.groupby(tenths):
-        expect_part(parts[tenth], rows)
+    deciles = np.searchsorted(inner, block.vol_moving_avg, side="right")
+    # A tenth of the rows each, or two deciles where both begin at 0; rounded edges move some rows.
+    np.testing.assert_allclose(np.bincount(deciles)[1:] / len(block), 0.1, atol=0.01)
+    assert len(groups) >= 9
+    for decile, rows in block.groupby(deciles):
+        assert_same_scores(groups[decile], rows)
 
 
-def expect_part(reported, rows):
+def assert_same_scores(reported, rows):
     assert reported["rows"] == len(rows)
     for suffix, predicted in {"": rows.point, "_vol_moving_avg": rows.vol_moving_avg}.items():
         assert reported[f"mae{suffix}"] == pytest.approx((predicted - rows.Volume).abs().mean(), rel=1e-6)
         squares = np.square(np.log1p(predicted) - np.log1p(rows.Volume))
         assert reported[f"rmsle{suffix}"] == pytest.approx(math.sqrt(squares.mean()), rel=1e-6)
-    # Of a volume on the very edge the last digit decides.
+    # For a volume on the edge, the last digit decides.
     assert reported["coverage"] == pytest.approx(rows.Volume.between(rows.p10, rows.p90).mean(), abs=1e-3)
     for quantile in ("p10", "p50", "p90"):
         share = (rows.Volume < rows[quantile]).mean()
