@@ -1,5 +1,16 @@
 """
-# Stock market: train and promote a model from daily prices
+# Train and promote a model from daily stock prices
+
+**A run covers one calendar month.** Its as-of date is the end of the month, and it trains only on rows
+before that date. A backfill is therefore a walk-forward: it trains one model per past month.
+The first run writes prices and features; later runs find them up to date.
+A backfill never replaces the champion with an older model.
+
+**Each task runs in a container.** The same task also runs from the shell:
+
+```
+make run-task TASK=features
+```
 
 | task | what it does | output in the store |
 |---|---|---|
@@ -12,17 +23,6 @@
 | train | trains a model on the rows before the as-of date | `models/<as-of>/` |
 | promote | puts the model into service if it is good enough | `champion.json`, `model.bin` |
 | sweep_containers | removes containers that killed tasks left behind | |
-
-**A run covers one calendar month.** Its as-of date is the end of the month, and it trains only on rows
-before that date. A backfill is therefore a walk-forward: it trains one model per past month.
-The first run writes prices and features; later runs find them up to date.
-A backfill never replaces the champion with an older model.
-
-**Each task runs in a container.** The same task also runs from the shell:
-
-```
-make run-task TASK=features
-```
 """
 
 import os
