@@ -53,7 +53,7 @@ try {
         await (await import('./pipeline.ts')).runPipeline(values, process.env);
       },
     })
-    .demandCommand(1, 'The task is missing. Use, for example, node tasks/cli.ts ingest')
+    .demandCommand(1, 'the task is missing; use, for example, node tasks/cli.ts ingest')
     .strictCommands()
     .strictOptions()
     .parserConfiguration({ 'duplicate-arguments-array': false })

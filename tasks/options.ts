@@ -24,7 +24,7 @@ export function option<Schema extends Option>(help: string, schema: Schema, defa
   return schema.meta({ description: help, defaultText }) as Schema;
 }
 
-// The description of each format completes "Use ..." in an error message.
+// The description of each format completes "; use ..." in an error message.
 
 export function integer(min: number, max?: number) {
   return z
@@ -150,7 +150,7 @@ export function readOptions<Declared extends Options>(
     if (!success) {
       const format = schema.unwrap().description;
       const source = onCommandLine === undefined ? `${variable}=` : `--${name} `;
-      throw new PermanentError(`${describeGiven(source, String(given))}. Use ${format}.`);
+      throw new PermanentError(`${describeGiven(source, String(given))}; use ${format}`);
     }
     values[name.replace(/-(.)/g, (_, letter) => letter.toUpperCase())] = data;
   }

@@ -71,7 +71,7 @@ export const tasks: Record<string, Task> = {
     },
     async ({ dataset, kaggleUrl, kaggleUsername, kaggleKey }, context) => {
       if (!kaggleUsername !== !kaggleKey)
-        throw new PermanentError('Only one of KAGGLE_USERNAME and KAGGLE_KEY is set. Set both, or neither.');
+        throw new PermanentError('Only one of KAGGLE_USERNAME and KAGGLE_KEY is set; set both, or neither');
       const credentials =
         kaggleUsername && kaggleKey ? { username: kaggleUsername, key: kaggleKey } : undefined;
       return (await import('./download/download.ts')).download(

@@ -4,7 +4,7 @@ import type { ModelFile } from '../store/models.ts';
 import type { Check } from '../store/result.ts';
 import type { NewestBlock } from './newest-block.ts';
 
-/** How much worse than the champion a challenger may be, and how many of the volumes its interval has to hold. */
+/** The bounds that a challenger must keep: its errors as multiples of the champion's, and its coverage. */
 export interface Gates {
   maxMaeRatio: number;
   maxRmsleRatio: number;
@@ -12,95 +12,104 @@ export interface Gates {
   maxCoverage: number;
 }
 
-/** What was found of a challenger. */
-export interface Verdict {
-  /** What was measured, by name. */
+/** How a challenger did at the gates. */
+export interface GateResult {
+  /** The measured values, by name. */
   metrics: Record<string, number>;
   checks: Check[];
-  /** Why it is refused; none where it passes. */
+  /** Why the challenger is refused; empty if it passes. */
   reasons: string[];
 }
 
-/** Holds two models against the same rows. */
-export async function compare(
+type CoverageScore = Score & { coverage: number };
+
+const TARGET_COVERAGE = 0.8;
+
+/** Measures a challenger and the champion on the same rows. */
+export async function compareWithChampion(
   challenger: ModelFile,
   champion: ModelFile,
   gates: Gates,
   { rows }: NewestBlock,
-): Promise<Verdict> {
-  const ours = await evaluate(challenger.model, rows);
-  const theirs = await evaluate(champion.model, rows);
+): Promise<GateResult> {
+  const challengerScore = await evaluate(challenger.model, rows);
+  const championScore = await evaluate(champion.model, rows);
   return {
     metrics: {
-      mae_challenger: ours.mae,
-      mae_champion: theirs.mae,
-      rmsle_challenger: ours.rmsle,
-      rmsle_champion: theirs.rmsle,
-      coverage_challenger: ours.coverage,
-      coverage_champion: theirs.coverage,
+      mae_challenger: challengerScore.mae,
+      mae_champion: championScore.mae,
+      rmsle_challenger: challengerScore.rmsle,
+      rmsle_champion: championScore.rmsle,
+      coverage_challenger: challengerScore.coverage,
+      coverage_champion: championScore.coverage,
     },
-    ...judge(ours, theirs, gates),
+    ...applyGates(challengerScore, championScore, gates),
   };
 }
 
-/** Measures a model where there is no other. Only its coverage keeps it out; a MAE above that of vol_moving_avg itself is told of. */
-export async function measure(challenger: ModelFile, gates: Gates, { rows }: NewestBlock): Promise<Verdict> {
-  const ours = await evaluate(challenger.model, rows);
-  const theirs = score(rows.volMovingAvg, rows.volume);
-  const mae = ratio(ours.mae, theirs.mae);
-  const isCovering = isWithin(ours.coverage, gates);
+/** Measures a model where none is in service. Its coverage can refuse it; a MAE above that of vol_moving_avg only warns. */
+export async function measureFirstModel(
+  challenger: ModelFile,
+  gates: Gates,
+  { rows }: NewestBlock,
+): Promise<GateResult> {
+  const challengerScore = await evaluate(challenger.model, rows);
+  const baseline = score(rows.volMovingAvg, rows.volume);
+  const maeRatio = ratio(challengerScore.mae, baseline.mae);
+  const { coverage } = challengerScore;
+  const isCovering = isWithin(coverage, gates);
   return {
     metrics: {
-      mae_challenger: ours.mae,
-      mae_vol_moving_avg: theirs.mae,
-      rmsle_challenger: ours.rmsle,
-      coverage_challenger: ours.coverage,
+      mae_challenger: challengerScore.mae,
+      mae_vol_moving_avg: baseline.mae,
+      rmsle_challenger: challengerScore.rmsle,
+      coverage_challenger: coverage,
     },
     checks: [
-      { name: 'mae_is_within_vol_moving_avg', severity: 'warn', passed: mae <= 1, value: mae },
-      { name: 'coverage_is_within_gate', severity: 'warn', passed: isCovering, value: ours.coverage },
+      { name: 'mae_is_within_vol_moving_avg', severity: 'warn', passed: maeRatio <= 1, value: maeRatio },
+      { name: 'coverage_is_within_gate', severity: 'warn', passed: isCovering, value: coverage },
     ],
     reasons: isCovering
       ? []
-      : [
-          `${(ours.coverage * 100).toFixed(1)} % of the volumes lie between its p10 and p90; ${coverageGate(gates)}`,
-        ],
+      : [`${toPercent(coverage)} of the volumes are between its p10 and p90; ${coverageGate(gates)}`],
   };
 }
 
-type Measured = Score & { coverage: number };
-
-/** Whether a challenger passes. One whose coverage is out of bounds does if the champion's lies as far from 0.8. */
-export function judge(challenger: Measured, champion: Measured, gates: Gates): Omit<Verdict, 'metrics'> {
+/** Applies the gates. A coverage out of bounds passes if it is no further from 0.8 than the champion's. */
+export function applyGates(
+  challenger: CoverageScore,
+  champion: CoverageScore,
+  gates: Gates,
+): Omit<GateResult, 'metrics'> {
   const { maxMaeRatio, maxRmsleRatio } = gates;
-  const mae = ratio(challenger.mae, champion.mae);
-  const rmsle = ratio(challenger.rmsle, champion.rmsle);
+  const maeRatio = ratio(challenger.mae, champion.mae);
+  const rmsleRatio = ratio(challenger.rmsle, champion.rmsle);
   const isCovering =
     isWithin(challenger.coverage, gates) ||
-    Math.abs(challenger.coverage - 0.8) <= Math.abs(champion.coverage - 0.8);
-  const results: [string, boolean, number, string][] = [
-    [
-      'mae_is_within_gate',
-      mae <= maxMaeRatio,
-      mae,
-      `its MAE is ${challenger.mae.toFixed(1)}, ${mae.toFixed(4)} times the champion's ${champion.mae.toFixed(1)}; --max-mae-ratio is ${maxMaeRatio}`,
-    ],
-    [
-      'rmsle_is_within_gate',
-      rmsle <= maxRmsleRatio,
-      rmsle,
-      `its RMSLE is ${challenger.rmsle.toFixed(4)}, ${rmsle.toFixed(4)} times the champion's ${champion.rmsle.toFixed(4)}; --max-rmsle-ratio is ${maxRmsleRatio}`,
-    ],
-    [
-      'coverage_is_within_gate',
-      isCovering,
-      challenger.coverage,
-      `${(challenger.coverage * 100).toFixed(1)} % of the volumes lie between its p10 and p90, the champion's ${(champion.coverage * 100).toFixed(1)} %; ${coverageGate(gates)}`,
-    ],
+    Math.abs(challenger.coverage - TARGET_COVERAGE) <= Math.abs(champion.coverage - TARGET_COVERAGE);
+  const gateResults = [
+    {
+      name: 'mae_is_within_gate',
+      passed: maeRatio <= maxMaeRatio,
+      value: maeRatio,
+      reason: `its MAE is ${challenger.mae.toFixed(1)}, ${maeRatio.toFixed(4)} times the champion's ${champion.mae.toFixed(1)}; --max-mae-ratio is ${maxMaeRatio}`,
+    },
+    {
+      name: 'rmsle_is_within_gate',
+      passed: rmsleRatio <= maxRmsleRatio,
+      value: rmsleRatio,
+      reason: `its RMSLE is ${challenger.rmsle.toFixed(4)}, ${rmsleRatio.toFixed(4)} times the champion's ${champion.rmsle.toFixed(4)}; --max-rmsle-ratio is ${maxRmsleRatio}`,
+    },
+    {
+      name: 'coverage_is_within_gate',
+      passed: isCovering,
+      value: challenger.coverage,
+      reason: `${toPercent(challenger.coverage)} of the volumes are between its p10 and p90, the champion's ${toPercent(champion.coverage)}; ${coverageGate(gates)}`,
+    },
   ];
   return {
-    checks: results.map(([name, passed, value]) => ({ name, severity: 'warn', passed, value })),
-    reasons: results.filter(([, passed]) => !passed).map(([, , , reason]) => reason),
+    checks: gateResults.map(({ name, passed, value }) => ({ name, severity: 'warn', passed, value })),
+    reasons: gateResults.filter(({ passed }) => !passed).map(({ reason }) => reason),
   };
 }
 
@@ -110,4 +119,8 @@ function isWithin(coverage: number, { minCoverage, maxCoverage }: Gates): boolea
 
 function coverageGate({ minCoverage, maxCoverage }: Gates): string {
   return `--min-coverage is ${minCoverage}, --max-coverage ${maxCoverage}`;
+}
+
+function toPercent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
 }

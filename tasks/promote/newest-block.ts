@@ -5,24 +5,24 @@ import { type FeatureRows, readFeatureRows, throwReadError, viewFeatures } from 
 import type { ModelFile } from '../store/models.ts';
 import { openDataset } from '../store/shards.ts';
 
-/** Calendar days in the block, the newest of the features. */
+/** The newest calendar days of the features. */
 const BLOCK_DAYS = 90;
-/** With fewer rows than these that no model has seen, rows that one has seen are taken, too. */
-const FEWEST_UNSEEN = 1_000;
+/** If fewer rows than these are unseen by every model, the block includes rows that a model has seen. */
+const MIN_UNSEEN_ROWS = 1_000;
 
-/** The rows that models are measured on. */
+/** The rows that models are measured on before promotion. */
 export interface NewestBlock {
   /** The first and the last day, YYYY-MM-DD. */
   from: string;
   until: string;
   rows: FeatureRows;
-  /** Whether no row of it trained or calibrated any of the models. */
+  /** Whether no row of the block trained or calibrated any of the models. */
   isUnseen: boolean;
 }
 
 /**
- * Reads the rows of the newest days of the features, where there are enough those that none of the models has seen.
- * @throws PermanentError when there are no features, a shard of them is damaged, or no row has a full window
+ * Reads the newest rows of the features: those that no model has seen, if there are enough of them.
+ * @throws PermanentError when there are no features, a shard is damaged, or no row has a full window
  */
 export async function readNewestBlock(
   models: ModelFile[],
@@ -31,9 +31,8 @@ export async function readNewestBlock(
 ): Promise<NewestBlock> {
   const features = await openDataset('features', featuresKey, 'features', store);
   await viewFeatures(features, database);
-  const seen = models.map(({ model }) => lastSeen(model));
-  const unseenFrom = seen
-    .map(({ before }) => before)
+  const unseenFrom = models
+    .map(({ model }) => model.provenance.measure_from ?? model.asOf)
     .sort()
     .at(-1) as string;
   await database.setVariable('unseen_from', unseenFrom);
@@ -45,26 +44,14 @@ export async function readNewestBlock(
     .catch(throwReadError(features));
   if (!bounds?.block_until)
     throw new PermanentError(
-      `${features.uri}: no row has a full window to measure a model on; ingest more rows, or give --force`,
+      `${features.uri}: no row has a full window to measure a model on; ingest more rows, or use --force`,
     );
-  const isWide = unseenFrom <= bounds.newest_from || Number(bounds.unseen_rows) >= FEWEST_UNSEEN;
-  const from = isWide && unseenFrom > bounds.newest_from ? unseenFrom : bounds.newest_from;
+  const hasUnseenRows = unseenFrom <= bounds.newest_from || Number(bounds.unseen_rows) >= MIN_UNSEEN_ROWS;
+  const from = hasUnseenRows && unseenFrom > bounds.newest_from ? unseenFrom : bounds.newest_from;
   return {
     from,
     until: bounds.block_until,
     rows: await readFeatureRows(features, from, bounds.block_until, database),
-    isUnseen: isWide && seen.every(({ isSure }) => isSure),
-  };
-}
-
-/**
- * The day before which all rows lie that trained or calibrated a model. Not sure of one that does not say where calibration
- * ended: then it is where that began.
- */
-function lastSeen({ provenance, asOf }: ModelFile['model']): { before: string; isSure: boolean } {
-  const { validation_from, measure_from } = provenance;
-  return {
-    before: measure_from ?? validation_from ?? asOf,
-    isSure: Boolean(measure_from) || !validation_from,
+    isUnseen: hasUnseenRows,
   };
 }

@@ -4,30 +4,30 @@ import type { Store } from './store.ts';
 
 export const HISTORY = 'champion-history.jsonl';
 
-/** What champion.json holds: which model is in service. */
+/** The model in service, as champion.json names it. */
 export interface Champion {
   as_of: string;
-  /** Of model.bin. */
+  /** Of the bytes of model.bin. */
   sha256: string;
-  /** Of the features that it was trained on. */
+  /** Of the features that the model was trained on. */
   features_key?: string;
 }
 
 /** A line of champion-history.jsonl. */
-export interface Change {
-  /** When, as ISO 8601 in UTC. */
+export interface ChampionChange {
+  /** The time, as ISO 8601 in UTC. */
   at: string;
-  /** What changed it; `found` where a model was in service of which the history did not know. */
+  /** `found`: model.bin held a model that the history did not have, since a run was killed between the two writes. */
   by: 'promote' | 'rollback' | 'found';
-  /** The command, as it could be given again. */
+  /** The command that made the change; empty where it is not known. */
   command: string;
   from: Champion | null;
   to: Champion;
   why: string;
 }
 
-/** Every change of the champion, the oldest first. @throws PermanentError when a line cannot be read */
-export async function readHistory(store: Store): Promise<Change[]> {
+/** Every change of the champion, the oldest first. @throws PermanentError when a line is not valid */
+export async function readHistory(store: Store): Promise<ChampionChange[]> {
   const path = store.locate(HISTORY);
   const text = await readFile(path, 'utf8').catch((error) => {
     if (error.code === 'ENOENT') return '';
@@ -36,15 +36,15 @@ export async function readHistory(store: Store): Promise<Change[]> {
   const lines = text.split('\n').filter((line) => line !== '');
   return lines.map((line, index) => {
     try {
-      const change = JSON.parse(line) as Change;
+      const change = JSON.parse(line) as ChampionChange;
       if (change.to.sha256 && change.to.as_of) return change;
     } catch {}
-    throw new PermanentError(`${path}: line ${index + 1} is damaged; mend it, or move the file away`);
+    throw new PermanentError(`${path}: line ${index + 1} is not valid; fix it, or move the file away`);
   });
 }
 
-/** Who was champion one after the other, as far as no rollback has undone it; the one in service comes last. */
-export function successionOf(history: Change[]): Champion[] {
+/** The champions that no rollback has undone, in order; the last one is in service. */
+export function successionOf(history: ChampionChange[]): Champion[] {
   const succession: Champion[] = [];
   for (const { by, to } of history) {
     const known = by === 'rollback' ? succession.findLastIndex(({ sha256 }) => sha256 === to.sha256) : -1;
@@ -54,8 +54,8 @@ export function successionOf(history: Change[]): Champion[] {
   return succession;
 }
 
-/** When a model was rolled back from, if nobody has put it into service since. */
-export function rolledBackAt(sha256: string, history: Change[]): string | undefined {
+/** The time at which a model was rolled back; undefined if it was not, or was put into service again. */
+export function rolledBackAt(sha256: string, history: ChampionChange[]): string | undefined {
   const last = history.findLast(
     ({ by, from, to }) => to.sha256 === sha256 || (by === 'rollback' && from?.sha256 === sha256),
   );

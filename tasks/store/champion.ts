@@ -1,84 +1,93 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Champion, type Change, HISTORY, readHistory, successionOf } from './champion-history.ts';
+import {
+  type Champion,
+  type ChampionChange,
+  HISTORY,
+  readHistory,
+  successionOf,
+} from './champion-history.ts';
 import { type ModelFile, openModel } from './models.ts';
 import type { TaskResult } from './result.ts';
 import type { Store } from './store.ts';
 
-/** The champion, and the power to change it: nobody else can while this is held. */
+/** What is in service while this process holds the lock of the champion. */
 export interface ChampionState {
-  /** The model in service, by what model.bin itself says; undefined where there is none, or one that cannot be read. */
+  /** The model in model.bin; undefined where there is none, or it cannot be read. */
   champion: ModelFile | undefined;
-  /** Why the model in service cannot be read, where there should be one. */
-  fault: string | undefined;
-  /** Whether a rollback that was killed has just been finished. */
+  /** Why the model that should be in service cannot be read. */
+  readError: string | undefined;
+  /** Every change so far, the oldest first. The last one says what is, or should be, in service. */
+  history: ChampionChange[];
+  /** Whether champion.json or the history did not match model.bin, and was corrected. */
+  isRepaired: boolean;
+  /** Whether the correction completed a rollback that was killed. */
   isRolledBack: boolean;
-  /** Every change so far, the oldest first; the last one says what is, or should be, in service. */
-  history: Change[];
-  /** Puts a model into service and writes the change down. */
-  install(file: ModelFile, by: Change['by'], command: string, why: string): Promise<void>;
 }
 
 /**
- * Runs `work` while nobody else changes the champion. What a run that was killed between its writes left undone is done
- * first: champion.json and the history then agree with model.bin. `mended` says that they did not.
+ * Runs `work` while no other process can change the champion. If a run was killed between its writes, champion.json and
+ * the history are first made to match model.bin.
  * @throws PermanentError when the history is damaged
  */
 export async function withChampionLock<T>(
   store: Store,
-  work: (office: ChampionState) => Promise<T>,
-): Promise<{ mended: boolean; result: T }> {
+  work: (state: ChampionState) => Promise<T>,
+): Promise<T> {
   return store.withLock('champion', async () => {
-    const { champion, fault } = await readChampion(store);
+    const { champion, readError } = await readChampion(store);
     const history = await readHistory(store);
-    const office: ChampionState = {
+    const isMissing = !champion && history.length > 0;
+    const state: ChampionState = {
       champion,
-      fault:
-        fault ?? (!champion && history.length > 0 ? `${store.locate('model.bin')}: is missing` : undefined),
-      isRolledBack: false,
+      readError: readError ?? (isMissing ? `${store.locate('model.bin')}: the file is missing` : undefined),
       history,
-      async install(file, by, command, why) {
-        await using scratch = await store.scratch();
-        await writeFile(join(scratch.path, 'model.bin'), file.bytes);
-        await store.publish(join(scratch.path, 'model.bin'), 'model.bin');
-        await publishChampion(file, store);
-        await record(file, by, command, why);
-      },
+      isRepaired: false,
+      isRolledBack: false,
     };
-    async function record(file: ModelFile, by: Change['by'], command: string, why: string): Promise<void> {
-      const from = history.at(-1)?.to ?? null;
-      history.push({ at: new Date().toISOString(), by, command, from, to: describe(file), why });
-      await store.publishText(HISTORY, history.map((change) => `${JSON.stringify(change)}\n`).join(''));
-    }
-
-    let mended = false;
     if (champion) {
-      mended = await publishChampion(champion, store);
+      state.isRepaired = await publishChampion(champion, store);
       if (history.at(-1)?.to.sha256 !== champion.sha256) {
-        office.isRolledBack = successionOf(history).some(({ sha256 }) => sha256 === champion.sha256);
-        const by = office.isRolledBack ? 'rollback' : 'found';
-        await record(champion, by, '', 'it was in service, and the history did not say so');
-        mended = true;
+        state.isRolledBack = successionOf(history).some(({ sha256 }) => sha256 === champion.sha256);
+        const by = state.isRolledBack ? 'rollback' : 'found';
+        const why = 'it was in service, but the history did not say so';
+        await appendChange(champion, { by, command: '', why }, history, store);
+        state.isRepaired = true;
       }
     }
-    return { mended, result: await work(office) };
+    return await work(state);
   });
+}
+
+/** Puts a model into service and appends the change to the history. Requires the lock of the champion. */
+export async function installChampion(
+  file: ModelFile,
+  change: Pick<ChampionChange, 'by' | 'command' | 'why'>,
+  history: ChampionChange[],
+  store: Store,
+): Promise<void> {
+  await using scratch = await store.scratch();
+  const path = join(scratch.path, 'model.bin');
+  await writeFile(path, file.bytes);
+  await store.publish(path, 'model.bin');
+  await publishChampion(file, store);
+  await appendChange(file, change, history, store);
 }
 
 /** The model in service, or why its file cannot be read; neither where there is no file. */
 export async function readChampion(
   store: Store,
-): Promise<{ champion?: ModelFile | undefined; fault?: string | undefined }> {
+): Promise<{ champion?: ModelFile | undefined; readError?: string | undefined }> {
   const path = store.locate('model.bin');
   try {
     return { champion: openModel(await readFile(path)) };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' ? {} : { fault: `${path}: ${message}` };
+    return code === 'ENOENT' ? {} : { readError: `${path}: ${message}` };
   }
 }
 
-/** The model in service, as a task tells of it. */
+/** The model in service as an output in a task's result. */
 export function championOutput({ sha256, bytes }: ModelFile, store: Store): TaskResult['outputs'][number] {
   return {
     name: 'champion',
@@ -91,16 +100,27 @@ export function championOutput({ sha256, bytes }: ModelFile, store: Store): Task
   };
 }
 
-/** Writes champion.json where it does not say what it should, and tells whether it did. */
+/** Writes champion.json unless it names this model already. Returns whether it wrote. */
 async function publishChampion(file: ModelFile, store: Store): Promise<boolean> {
-  const record = describe(file);
-  const known = await store.readJson<Champion>('champion.json').catch(() => undefined);
-  if (known?.as_of === record.as_of && known.sha256 === record.sha256) return false;
-  await store.publishText('champion.json', `${JSON.stringify(record, null, 2)}\n`);
+  const champion = toChampion(file);
+  const published = await store.readJson<Champion>('champion.json').catch(() => undefined);
+  if (published?.as_of === champion.as_of && published.sha256 === champion.sha256) return false;
+  await store.publishText('champion.json', `${JSON.stringify(champion, null, 2)}\n`);
   return true;
 }
 
-function describe({ model, sha256 }: ModelFile): Champion {
+async function appendChange(
+  file: ModelFile,
+  { by, command, why }: Pick<ChampionChange, 'by' | 'command' | 'why'>,
+  history: ChampionChange[],
+  store: Store,
+): Promise<void> {
+  const from = history.at(-1)?.to ?? null;
+  history.push({ at: new Date().toISOString(), by, command, from, to: toChampion(file), why });
+  await store.publishText(HISTORY, history.map((change) => `${JSON.stringify(change)}\n`).join(''));
+}
+
+function toChampion({ model, sha256 }: ModelFile): Champion {
   const { features_key } = model.provenance;
   return { as_of: model.asOf, sha256, ...(features_key && { features_key }) };
 }

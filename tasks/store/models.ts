@@ -5,22 +5,21 @@ import { decodeModel } from '../../model/model-file.ts';
 import { PermanentError } from '../lib/errors.ts';
 import type { Store } from './store.ts';
 
-/** A model as it lies in a model.bin. */
+/** A model and the model.bin that holds it. */
 export interface ModelFile {
   model: Model;
   bytes: Buffer;
-  /** Of the bytes. */
   sha256: string;
 }
 
-/** A folder of models/: `2020-01-01`, or `2020-01-01.<hash>` of one that another has replaced. */
+/** A folder of models/: `2020-01-01`, or `2020-01-01.<hash>` for a model that another has replaced. */
 export interface ModelFolder {
   name: string;
   asOf: string;
   isReplaced: boolean;
 }
 
-/** The folders of the store's models, by as-of date, the one that counts before those that it replaced. */
+/** The folders of models/ by as-of date: for each date first the current one, then the replaced ones. */
 export async function modelFolders(store: Store): Promise<ModelFolder[]> {
   return (await store.list('models')).flatMap((name) => {
     const [, asOf, hash] = /^(\d{4}-\d{2}-\d{2})(\.[0-9a-f]{16})?$/.exec(name) ?? [];
@@ -36,21 +35,21 @@ export async function modelDates(store: Store): Promise<string[]> {
   throw new PermanentError(`${store.locate('models')}: there are no models in this store; run train first`);
 }
 
-/** The model of a date, or of another folder of models/. @throws PermanentError when there is none, or it is damaged */
+/** The model in a folder of models/. @throws PermanentError when there is none, or it is damaged */
 export async function readModel(name: string, store: Store): Promise<ModelFile> {
   const path = store.locate(`models/${name}/model.bin`);
   try {
     const file = openModel(await readFile(path));
-    if (file.model.asOf !== name.slice(0, 10)) throw new Error(`is the model as of ${file.model.asOf}`);
+    if (file.model.asOf !== name.slice(0, 10)) throw new Error(`it is the model as of ${file.model.asOf}`);
     return file;
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT')
       throw new PermanentError(
-        `${path}: there is no such model; run train --as-of ${name} first (models lists what there is)`,
+        `${path}: there is no such model; run train --as-of ${name} first, or models for a list`,
       );
     throw new PermanentError(
-      `${path}: ${message}; train it again by train --as-of ${name}, which puts this one aside`,
+      `${path}: ${message}; run train --as-of ${name} again, which puts this one aside`,
       { cause },
     );
   }
@@ -62,11 +61,9 @@ export function openModel(bytes: Buffer): ModelFile {
 }
 
 /**
- * Refuses to train a model in place of a sound one that other features, another seed or another version of training made.
- * One that is damaged, or that this program cannot read, does not count; publishModel puts it aside.
- * @param key of the model that is to be
- * @returns whether that very model is there already
- * @throws PermanentError unless `replace`
+ * Whether the model with this key is published. A damaged or unreadable model counts as missing; publishModel() puts it
+ * aside.
+ * @throws PermanentError when there is a sound model of the same date with another key, and `replace` is false
  */
 export async function isModelThere(
   asOf: string,
@@ -84,14 +81,14 @@ export async function isModelThere(
   if (metrics?.key === key) return true;
   if (replace) return false;
   throw new PermanentError(
-    `${store.locate(name)}: there is a model as of ${asOf} already, of other features, another seed or another version; give --replace to put it aside, or another --as-of`,
+    `${store.locate(name)}: there is already a model as of ${asOf}, made from other features, another seed or another version; use --replace to put it aside, or another --as-of`,
   );
 }
 
 /**
- * Publishes the folder of a model. One that is there already under this date stays as it is when it has the same key; any other
- * is put aside, whole, whatever state it is in, since a champion may have come from it.
- * @throws PermanentError when there is a sound one of another key, and `replace` is not given
+ * Publishes the folder of a model, unless the model of this date has the same key. Any other folder of this date is put
+ * aside as it is, since a champion may have come from it.
+ * @throws PermanentError when there is a sound model with another key, and `replace` is false
  */
 export async function publishModel(
   folder: string,
@@ -108,7 +105,7 @@ export async function publishModel(
   });
 }
 
-/** A name that no folder has: with 16 digits of the SHA-256 of model.bin, the first that are free. */
+/** A free name: the date and 16 digits of the SHA-256 of model.bin, the first 16 that no other folder has. */
 async function nameAside(asOf: string, store: Store): Promise<string> {
   const bytes = await readFile(store.locate(`models/${asOf}/model.bin`)).catch(() => '');
   const sha256 = createHash('sha256').update(bytes).digest('hex');

@@ -34,7 +34,7 @@ export async function walkForward(
   context: Context,
 ): Promise<TaskResult> {
   const { store, database, log } = context;
-  if (to && (!from || to < from)) throw new PermanentError(`--to ${to} needs a --from that is not later.`);
+  if (to && (!from || to < from)) throw new PermanentError(`--to ${to} needs a --from that is not later`);
   const features = await openDataset('features', key, 'features', store);
   const dates = from && to ? firstsOfMonth(from, to) : await modelDates(store);
   if (from) for (const asOf of dates) await train(asOf, features.key, switches, store);

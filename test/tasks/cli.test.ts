@@ -14,23 +14,23 @@ function shardsOf(store: string): number {
 
 describe('options', () => {
   test.each<[string, string[], string]>([
-    ['no task', [], 'The task is missing. Use, for example, node tasks/cli.ts ingest'],
+    ['no task', [], 'the task is missing; use, for example, node tasks/cli.ts ingest'],
     ['an unknown task', ['inject'], 'inject'],
     ['an unknown option', ['ingest', '--sauce', 'x'], 'sauce'],
     [
       'an invalid value',
       ['train', '--as-of', '2020-02-30'],
-      '--as-of 2020-02-30 is not valid. Use a date as YYYY-MM-DD.',
+      '--as-of 2020-02-30 is not valid; use a date as YYYY-MM-DD',
     ],
     [
       'a switch that is neither true nor false',
       ['ingest', '--quarantine=maybe'],
-      '--quarantine maybe is not valid. Use true or false.',
+      '--quarantine maybe is not valid; use true or false',
     ],
     [
       'an unknown log level',
       ['ingest', '--log-level', 'loud'],
-      '--log-level loud is not valid. Use error, warn, info or debug.',
+      '--log-level loud is not valid; use error, warn, info or debug',
     ],
   ])('with %s end with exit code 2', async (_kind, args, message) => {
     const ended = await runCli(args, { STORE: makeFolder() });
@@ -52,7 +52,7 @@ describe('options', () => {
     const ended = await runCli(['train', '--store', makeFolder()], { AS_OF: '2020-02-30' });
     expect(ended).toMatchObject({
       code: 2,
-      message: 'AS_OF=2020-02-30 is not valid. Use a date as YYYY-MM-DD.',
+      message: 'AS_OF=2020-02-30 is not valid; use a date as YYYY-MM-DD',
     });
   });
 

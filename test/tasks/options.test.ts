@@ -52,50 +52,46 @@ const VALID: [name: string, text: string, property: string, value: unknown][] = 
 ];
 
 const INVALID: [name: string, text: string, message: string][] = [
-  ['shards', '0', '--shards 0 is not valid. Use a whole number, 1 or more.'],
-  ['shards', '1.5', '--shards 1.5 is not valid. Use a whole number, 1 or more.'],
-  ['shards', '1e3', '--shards 1e3 is not valid. Use a whole number, 1 or more.'],
-  ['seed', 'one', '--seed one is not valid. Use a whole number, 0 or more.'],
-  ['seed', '', '--seed is empty. Use a whole number, 0 or more.'],
-  ['threads', '257', '--threads 257 is not valid. Use a whole number from 1 to 256.'],
-  ['min-coverage', '78', '--min-coverage 78 is not valid. Use a number from 0 to 1.'],
-  ['half-life', '0', '--half-life 0 is not valid. Use a number from 0.1 to 1000.'],
-  ['shard', '4/3', '--shard 4/3 is not valid. Use i/n with 1 <= i <= n, such as 3/16.'],
-  ['shard', '0/3', '--shard 0/3 is not valid. Use i/n with 1 <= i <= n, such as 3/16.'],
-  ['shard', '1', '--shard 1 is not valid. Use i/n with 1 <= i <= n, such as 3/16.'],
-  ['memory-limit', '1', '--memory-limit 1 is not valid. Use a number with a unit, such as 800MB or 2GiB.'],
-  [
-    'memory-limit',
-    '0GB',
-    '--memory-limit 0GB is not valid. Use a number with a unit, such as 800MB or 2GiB.',
-  ],
-  ['as-of', '2020-02-30', '--as-of 2020-02-30 is not valid. Use a date as YYYY-MM-DD.'],
-  ['as-of', '01.02.2020', '--as-of 01.02.2020 is not valid. Use a date as YYYY-MM-DD.'],
-  ['as-of', '../../etc', '--as-of ../../etc is not valid. Use a date as YYYY-MM-DD.'],
-  ['as-of', '', '--as-of is empty. Use a date as YYYY-MM-DD.'],
+  ['shards', '0', '--shards 0 is not valid; use a whole number, 1 or more'],
+  ['shards', '1.5', '--shards 1.5 is not valid; use a whole number, 1 or more'],
+  ['shards', '1e3', '--shards 1e3 is not valid; use a whole number, 1 or more'],
+  ['seed', 'one', '--seed one is not valid; use a whole number, 0 or more'],
+  ['seed', '', '--seed is empty; use a whole number, 0 or more'],
+  ['threads', '257', '--threads 257 is not valid; use a whole number from 1 to 256'],
+  ['min-coverage', '78', '--min-coverage 78 is not valid; use a number from 0 to 1'],
+  ['half-life', '0', '--half-life 0 is not valid; use a number from 0.1 to 1000'],
+  ['shard', '4/3', '--shard 4/3 is not valid; use i/n with 1 <= i <= n, such as 3/16'],
+  ['shard', '0/3', '--shard 0/3 is not valid; use i/n with 1 <= i <= n, such as 3/16'],
+  ['shard', '1', '--shard 1 is not valid; use i/n with 1 <= i <= n, such as 3/16'],
+  ['memory-limit', '1', '--memory-limit 1 is not valid; use a number with a unit, such as 800MB or 2GiB'],
+  ['memory-limit', '0GB', '--memory-limit 0GB is not valid; use a number with a unit, such as 800MB or 2GiB'],
+  ['as-of', '2020-02-30', '--as-of 2020-02-30 is not valid; use a date as YYYY-MM-DD'],
+  ['as-of', '01.02.2020', '--as-of 01.02.2020 is not valid; use a date as YYYY-MM-DD'],
+  ['as-of', '../../etc', '--as-of ../../etc is not valid; use a date as YYYY-MM-DD'],
+  ['as-of', '', '--as-of is empty; use a date as YYYY-MM-DD'],
   [
     'prices',
     '../models',
-    '--prices ../models is not valid. Use a key of 16 hexadecimal digits, the name of a folder in the store.',
+    '--prices ../models is not valid; use a key of 16 hexadecimal digits, the name of a folder in the store',
   ],
-  ['git-commit', 'main', '--git-commit main is not valid. Use a Git commit as hexadecimal digits.'],
+  ['git-commit', 'main', '--git-commit main is not valid; use a Git commit as hexadecimal digits'],
   [
     'kaggle-url',
     'nonsense',
-    '--kaggle-url nonsense is not valid. Use an http or https address without a user name or password.',
+    '--kaggle-url nonsense is not valid; use an http or https address without a user name or password',
   ],
   [
     'kaggle-url',
     'file:///etc',
-    '--kaggle-url file:///etc is not valid. Use an http or https address without a user name or password.',
+    '--kaggle-url file:///etc is not valid; use an http or https address without a user name or password',
   ],
   [
     'kaggle-url',
     'https://me:secret@a.example',
-    '--kaggle-url https://***@a.example is not valid. Use an http or https address without a user name or password.',
+    '--kaggle-url https://***@a.example is not valid; use an http or https address without a user name or password',
   ],
-  ['why', ' ', '--why is empty. Use a few words in quotes.'],
-  ['store', '', '--store is empty. Use a path.'],
+  ['why', ' ', '--why is empty; use a few words in quotes'],
+  ['store', '', '--store is empty; use a path'],
 ];
 
 const fromCommandLine = (name: string, text: string) =>
@@ -150,8 +146,8 @@ describe('the environment', () => {
   });
 
   test.each([
-    [{ QUARANTINE: 'yes' }, 'QUARANTINE=yes is not valid. Use true or false.'],
-    [{ SHARDS: '0' }, 'SHARDS=0 is not valid. Use a whole number, 1 or more.'],
+    [{ QUARANTINE: 'yes' }, 'QUARANTINE=yes is not valid; use true or false'],
+    [{ SHARDS: '0' }, 'SHARDS=0 is not valid; use a whole number, 1 or more'],
   ])('is refused with the name of the variable: %j', (environment, message) => {
     expect(() => fromEnvironment(environment)).toThrow(new PermanentError(message));
   });

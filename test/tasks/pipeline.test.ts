@@ -34,7 +34,9 @@ describe('the pipeline', () => {
     const source = await makeSource({ 'stocks/A.csv': csvOfVolumes(...Array(100).fill(100)) });
     const store = makeFolder();
     const { stdout } = await succeed(['pipeline', '--store', store, '--source', source]);
-    expect(stdout).toContain('No model is in service: this model is not fit to be the first in service on');
+    expect(stdout).toContain(
+      'No model is in service: this model does not qualify as the first in service on',
+    );
     expect(stdout).not.toContain('GET ');
     expect(existsSync(join(store, 'model.bin'))).toBe(false);
   });

@@ -337,7 +337,7 @@ describe('the command line', () => {
       '--store',
       await makeFolder(),
     ]);
-    expect({ code, message }).toEqual({ code: 2, message: expect.stringContaining('Use owner/name') });
+    expect({ code, message }).toEqual({ code: 2, message: expect.stringContaining('use owner/name') });
   });
 
   test.skipIf(!mayMount())('ends where the disk is too small for what is to come', async () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { judge } from '../../../tasks/promote/gates.ts';
+import { applyGates } from '../../../tasks/promote/gates.ts';
 
 const GATES = { maxMaeRatio: 1.02, maxRmsleRatio: 1.02, minCoverage: 0.7, maxCoverage: 0.9 };
 
@@ -18,7 +18,7 @@ it.each([
   ['is refused below them where the champion lies nearer to 0.8', 0.65, 0.66, false],
   ['is refused above them where the champion lies nearer to 0.8', 0.95, 0.66, false],
 ])('a challenger %s: it covers %f, the champion %f', (_kind, challenger, champion, passes) => {
-  const { checks, reasons } = judge(withCoverage(challenger), withCoverage(champion), GATES);
+  const { checks, reasons } = applyGates(withCoverage(challenger), withCoverage(champion), GATES);
   expect(checks.map(({ name, passed }) => [name, passed])).toEqual([
     ['mae_is_within_gate', true],
     ['rmsle_is_within_gate', true],
@@ -29,7 +29,7 @@ it.each([
 });
 
 it('the reason of a refusal by coverage names both coverages and the bounds', () => {
-  expect(judge(withCoverage(0.6), withCoverage(0.8), GATES).reasons).toEqual([
-    "60.0 % of the volumes lie between its p10 and p90, the champion's 80.0 %; --min-coverage is 0.7, --max-coverage 0.9",
+  expect(applyGates(withCoverage(0.6), withCoverage(0.8), GATES).reasons).toEqual([
+    "60.0 % of the volumes are between its p10 and p90, the champion's 80.0 %; --min-coverage is 0.7, --max-coverage 0.9",
   ]);
 });

@@ -155,7 +155,7 @@ describe('the model of a date and a seed', () => {
     expect(hashStore(store, 'models')).toEqual(before);
     const { code, message } = await runCli([...args, '4']);
     expect(code).toBe(2);
-    expect(message).toContain(`models/${EARLY}: there is a model as of ${EARLY} already`);
+    expect(message).toContain(`models/${EARLY}: there is already a model as of ${EARLY}`);
     expect(hashStore(store, 'models')).toEqual(before);
     expect(await runTask([...args, '4', '--replace'])).toMatchObject({ status: 'done' });
     const model = `models/${EARLY}/model.bin`;

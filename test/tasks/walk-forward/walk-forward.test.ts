@@ -137,9 +137,9 @@ describe('walk-forward', () => {
   });
 
   it.each([
-    [['--from', '2018-13'], '--from 2018-13 is not valid. Use a month as YYYY-MM.'],
-    [['--to', '2018-01'], '--to 2018-01 needs a --from that is not later.'],
-    [['--from', '2018-02', '--to', '2018-01'], '--to 2018-01 needs a --from that is not later.'],
+    [['--from', '2018-13'], '--from 2018-13 is not valid; use a month as YYYY-MM'],
+    [['--to', '2018-01'], '--to 2018-01 needs a --from that is not later'],
+    [['--from', '2018-02', '--to', '2018-01'], '--to 2018-01 needs a --from that is not later'],
   ])('refuses %j', async (range, reason) => {
     const { code, message } = await runCli(['walk-forward', '--store', store, ...range]);
     expect(message).toContain(reason);
@@ -153,7 +153,7 @@ describe('walk-forward', () => {
     writeFileSync(join(folder, 'model.bin'), 'damaged');
     const { code, message, stdout } = await runCli(['walk-forward', '--store', store]);
     expect(message).toContain(`${folder}/model.bin: `);
-    expect(message).toContain('train it again by train --as-of 2020-03-01, which puts this one aside');
+    expect(message).toContain('run train --as-of 2020-03-01 again, which puts this one aside');
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   });
 
