@@ -1,165 +1,198 @@
+import type { Field } from 'apache-arrow/fb/field';
+import type { KeyValue } from 'apache-arrow/fb/key-value';
+import { Message } from 'apache-arrow/fb/message';
+import { MessageHeader } from 'apache-arrow/fb/message-header';
+import { RecordBatch } from 'apache-arrow/fb/record-batch';
+import { Schema } from 'apache-arrow/fb/schema';
+import { Timestamp } from 'apache-arrow/fb/timestamp';
+import { Type } from 'apache-arrow/fb/type';
+import { Union } from 'apache-arrow/fb/union';
+import { ByteBuffer, Encoding } from 'flatbuffers';
 import { RequestError } from '../problem.ts';
 
-/** The largest metadata of a message, in bytes: some thousand columns. */
+/** Enough for some thousand columns. */
 const MAX_METADATA_BYTES = 2 ** 20;
 
-/** Strings and tables may be named more than once, but not so often that reading them takes this many times their bytes. */
-const MOST_REPEATS = 64;
+/** Metadata may refer to the same bytes more than once. What is read may take this many times its size. */
+const MAX_READ_PER_BYTE = 64;
 
-const [SCHEMA, DICTIONARY_BATCH, RECORD_BATCH] = [1, 2, 3];
+/** What apache-arrow makes of a field or of a key and its value takes about half as many bytes. */
+const FIELD_BYTES = 512;
+const KEY_VALUE_BYTES = 128;
+
+/** What a message begins with. Before version 0.15 it began with the length of its metadata. */
+const CONTINUATION = -1;
 
 /**
- * Passes an Arrow IPC stream on, and looks at the metadata of each message first: apache-arrow believes the lengths that
- * stand in it, so that four bytes could make it build a list of two thousand million fields, and take all memory.
+ * Passes an Arrow IPC stream on unchanged, after checking the metadata of each message. apache-arrow trusts the counts in
+ * it: with four bytes a client could make it build a list of two thousand million fields and use up all memory.
  * @throws RequestError 400
  */
 export async function* checkMessages(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const chunks = input[Symbol.asyncIterator]();
-  let held: Uint8Array = Buffer.alloc(0);
-
-  /** Sees to it that something is held, where anything is left. */
-  const fill = async (): Promise<boolean> => {
-    while (held.length === 0) {
-      const { value, done } = await chunks.next();
-      if (done) return false;
-      held = value;
-    }
-    return true;
-  };
-
-  /** Gives what is held, but no more than this. */
-  const cut = (most: number): Uint8Array => {
-    const part = held.subarray(0, most);
-    held = held.subarray(part.length);
-    return part;
-  };
-
-  /** Reads so many bytes, or what is left. */
-  const take = async (size: number): Promise<Buffer> => {
-    const parts: Uint8Array[] = [];
-    for (let due = size; due > 0 && (await fill()); due -= parts.at(-1)?.length ?? 0) parts.push(cut(due));
-    return Buffer.concat(parts);
-  };
-
+  const reader = new ChunkReader(input);
   try {
     for (;;) {
-      let prefix = await take(4);
-      // Before version 0.15 a message began with its length, now the length comes after -1.
-      if (prefix.length === 4 && prefix.readInt32LE() === -1) prefix = Buffer.concat([prefix, await take(4)]);
+      const { prefix, length } = await readPrefix(reader);
       yield prefix;
-      const length = prefix.length % 4 === 0 && prefix.length > 0 ? prefix.readInt32LE(prefix.length - 4) : 0;
-      if (length === 0 || (prefix.length === 4 && length === -1)) break;
+      if (length === 0) break;
       if (length < 0 || length > MAX_METADATA_BYTES)
-        throw refuse(`a message's metadata may have ${MAX_METADATA_BYTES} bytes`);
-      const metadata = await take(length);
-      if (metadata.length < length) throw refuse('was cut short');
-      const end = bodyLengthOf(metadata);
+        throw arrowError(
+          `the metadata of a message may have at most ${MAX_METADATA_BYTES} bytes, not ${length}`,
+        );
+      const metadata = await reader.read(length);
+      if (metadata.length < length) throw arrowError('truncated in the metadata of a message');
+      const bodyLength = checkMetadata(metadata);
       yield metadata;
-      for (let due = end; due > 0; ) {
-        if (!(await fill())) return;
-        const part = cut(due);
-        due -= part.length;
-        yield part;
+      for (let rest = bodyLength; rest > 0; ) {
+        const bytes = await reader.readSome(rest);
+        if (bytes.length === 0) return;
+        rest -= bytes.length;
+        yield bytes;
       }
     }
   } finally {
-    await chunks.return?.();
+    await reader.close();
   }
 }
 
-/** The length of the body that follows this metadata, once all that the metadata holds was counted. */
-function bodyLengthOf(metadata: Buffer): number {
+/** @param pointer to the column or row, as a JSON pointer */
+export function arrowError(reason: string, pointer = ''): RequestError {
+  return new RequestError(400, `the Arrow stream: ${reason}`, [{ pointer, detail: reason }]);
+}
+
+/** A message's first bytes, and the length of its metadata: 0 at the end of the stream. */
+async function readPrefix(reader: ChunkReader): Promise<{ prefix: Buffer; length: number }> {
+  const first = await reader.read(4);
+  const isLength = first.length === 4 && first.readInt32LE() !== CONTINUATION;
+  if (isLength || first.length < 4) return { prefix: first, length: isLength ? first.readInt32LE() : 0 };
+  const second = await reader.read(4);
+  const length = second.length === 4 ? second.readInt32LE() : 0;
+  return { prefix: Buffer.concat([first, second]), length };
+}
+
+/** Reads chunks in pieces of another size. */
+class ChunkReader {
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  #unread: Uint8Array = Buffer.alloc(0);
+
+  constructor(input: AsyncIterable<Uint8Array>) {
+    this.#chunks = input[Symbol.asyncIterator]();
+  }
+
+  /** The next bytes, at most `max`; none at the end. */
+  async readSome(max: number): Promise<Uint8Array> {
+    while (this.#unread.length === 0) {
+      const { value, done } = await this.#chunks.next();
+      if (done) break;
+      this.#unread = value;
+    }
+    const bytes = this.#unread.subarray(0, max);
+    this.#unread = this.#unread.subarray(bytes.length);
+    return bytes;
+  }
+
+  /** The next `size` bytes; fewer at the end. */
+  async read(size: number): Promise<Buffer> {
+    const pieces: Uint8Array[] = [];
+    for (let rest = size; rest > 0; ) {
+      const bytes = await this.readSome(rest);
+      if (bytes.length === 0) break;
+      rest -= bytes.length;
+      pieces.push(bytes);
+    }
+    return Buffer.concat(pieces);
+  }
+
+  async close(): Promise<void> {
+    await this.#chunks.return?.();
+  }
+}
+
+/**
+ * Counts everything that apache-arrow would read from a message's metadata.
+ * @returns the length of the body that follows it, in bytes
+ */
+function checkMetadata(metadata: Buffer): number {
+  const message = Message.getRootAsMessage(new ByteBuffer(metadata));
+  const budget = new ReadBudget(metadata.length);
   try {
-    return new Metadata(metadata).check();
+    checkKeyValues(message, budget);
+    checkHeader(message, budget);
   } catch (error) {
-    if (error instanceof RequestError) throw error;
-    throw refuse('has damaged metadata');
+    if (error instanceof RangeError) throw arrowError('columns are nested too deeply');
+    throw error;
+  }
+  const bodyLength = Number(message.bodyLength());
+  if (bodyLength < 0) throw arrowError('the body of a message has a negative length');
+  return bodyLength;
+}
+
+function checkHeader(message: Message, budget: ReadBudget): void {
+  const type = message.headerType();
+  if (type === MessageHeader.DictionaryBatch)
+    throw arrowError('dictionaries are not supported; cast the column to float64');
+  if (type === MessageHeader.Schema) {
+    const schema: Schema | null = message.header(new Schema());
+    if (!schema) return;
+    checkKeyValues(schema, budget);
+    checkFields(schema.fieldsLength(), (index) => schema.fields(index), budget);
+  } else if (type === MessageHeader.RecordBatch) {
+    const batch: RecordBatch | null = message.header(new RecordBatch());
+    budget.take(batch?.nodesLength(), 16);
+    budget.take(batch?.buffersLength(), 16);
+    budget.take(batch?.variadicBufferCountsLength(), 8);
   }
 }
 
-/** A message as flatbuffers has it (Message.fbs, Schema.fbs): tables of slots, vectors, strings. */
-class Metadata {
-  readonly #bytes: Buffer;
+function checkFields(count: number, fieldAt: (index: number) => Field | null, budget: ReadBudget): void {
+  budget.take(count, 4, FIELD_BYTES);
+  for (let index = 0; index < count; index++) {
+    const field = fieldAt(index);
+    if (!field) continue;
+    budget.take(field.name(Encoding.UTF8_BYTES)?.length);
+    if (field.typeType() === Type.Timestamp)
+      budget.take(field.type(new Timestamp())?.timezone(Encoding.UTF8_BYTES)?.length);
+    if (field.typeType() === Type.Union) budget.take(field.type(new Union())?.typeIdsLength(), 4);
+    checkKeyValues(field, budget);
+    checkFields(field.childrenLength(), (child) => field.children(child), budget);
+  }
+}
+
+interface WithKeyValues {
+  customMetadataLength(): number;
+  customMetadata(index: number): KeyValue | null;
+}
+
+function checkKeyValues(table: WithKeyValues, budget: ReadBudget): void {
+  const count = table.customMetadataLength();
+  budget.take(count, 4, KEY_VALUE_BYTES);
+  for (let index = 0; index < count; index++) {
+    const entry = table.customMetadata(index);
+    budget.take(entry?.key(Encoding.UTF8_BYTES)?.length);
+    budget.take(entry?.value(Encoding.UTF8_BYTES)?.length);
+  }
+}
+
+/**
+ * How much apache-arrow may still read from the metadata. The readers of flatbuffers never leave the buffer: outside it
+ * they read zeros, and a string ends where it does. But a count can be anything, and tables can contain each other.
+ */
+class ReadBudget {
+  readonly #size: number;
   #left: number;
 
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-    this.#left = MOST_REPEATS * bytes.length;
+  constructor(size: number) {
+    this.#size = size;
+    this.#left = MAX_READ_PER_BYTE * size;
   }
 
-  check(): number {
-    const message = this.#follow(0);
-    const header = this.#slot(message, 2);
-    this.#pairs(message, 4);
-    const kind = this.#slot(message, 1);
-    if (header && kind) this.#header(this.#bytes.readUInt8(kind), this.#follow(header));
-    const length = this.#slot(message, 3);
-    const bodyLength = length ? Number(this.#bytes.readBigInt64LE(length)) : 0;
-    if (bodyLength < 0) throw refuse('has a body of negative length');
-    return bodyLength;
+  /**
+   * Counts the elements of a vector, or the bytes of a string.
+   * @param bytes of an element in the metadata @param heapBytes of an element once it is read
+   */
+  take(count = 0, bytes = 1, heapBytes = bytes): void {
+    this.#left -= count * heapBytes;
+    if (count < 0 || count * bytes > this.#size || this.#left < 0)
+      throw arrowError('has metadata that states more than it holds');
   }
-
-  #header(kind: number, header: number): void {
-    if (kind === SCHEMA) {
-      this.#pairs(header, 2);
-      for (const field of this.#tables(header, 1)) this.#field(field);
-    } else if (kind === RECORD_BATCH) {
-      for (const [slot, size] of [
-        [1, 16],
-        [2, 16],
-        [4, 8],
-      ] as const)
-        this.#vector(header, slot, size);
-    } else if (kind === DICTIONARY_BATCH) throw refuse('holds a dictionary; cast it to float64');
-  }
-
-  #field(field: number): void {
-    this.#string(field, 0);
-    this.#pairs(field, 6);
-    for (const child of this.#tables(field, 5)) this.#field(child);
-  }
-
-  #pairs(table: number, slot: number): void {
-    for (const pair of this.#tables(table, slot)) {
-      this.#string(pair, 0);
-      this.#string(pair, 1);
-    }
-  }
-
-  *#tables(table: number, slot: number): Generator<number> {
-    const [start, count] = this.#vector(table, slot, 4);
-    for (let i = 0; i < count; i++) yield this.#follow(start + 4 * i);
-  }
-
-  #string(table: number, slot: number): void {
-    this.#vector(table, slot, 1);
-  }
-
-  /** Where a vector begins and how many elements it has, which must lie within the metadata. */
-  #vector(table: number, slot: number, size: number): [start: number, count: number] {
-    const at = this.#slot(table, slot);
-    if (at === 0) return [0, 0];
-    const start = this.#follow(at) + 4;
-    const count = this.#bytes.readInt32LE(start - 4);
-    this.#left -= size * count;
-    if (count < 0 || start + size * count > this.#bytes.length || this.#left < 0)
-      throw refuse('has metadata that states more than it holds');
-    return [start, count];
-  }
-
-  /** Where a slot of a table lies; 0 where the table has none. */
-  #slot(table: number, slot: number): number {
-    const shape = table - this.#bytes.readInt32LE(table);
-    const at = 4 + 2 * slot;
-    const offset = at < this.#bytes.readInt16LE(shape) ? this.#bytes.readInt16LE(shape + at) : 0;
-    return offset && table + offset;
-  }
-
-  #follow(at: number): number {
-    return at + this.#bytes.readInt32LE(at);
-  }
-}
-
-function refuse(reason: string): RequestError {
-  return new RequestError(400, `the Arrow stream: ${reason}`, [{ pointer: '', detail: reason }]);
 }

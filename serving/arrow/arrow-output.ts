@@ -19,18 +19,17 @@ const FIELDS = [
 ];
 const SCHEMA = new Schema(FIELDS);
 
-/** The end-of-stream marker of the format. */
-export const END = Buffer.from([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
+export const END_OF_STREAM = Buffer.from([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
 
-/** What a stream of predictions begins with: its schema. */
-export const HEAD = encode(batchOf([])).subarray(0, headLength());
+/** The first message of a stream of predictions. */
+export const SCHEMA_MESSAGE = encode(makeBatch([])).subarray(0, schemaMessageLength());
 
-/** Rows as one record batch message; null is a row of nulls. */
+/** Encodes rows as one record batch message; null becomes a row of nulls. */
 export function encodeRows(rows: (Scored | null)[]): Uint8Array {
-  return encode(batchOf(rows)).subarray(HEAD.length, -END.length);
+  return encode(makeBatch(rows)).subarray(SCHEMA_MESSAGE.length, -END_OF_STREAM.length);
 }
 
-function batchOf(rows: (Scored | null)[]): RecordBatch {
+function makeBatch(rows: (Scored | null)[]): RecordBatch {
   const columns = [
     vectorFromArray(
       rows.map((row) => row && BigInt(row.prediction)),
@@ -61,7 +60,7 @@ function encode(batch: RecordBatch): Buffer {
   return Buffer.from(RecordBatchStreamWriter.writeAll([batch]).toUint8Array(true));
 }
 
-/** The schema message: continuation, the length of its metadata, the metadata; it has no body. */
-function headLength(): number {
-  return 8 + encode(batchOf([])).readInt32LE(4);
+/** A continuation, the length of the metadata, the metadata; there is no body. */
+function schemaMessageLength(): number {
+  return 8 + encode(makeBatch([])).readInt32LE(4);
 }

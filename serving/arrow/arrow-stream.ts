@@ -1,31 +1,32 @@
-import { setImmediate as pause } from 'node:timers/promises';
-import { type RecordBatch, RecordBatchReader, type Vector } from 'apache-arrow';
+import { setImmediate } from 'node:timers/promises';
+import { type RecordBatch, RecordBatchReader, type Schema, type Vector } from 'apache-arrow';
 import type { InService, Service } from '../champion/service.ts';
 import { RequestError } from '../problem.ts';
 import { type Scored, scoreRow } from '../scoring/score-row.ts';
-import { checkMessages } from './arrow-messages.ts';
-import { END, encodeRows, HEAD } from './arrow-output.ts';
+import { arrowError, checkMessages } from './arrow-messages.ts';
+import { END_OF_STREAM, encodeRows, SCHEMA_MESSAGE } from './arrow-output.ts';
 
-/** The largest record batch, in bytes; a stream may have any number of them. */
+/** The largest record batch, in bytes. A stream may have any number of them. */
 export const MAX_BATCH_BYTES = 32 * 2 ** 20;
 
-/** Other requests get their turn after so many rows. */
-const ROWS_AT_ONCE = 16_384;
+/** Other requests get their turn after this many rows. */
+const ROWS_PER_TURN = 16_384;
 
 const NUMERIC = /^(Float(32|64)|U?[Ii]nt(8|16|32|64))$/;
 
 /**
- * Scores an Arrow IPC stream as it comes in. A row with a null input gives a row of nulls. What is wrong up to the
- * first rows is a RequestError.
- * @param cut is told of what is wrong later, when the answer has begun: it must end it, or throw to error the stream
+ * Scores an Arrow IPC stream while it is being received. A row with a null input gives a row of nulls.
+ * @param onLateError receives an error that happens after the answer has begun. It must end the answer, or throw, which
+ * errors the returned stream
+ * @throws RequestError for what is wrong before the first rows
  */
 export async function scoreStream(
   input: AsyncIterable<Uint8Array>,
   service: Service,
   current: InService,
-  cut: (error: unknown) => void,
+  onLateError: (error: unknown) => void,
 ): Promise<ReadableStream<Uint8Array>> {
-  const chunks = score(input, service, current);
+  const chunks = scoreBatches(input, service, current);
   const first = await chunks.next();
   let isFirst = true;
   return new ReadableStream<Uint8Array>(
@@ -37,7 +38,7 @@ export async function scoreStream(
           if (done) controller.close();
           else controller.enqueue(value);
         } catch (error) {
-          cut(error);
+          onLateError(error);
         }
       },
       async cancel() {
@@ -48,85 +49,101 @@ export async function scoreStream(
   );
 }
 
-async function* score(
+async function* scoreBatches(
   input: AsyncIterable<Uint8Array>,
   service: Service,
   current: InService,
 ): AsyncGenerator<Uint8Array, undefined> {
-  const watched = { size: 0, tail: Buffer.alloc(0) };
-  let isHeadDue = true;
-  let row = 0;
+  const received = { batchBytes: 0, tail: Buffer.alloc(0) };
+  let isStarted = false;
+  let rows = 0;
   try {
-    const reader = await RecordBatchReader.from(checkMessages(watch(input, watched)));
+    const reader = await RecordBatchReader.from(checkMessages(trackInput(input, received)));
     await reader.open();
-    if (reader.schema === undefined) throw refuse('holds no schema');
-    for (const name of ['vol_moving_avg', 'adj_close_rolling_med']) checkColumn(reader.schema.fields, name);
+    checkSchema(reader.schema);
     for await (const batch of reader as AsyncIterable<RecordBatch>) {
-      watched.size = 0;
-      const volMovingAvgs = batch.getChild('vol_moving_avg') as Vector;
-      const adjCloseRollingMeds = batch.getChild('adj_close_rolling_med') as Vector;
-      for (const column of [volMovingAvgs, adjCloseRollingMeds]) {
-        const held = column.data[0]?.values?.length ?? 0;
-        if (column.length !== batch.numRows || held < batch.numRows)
-          throw refuse(`row ${row}: a column has fewer values than its record batch states`);
+      received.batchBytes = 0;
+      for (const message of scoreBatch(batch, rows, service, current)) {
+        yield isStarted ? message : Buffer.concat([SCHEMA_MESSAGE, message]);
+        isStarted = true;
+        await setImmediate();
       }
-      for (let start = 0; start < batch.numRows; start += ROWS_AT_ONCE) {
-        const rows: (Scored | null)[] = [];
-        for (let i = start; i < Math.min(start + ROWS_AT_ONCE, batch.numRows); i++, row++) {
-          const volMovingAvg = valueAt(volMovingAvgs, i, row, 'vol_moving_avg');
-          const adjCloseRollingMed = valueAt(adjCloseRollingMeds, i, row, 'adj_close_rolling_med');
-          rows.push(
-            volMovingAvg === null || adjCloseRollingMed === null
-              ? null
-              : scoreRow(service, current, volMovingAvg, adjCloseRollingMed),
-          );
-        }
-        yield isHeadDue ? Buffer.concat([HEAD, encodeRows(rows)]) : encodeRows(rows);
-        isHeadDue = false;
-        await pause();
-      }
+      rows += batch.numRows;
     }
   } catch (error) {
     if (error instanceof RequestError) throw error;
-    throw refuse(`cannot be read as an Arrow IPC stream: ${(error as Error).message.slice(0, 200)}`);
+    throw arrowError(`not a valid Arrow IPC stream: ${(error as Error).message.slice(0, 200)}`);
   }
-  if (!watched.tail.equals(END)) throw refuse('was cut short: it does not end in the end-of-stream marker');
+  if (!received.tail.equals(END_OF_STREAM))
+    throw arrowError('truncated: it does not end with the end-of-stream marker');
   service.succeed?.();
-  yield isHeadDue ? Buffer.concat([HEAD, END]) : END;
+  yield isStarted ? END_OF_STREAM : Buffer.concat([SCHEMA_MESSAGE, END_OF_STREAM]);
 }
 
-/** Passes the input on, and keeps count of what was read since the last record batch and of the last 8 bytes. */
-async function* watch(
+/** Yields a record batch message for each ROWS_PER_TURN rows. @param firstRow the batch's first row in the stream */
+function* scoreBatch(
+  batch: RecordBatch,
+  firstRow: number,
+  service: Service,
+  current: InService,
+): Generator<Uint8Array> {
+  const volMovingAvgs = batch.getChild('vol_moving_avg') as Vector;
+  const adjCloseRollingMeds = batch.getChild('adj_close_rolling_med') as Vector;
+  for (const column of [volMovingAvgs, adjCloseRollingMeds]) {
+    const values = column.data[0]?.values?.length ?? 0;
+    if (column.length !== batch.numRows || values < batch.numRows)
+      throw arrowError(`row ${firstRow}: a column has fewer values than its record batch states`);
+  }
+  for (let start = 0; start < batch.numRows; start += ROWS_PER_TURN) {
+    const scored: (Scored | null)[] = [];
+    for (let i = start; i < Math.min(start + ROWS_PER_TURN, batch.numRows); i++) {
+      const volMovingAvg = readInput(volMovingAvgs, i, firstRow + i, 'vol_moving_avg');
+      const adjCloseRollingMed = readInput(adjCloseRollingMeds, i, firstRow + i, 'adj_close_rolling_med');
+      scored.push(
+        volMovingAvg === null || adjCloseRollingMed === null
+          ? null
+          : scoreRow(service, current, volMovingAvg, adjCloseRollingMed),
+      );
+    }
+    yield encodeRows(scored);
+  }
+}
+
+/** Passes the input on, and counts the bytes since the last record batch and keeps the last 8 bytes. */
+async function* trackInput(
   input: AsyncIterable<Uint8Array>,
-  watched: { size: number; tail: Buffer },
+  received: { batchBytes: number; tail: Buffer },
 ): AsyncGenerator<Uint8Array> {
   for await (const chunk of input) {
-    watched.size += chunk.length;
-    if (watched.size > MAX_BATCH_BYTES)
-      throw new RequestError(413, `a record batch may have ${MAX_BATCH_BYTES} bytes; send smaller ones`);
-    watched.tail = Buffer.concat([watched.tail, chunk.subarray(-8)]).subarray(-8);
+    received.batchBytes += chunk.length;
+    if (received.batchBytes > MAX_BATCH_BYTES)
+      throw new RequestError(
+        413,
+        `a record batch may have at most ${MAX_BATCH_BYTES} bytes; send smaller batches`,
+      );
+    received.tail = Buffer.concat([received.tail, chunk.subarray(-8)]).subarray(-8);
     yield chunk;
   }
 }
 
-function checkColumn(fields: { name: string; type: unknown }[], name: string): void {
-  const [field, second] = fields.filter((field) => field.name === name);
-  if (!field) throw refuse(`has no column ${name}`, `/${name}`);
-  if (second) throw refuse(`has more than one column ${name}`, `/${name}`);
-  if (!NUMERIC.test(String(field.type)))
-    throw refuse(`has ${name} as ${String(field.type).slice(0, 60)}; cast it to float64`, `/${name}`);
+function checkSchema(schema: Schema | undefined): void {
+  if (schema === undefined) throw arrowError('there is no schema');
+  for (const name of ['vol_moving_avg', 'adj_close_rolling_med']) {
+    const [field, second] = schema.fields.filter((field) => field.name === name);
+    if (!field) throw arrowError(`there is no column ${name}`, `/${name}`);
+    if (second) throw arrowError(`there is more than one column ${name}`, `/${name}`);
+    const type = String(field.type);
+    if (!NUMERIC.test(type))
+      throw arrowError(`${name} has the type ${type.slice(0, 60)}; cast it to float64`, `/${name}`);
+  }
 }
 
-function valueAt(column: Vector, index: number, row: number, name: string): number | null {
+function readInput(column: Vector, index: number, row: number, name: string): number | null {
   const value = column.get(index);
   if (value === null) return null;
   const number = Number(value);
-  if (!Number.isFinite(number)) throw refuse(`row ${row}: ${name} is not finite`, `/${name}/${row}`);
+  if (!Number.isFinite(number)) throw arrowError(`row ${row}: ${name} is not finite`, `/${name}/${row}`);
   if (number < 0 && name === 'vol_moving_avg')
-    throw refuse(`row ${row}: ${name} must not be negative`, `/${name}/${row}`);
+    throw arrowError(`row ${row}: ${name} must not be negative`, `/${name}/${row}`);
   return number;
-}
-
-function refuse(reason: string, pointer = ''): RequestError {
-  return new RequestError(400, `the Arrow stream: ${reason}`, [{ pointer, detail: reason }]);
 }
