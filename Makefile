@@ -111,11 +111,11 @@ fix: $(PACKAGES) $(PYTHON_PACKAGES) ## fix lint and formatting where a tool can
 compile_requirements = uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
   $(addprefix --constraint ,$(2)) $(1).in --output-file $(1).txt
 
-lock: $(TOOLS) ## update the lock files after a change of a package.json or requirements.in
+lock: $(TOOLS) ## update the lock files after a change of a package.json or a *requirements.in
 	npm install --package-lock-only
-	$(call compile_requirements,test/support/requirements)
-	$(call compile_requirements,docker/airflow/airflow-requirements,test/support/requirements.txt)
-	$(call compile_requirements,bench/requirements,test/support/requirements.txt docker/airflow/airflow-requirements.txt)
+	$(call compile_requirements,test/support/test-requirements)
+	$(call compile_requirements,docker/airflow/airflow-requirements,test/support/test-requirements.txt)
+	$(call compile_requirements,bench/bench-requirements,test/support/test-requirements.txt docker/airflow/airflow-requirements.txt)
 	$(call compile_requirements,test/support/mlflow-requirements)
 
 clean: ## remove everything that was installed, and the test reports; stores and logs are kept
@@ -180,15 +180,15 @@ $(ADDON): docker/build-tfjs-addon.sh $(PACKAGES)
 	@sh docker/build-tfjs-addon.sh
 	@touch $@
 
-$(PYTHON_PACKAGES): test/support/requirements.txt docker/airflow/airflow-requirements.txt $(TOOLS)
+$(PYTHON_PACKAGES): test/support/test-requirements.txt docker/airflow/airflow-requirements.txt $(TOOLS)
 	@echo 'installing Python packages into .venv'
 	@uv pip install --quiet --python .venv --require-hashes \
-	  --requirement test/support/requirements.txt --requirement docker/airflow/airflow-requirements.txt
+	  --requirement test/support/test-requirements.txt --requirement docker/airflow/airflow-requirements.txt
 	@touch $@
 
-$(BENCH_PACKAGES): bench/requirements.txt $(TOOLS)
+$(BENCH_PACKAGES): bench/bench-requirements.txt $(TOOLS)
 	@echo 'installing the libraries for the benchmarks'
-	@uv pip install --quiet --python .venv --require-hashes --requirement bench/requirements.txt
+	@uv pip install --quiet --python .venv --require-hashes --requirement bench/bench-requirements.txt
 	@touch $@
 
 $(MLFLOW): test/support/mlflow-requirements.txt $(TOOLS)
