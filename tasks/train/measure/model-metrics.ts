@@ -33,7 +33,7 @@ export interface ModelScores {
   by_year: ScoreGroup[];
   /** By decile of vol_moving_avg, ascending. */
   by_decile: ScoreGroup[];
-  /** Stocks and ETFs, where there are any; absent where the features do not say which symbols are ETFs. */
+  /** Stocks and ETFs, where there are any. */
   by_kind: ScoreGroup[];
 }
 

@@ -1,4 +1,4 @@
-import type { Predictions } from '../../../model/score.ts';
+import { coverage, type Predictions, score } from '../../../model/score.ts';
 import type { FeatureRows } from '../../store/feature-rows.ts';
 
 /** The scores of a group of rows. */
@@ -34,53 +34,30 @@ export function scoreGroups(
   { point, p10, p50, p90 }: Predictions,
   { names, groupOf }: Grouping,
 ): ScoreGroup[] {
-  const sums = names.map(newSums);
-  for (let row = 0; row < volume.length; row++) {
-    const sum = sums[groupOf(row)] as ScoreGroup;
-    const actual = volume[row] as number;
-    const logActual = Math.log1p(actual);
-    sum.rows++;
-    sum.mae += Math.abs((point[row] as number) - actual);
-    sum.mae_vol_moving_avg += Math.abs((volMovingAvg[row] as number) - actual);
-    sum.rmsle += (Math.log1p(point[row] as number) - logActual) ** 2;
-    sum.rmsle_vol_moving_avg += (Math.log1p(volMovingAvg[row] as number) - logActual) ** 2;
-    if (actual >= (p10[row] as number) && actual <= (p90[row] as number)) sum.coverage++;
-    if (actual < (p10[row] as number)) sum.below_p10++;
-    if (actual < (p50[row] as number)) sum.below_p50++;
-    if (actual < (p90[row] as number)) sum.below_p90++;
-  }
-  return sums.filter(({ rows }) => rows > 0).map(toScores);
-}
-
-function newSums(name: string): ScoreGroup {
-  return {
-    part: name,
-    rows: 0,
-    mae: 0,
-    mae_vol_moving_avg: 0,
-    rmsle: 0,
-    rmsle_vol_moving_avg: 0,
-    coverage: 0,
-    below_p10: 0,
-    below_p50: 0,
-    below_p90: 0,
-  };
-}
-
-function toScores(sums: ScoreGroup): ScoreGroup {
-  const { rows } = sums;
-  return {
-    part: sums.part,
-    rows,
-    mae: sums.mae / rows,
-    mae_vol_moving_avg: sums.mae_vol_moving_avg / rows,
-    rmsle: Math.sqrt(sums.rmsle / rows),
-    rmsle_vol_moving_avg: Math.sqrt(sums.rmsle_vol_moving_avg / rows),
-    coverage: sums.coverage / rows,
-    below_p10: sums.below_p10 / rows,
-    below_p50: sums.below_p50 / rows,
-    below_p90: sums.below_p90 / rows,
-  };
+  const groups = names.map((name) => ({ name, rows: [] as number[] }));
+  for (const row of volume.keys()) groups[groupOf(row)]?.rows.push(row);
+  return groups
+    .filter(({ rows }) => rows.length > 0)
+    .map(({ name, rows }) => {
+      const pick = (values: Float64Array) => Float64Array.from(rows, (row) => values[row] as number);
+      const actual = pick(volume);
+      const model = score(pick(point), actual);
+      const baseline = score(pick(volMovingAvg), actual);
+      const shareBelow = (quantile: Float64Array) =>
+        rows.filter((row) => (volume[row] as number) < (quantile[row] as number)).length / rows.length;
+      return {
+        part: name,
+        rows: rows.length,
+        mae: model.mae,
+        mae_vol_moving_avg: baseline.mae,
+        rmsle: model.rmsle,
+        rmsle_vol_moving_avg: baseline.rmsle,
+        coverage: coverage(pick(p10), pick(p90), actual),
+        below_p10: shareBelow(p10),
+        below_p50: shareBelow(p50),
+        below_p90: shareBelow(p90),
+      };
+    });
 }
 
 export function byYear(year: Int32Array): Grouping {
