@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { version as duckdbVersion } from '@duckdb/node-api';
+import tfjs from '@tensorflow/tfjs-node/package.json' with { type: 'json' };
 import type { Store } from '../store/store.ts';
-import type { TensorFlow } from './tensorflow.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -24,7 +24,6 @@ export async function findProvenance(
   featuresKey: string,
   gitCommit: string | undefined,
   store: Store,
-  tf: TensorFlow,
 ): Promise<Provenance> {
   const prices = await store.readJson<{ key: string }>(`features/${featuresKey}/prices.json`);
   const commit = gitCommit ?? (await findGitCommit(ROOT));
@@ -32,7 +31,7 @@ export async function findProvenance(
     features_key: featuresKey,
     ...(prices && { prices_key: prices.key }),
     ...(commit && { git_commit: commit }),
-    tfjs_version: tf.version.tfjs,
+    tfjs_version: tfjs.version,
     duckdb_version: duckdbVersion(),
     node_version: process.version,
   };

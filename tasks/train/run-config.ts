@@ -6,11 +6,11 @@ import type { Provenance } from './provenance.ts';
 /** Increase it when the same configuration gives a different model than before. */
 const FORMAT_VERSION = 4;
 
-/** What decides the model of a run, named as in metrics.json, in the metadata of model.bin and in MLflow. */
+/** The configuration of a run, named as in metrics.json, in the metadata of model.bin and in MLflow. */
 export interface RunConfig {
-  features_key: string;
   split: Split;
   hyperparameters: Hyperparameters;
+  provenance: Provenance;
 }
 
 export interface Hyperparameters {
@@ -24,36 +24,32 @@ export interface Hyperparameters {
   median_from: number;
 }
 
-/** The content key of the run's model. Provenance is not part of it: a newer commit leaves a model up to date. */
-export function modelKey({ features_key, split, hyperparameters }: RunConfig): string {
+/** The content key of the run's model. Commit and versions are not part of it: a newer commit leaves a model up to date. */
+export function modelKey({ split, hyperparameters, provenance }: RunConfig): string {
   const { seed, half_life, median_from } = hyperparameters;
+  const { features_key } = provenance;
   return contentKey('model', FORMAT_VERSION, features_key, split.as_of, seed, half_life, median_from);
 }
 
 /** The metadata of model.bin that says how the model was made. */
 export function modelProvenance(
-  { split: { validation_from, measure_from }, hyperparameters }: RunConfig,
-  provenance: Provenance,
-  trainingRows: number,
+  { split: { validation_from, measure_from }, hyperparameters, provenance }: RunConfig,
+  training_rows: number,
 ): Record<string, string> {
-  const config = { validation_from, measure_from, ...hyperparameters, training_rows: trainingRows };
-  return { ...provenance, ...toText(config) };
+  return toText({ ...provenance, validation_from, measure_from, ...hyperparameters, training_rows });
 }
 
 /** @param lossFolder where the run's losses are on this machine */
-export function describeForMlflow(
-  config: RunConfig,
-  { git_commit }: Provenance,
-  lossFolder: string,
-): MlflowRunDescription {
+export function describeForMlflow(config: RunConfig, lossFolder: string): MlflowRunDescription {
   const { as_of, validation_from } = config.split;
+  const { features_key, git_commit } = config.provenance;
   return {
     name: as_of,
     params: toText({ as_of, validation_from, ...config.hyperparameters }),
     tags: {
       as_of,
       model_key: modelKey(config),
-      features_key: config.features_key,
+      features_key,
       losses: lossFolder,
       // MLflow's own name for it, so that its pages show the commit.
       ...(git_commit && { 'mlflow.source.git.commit': git_commit }),
@@ -61,6 +57,6 @@ export function describeForMlflow(
   };
 }
 
-function toText(values: Record<string, string | number>): Record<string, string> {
+function toText(values: object): Record<string, string> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
 }

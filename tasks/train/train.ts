@@ -8,7 +8,7 @@ import { openDataset, type ShardedDataset } from '../store/shards.ts';
 import type { Store } from '../store/store.ts';
 import { readEvaluationRows } from './dataset/read-rows.ts';
 import { findSplit } from './dataset/split.ts';
-import { fitModel } from './fit/fit-model.ts';
+import { type FittedModel, fitModel } from './fit/fit-model.ts';
 import { LossLog } from './losses/loss-log.ts';
 import { makeRunFolder } from './losses/run-folder.ts';
 import { createTensorBoardWriter } from './losses/tensorboard.ts';
@@ -40,7 +40,7 @@ export interface TrainOptions {
   mlflow?: MlflowServer | undefined;
 }
 
-/** What a run starts from. */
+/** The data and the configuration of a run. */
 interface Run {
   features: ShardedDataset;
   config: RunConfig;
@@ -54,43 +54,19 @@ interface Run {
  * @throws PermanentError when there are no features, or too few rows, or training diverges
  */
 export async function train(options: TrainOptions, context: Context): Promise<TaskResult> {
-  const { store, log, progress } = context;
+  const { store, log } = context;
   const { features, config, published } = await findRun(options, context);
   if (published) return trainResult('up_to_date', features, published, store);
-  const { split, hyperparameters } = config;
   const tf = await loadTensorFlow();
-  const provenance = await findProvenance(config.features_key, options.gitCommit, store, tf);
-  const lossFolder = await makeRunFolder(split.as_of, store);
-  const description = describeForMlflow(config, provenance, lossFolder);
+  const lossFolder = await makeRunFolder(config.split.as_of, store);
+  const description = describeForMlflow(config, lossFolder);
   const metrics = await withMlflowRun(options.mlflow, description, log, async (mlflowRun) => {
     const listeners = [createTensorBoardWriter(lossFolder, tf), ...(mlflowRun ? [mlflowRun.logLoss] : [])];
-    const losses = new LossLog(lossFolder, listeners);
-    const { model, trainingRows, calibrationRows, flattened } = await fitModel(
-      features,
-      config,
-      { provenance, losses },
-      context,
-      tf,
-    ).finally(() => {
-      progress.stop();
-      losses.close();
-    });
-
-    const bytes = encodeModel(model);
-    const rows = await readEvaluationRows(features, [split.measure_from, split.as_of], context);
-    const scores = await scoreModel(decodeModel(bytes), rows);
-    const metrics: Metrics = {
-      key: modelKey(config),
-      ...split,
-      training_rows: trainingRows,
-      validation_rows: calibrationRows + scores.all.rows,
-      ...scores,
-      flattened,
-      ...hyperparameters,
-      ...provenance,
-    };
-
-    await publish(bytes, metrics, losses, options.replace ?? false, store);
+    using losses = new LossLog(lossFolder, listeners);
+    const fitted = await fitModel(features, config, losses, context, tf);
+    const modelFile = encodeModel(fitted.model);
+    const metrics = await measureModel(modelFile, fitted, features, config, context);
+    await publish(modelFile, metrics, losses, options.replace ?? false, store);
     mlflowRun?.logMetric('mae', metrics.model.mae);
     mlflowRun?.logMetric('rmsle', metrics.model.rmsle);
     mlflowRun?.logMetric('coverage', metrics.coverage);
@@ -100,15 +76,15 @@ export async function train(options: TrainOptions, context: Context): Promise<Ta
 }
 
 async function findRun(
-  { asOf, seed, features: key, replace = false, halfLife = 8, medianFrom = 100_000 }: TrainOptions,
+  { asOf, seed, features: key, replace = false, halfLife = 8, medianFrom = 100_000, gitCommit }: TrainOptions,
   context: Context,
 ): Promise<Run> {
   const { store } = context;
   const features = await openDataset('features', key, 'features', store);
   const config: RunConfig = {
-    features_key: features.key,
     split: await findSplit(features, asOf, context),
     hyperparameters: { seed, half_life: halfLife, median_from: medianFrom },
+    provenance: await findProvenance(features.key, gitCommit, store),
   };
   const { as_of } = config.split;
   const isPublished = await isModelThere(as_of, modelKey(config), replace, store);
@@ -116,8 +92,31 @@ async function findRun(
   return { features, config, published };
 }
 
+/** Measures the model in its file, on rows that neither trained nor calibrated it. */
+async function measureModel(
+  modelFile: Buffer,
+  { trainingRows, calibrationRows, flattened }: FittedModel,
+  features: ShardedDataset,
+  config: RunConfig,
+  context: Context,
+): Promise<Metrics> {
+  const { split, hyperparameters, provenance } = config;
+  const rows = await readEvaluationRows(features, [split.measure_from, split.as_of], context);
+  const scores = await scoreModel(decodeModel(modelFile), rows);
+  return {
+    key: modelKey(config),
+    ...split,
+    training_rows: trainingRows,
+    validation_rows: calibrationRows + scores.all.rows,
+    ...scores,
+    flattened,
+    ...hyperparameters,
+    ...provenance,
+  };
+}
+
 async function publish(
-  model: Buffer,
+  modelFile: Buffer,
   metrics: Metrics,
   losses: LossLog,
   replace: boolean,
@@ -125,7 +124,7 @@ async function publish(
 ): Promise<void> {
   await using scratch = await store.scratch();
   const files = {
-    'model.bin': model,
+    'model.bin': modelFile,
     'metrics.json': `${JSON.stringify(metrics, null, 2)}\n`,
     'loss.svg': drawLosses(losses.all),
     'calibration.svg': drawCalibration(metrics),

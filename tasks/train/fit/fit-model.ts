@@ -5,7 +5,6 @@ import type { ShardedDataset } from '../../store/shards.ts';
 import { type ExampleSet, ExampleSetBuilder, type Examples } from '../dataset/example-set.ts';
 import { readCalibrationExamples, readEvaluationRows, readTrainingExamples } from '../dataset/read-rows.ts';
 import type { LossLog } from '../losses/loss-log.ts';
-import type { Provenance } from '../provenance.ts';
 import { modelProvenance, type RunConfig } from '../run-config.ts';
 import type { TensorFlow } from '../tensorflow.ts';
 import { calibrate } from './calibrate.ts';
@@ -25,7 +24,7 @@ export interface FittedModel {
 export async function fitModel(
   features: ShardedDataset,
   config: RunConfig,
-  { provenance, losses }: { provenance: Provenance; losses: LossLog },
+  losses: LossLog,
   context: Context,
   tf: TensorFlow,
 ): Promise<FittedModel> {
@@ -45,7 +44,8 @@ export async function fitModel(
   });
   progress.start('train', steps);
   const onStep = () => progress.advance();
-  const layers = await fitNetwork({ training, validation, seed, medianFrom, losses, onStep }, tf);
+  const options = { training, validation, seed, medianFrom, losses, onStep };
+  const layers = await fitNetwork(options, tf).finally(() => progress.stop());
   tf.dispose([training.values, validation.values]);
   const { scales, density, adjCloseRollingMedGrid } = training;
   const uncalibrated: Model = {
@@ -54,7 +54,7 @@ export async function fitModel(
     offsets: { at: [0], down: [0], up: [0] },
     density,
     asOf: split.as_of,
-    provenance: modelProvenance(config, provenance, training.count),
+    provenance: modelProvenance(config, training.count),
   };
   const { model, flattened } = await makeMonotone(uncalibrated, adjCloseRollingMedGrid);
   if (flattened > 0)

@@ -46,7 +46,7 @@ export class LossLog {
     for (const file of this.#files.values()) fdatasyncSync(file);
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     for (const file of this.#files.values()) closeSync(file);
     this.#files.clear();
   }

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { logVolume } from '../../../../model/arithmetic.ts';
 import type { Model } from '../../../../model/model.ts';
 import {
@@ -58,8 +58,7 @@ describe('the logged loss', () => {
     const rows = { ...builder.build(), logRatioQuantiles };
     // In the first step the kernels are random: inputs of 0 hide them from the loss, but their slope makes volumes fall.
     rows.scales[0] = { ...rows.scales[0], deviation: 0.01 };
-    const losses = new LossLog(makeFolder());
-    onTestFinished(() => losses.close());
+    using losses = new LossLog(makeFolder());
     await fitNetwork({ training: rows, validation: rows, seed: 1, medianFrom: 1e5, losses, onStep() {} }, tf);
     tf.dispose(rows.values);
     expect(losses.all[0]?.loss).toBeCloseTo(PINBALL + POINT, 5);
@@ -102,8 +101,7 @@ describe('fitNetwork', () => {
   });
 
   async function trainNetwork(training: Examples, validation: Examples, onStep: () => void) {
-    const losses = new LossLog(makeFolder());
-    onTestFinished(() => losses.close());
+    using losses = new LossLog(makeFolder());
     const [rows, later] = [training, validation].map((examples) => {
       const builder = new ExampleSetBuilder(examples.weight.length, tf);
       builder.add(examples);
