@@ -1,5 +1,5 @@
--- The constant multiple of vol_moving_avg with the least mean absolute error before a day: the median of Volume / vol_moving_avg,
--- each row weighing vol_moving_avg, to three decimals. NULL where no row lies before it.
+-- The constant multiple of vol_moving_avg with the lowest mean absolute error before a day, to three decimals: the median of
+-- Volume / vol_moving_avg, where each row weighs vol_moving_avg. NULL if there is no earlier row.
 --   features        all shards
 --   variable as_of  YYYY-MM-DD
 WITH ratios AS (

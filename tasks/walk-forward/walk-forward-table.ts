@@ -3,18 +3,18 @@ import { makePlot, type Point } from '../lib/plot.ts';
 import { formatCount } from '../lib/table.ts';
 import type { TaskResult } from '../store/result.ts';
 
-/** How the predictions for one month did. */
-export interface Month {
+/** The scores of a model, and of two baselines, on the month after its as-of date. */
+export interface MonthScores {
   asOf: string;
-  /** Of the features that the model was trained on; empty where it does not say. */
+  /** Of the features that the model was trained on; empty where the model does not say. */
   featuresKey: string;
   model: Score & { coverage: number };
   volMovingAvg: Score;
-  /** The best constant multiple of vol_moving_avg before the as-of date; undefined where no row lies before it. */
+  /** The best constant multiple of vol_moving_avg before the as-of date; undefined where there is no earlier row. */
   multiple: (Score & { factor: number }) | undefined;
 }
 
-export const HEAD = [
+const TABLE_HEADER = [
   'as of',
   'rows',
   'MAE model',
@@ -29,9 +29,9 @@ export const HEAD = [
   'features',
 ];
 
-/** The cells of a month, in the order of HEAD. */
-export function cells({ asOf, featuresKey, model, volMovingAvg, multiple }: Month): string[] {
-  return [
+/** The table as text, the header first. */
+export function walkForwardTable(months: MonthScores[]): string[][] {
+  const rows = months.map(({ asOf, featuresKey, model, volMovingAvg, multiple }) => [
     asOf,
     formatCount(model.rows),
     formatCount(model.mae),
@@ -44,17 +44,18 @@ export function cells({ asOf, featuresKey, model, volMovingAvg, multiple }: Mont
     multiple ? multiple.factor.toFixed(3) : '',
     model.coverage.toFixed(3),
     featuresKey.slice(0, 8),
-  ];
+  ]);
+  return [TABLE_HEADER, ...rows];
 }
 
-/** A month, as the result has it. */
-export function record({
+/** A month as a row of the task's result. */
+export function toResultRow({
   asOf,
   featuresKey,
   model,
   volMovingAvg,
   multiple,
-}: Month): NonNullable<TaskResult['table']>[0] {
+}: MonthScores): NonNullable<TaskResult['table']>[number] {
   return {
     as_of: asOf,
     features_key: featuresKey,
@@ -70,52 +71,56 @@ export function record({
   };
 }
 
-/** The table as a Markdown page, to lie beside the plot. */
-export function formatWalkForward(months: Month[], featuresKey: string): string {
-  const row = (values: string[]) => `| ${values.join(' | ')} |`;
+/** The table as a Markdown page that shows the plot beside it. */
+export function formatWalkForward(months: MonthScores[], featuresKey: string): string {
+  const [header, ...rows] = walkForwardTable(months).map((cells) => `| ${cells.join(' | ')} |`);
   return `# Walk-forward
 
-Each model on the month that begins on its as-of date, no row of which it was trained on. The rows are of the features ${featuresKey.slice(0, 8)}; the
-column *features* says of which ones the model is. MAE in shares. *multiple* is the constant times vol_moving_avg with the least MAE on
-all rows before the as-of date; coverage is the share of volumes between p10 and p90, 0.8 is meant.
+Each model is measured on the month that begins on its as-of date. It was trained only on earlier rows.
 
-That a model knew nothing of later days is not wholly true: later splits and dividends restate the Adj Close and the Volume of
-earlier days, and the set holds only symbols that were still listed when it was made.
+- The rows are from the features ${featuresKey.slice(0, 8)}. The column *features* shows the features that the model was
+  trained on.
+- MAE is in shares.
+- *multiple* is the constant times vol_moving_avg that has the lowest MAE on all rows before the as-of date.
+- *coverage* is the share of volumes between p10 and p90. The target is 0.8.
 
-${row(HEAD)}
-${row(HEAD.map((_, column) => (column === 0 ? '---' : '---:')))}
-${months.map((month) => row(cells(month))).join('\n')}
+The models know a little about later days: later splits and dividends change the Adj Close and the Volume of
+earlier days, and the dataset has only symbols that were still listed when it was made.
 
-![MAE as a share of vol_moving_avg's, by month](walk-forward.svg)
+${header}
+${`|${' ---: |'.repeat(TABLE_HEADER.length)}`.replace('---:', '---')}
+${rows.join('\n')}
+
+![MAE as a share of the MAE of vol_moving_avg, by month](walk-forward.svg)
 `;
 }
 
 const SERIES = [
-  { name: 'model', color: '#1b9e77', of: ({ model }: Month) => model.mae as number | undefined },
-  { name: 'constant multiple', color: '#d95f02', of: ({ multiple }: Month) => multiple?.mae },
+  { name: 'model', color: '#1b9e77', maeOf: ({ model }: MonthScores) => model.mae as number | undefined },
+  { name: 'constant multiple', color: '#d95f02', maeOf: ({ multiple }: MonthScores) => multiple?.mae },
 ];
 
-/** The MAE of the model and of the constant multiple by month, as shares of vol_moving_avg's, as an SVG image. */
-export function drawWalkForward(months: Month[]): string {
-  const lines = SERIES.map(({ color, of }) => ({
+/** The MAE of the model and of the constant multiple by month, as shares of the MAE of vol_moving_avg, as an SVG image. */
+export function drawWalkForward(months: MonthScores[]): string {
+  const lines = SERIES.map(({ color, maeOf }) => ({
     color,
     points: months.flatMap((month, index): Point[] => {
-      const mae = of(month);
+      const mae = maeOf(month);
       const share = mae === undefined ? Number.NaN : mae / month.volMovingAvg.mae;
       return Number.isFinite(share) ? [[index, share]] : [];
     }),
   }));
   const shares = [1, ...lines.flatMap(({ points }) => points.map(([, share]) => share))];
-  const [low, high] = [Math.min(...shares), Math.max(...shares)];
+  const [min, max] = [Math.min(...shares), Math.max(...shares)];
   const last = months.length - 1;
-  const plot = makePlot(320, { x: [-0.5, Math.max(0, last) + 0.5], y: [low, high] });
+  const plot = makePlot(320, { x: [-0.5, Math.max(0, last) + 0.5], y: [min, max] });
   return plot.page(
-    "MAE by month, as a share of vol_moving_avg's",
+    'MAE by month, as a share of the MAE of vol_moving_avg',
     plot.level(1),
     ...lines.flatMap(({ color, points }) => [plot.line(points, color), plot.dots(points, color)]),
-    ...[...new Set([low, 1, high])].map((share) => plot.labelY(share, share.toFixed(2))),
+    ...[...new Set([min, 1, max])].map((share) => plot.labelY(share, share.toFixed(2))),
     plot.labelX(0, months[0]?.asOf ?? '', 'start'),
     plot.labelX(last, months.length > 1 ? (months[last]?.asOf ?? '') : '', 'end'),
-    plot.caption("MAE as a share of vol_moving_avg's", SERIES),
+    plot.caption('MAE as a share of the MAE of vol_moving_avg', SERIES),
   );
 }

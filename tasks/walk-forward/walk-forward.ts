@@ -1,77 +1,70 @@
 import { score } from '../../model/score.ts';
 import type { Context } from '../context.ts';
-import { readSql } from '../lib/duckdb.ts';
+import { type Database, readSql } from '../lib/duckdb.ts';
 import { PermanentError } from '../lib/errors.ts';
 import { CLI, startNode, waitForSuccess } from '../lib/node-process.ts';
-import { evaluate, readFeatureRows, throwReadError, viewFeatures } from '../store/feature-rows.ts';
+import {
+  evaluate,
+  type FeatureRows,
+  type Features,
+  readFeatureRows,
+  throwReadError,
+  viewFeatures,
+} from '../store/feature-rows.ts';
 import { modelDates, readModel } from '../store/models.ts';
 import type { TaskResult } from '../store/result.ts';
 import { openDataset } from '../store/shards.ts';
 import type { Store } from '../store/store.ts';
-import { cells, drawWalkForward, formatWalkForward, HEAD, type Month, record } from './walk-forward-table.ts';
+import {
+  drawWalkForward,
+  formatWalkForward,
+  type MonthScores,
+  toResultRow,
+  walkForwardTable,
+} from './walk-forward-table.ts';
 
-export interface WalkForwardOptions {
-  /** The key of the features; those that were made last, if not given. */
-  features?: string | undefined;
-  /** YYYY-MM, both included: a model as of each first of month. All models that there are, if not given. */
-  from?: string | undefined;
-  to?: string | undefined;
-  /** For training, as they are for this task. */
+/** The options that training gets, too. */
+interface SharedOptions {
   threads: number;
   memoryLimit: string;
   logLevel: string;
 }
 
+export interface WalkForwardOptions extends SharedOptions {
+  /** The key of the features; the latest, if not given. */
+  features?: string | undefined;
+  /** YYYY-MM, both inclusive: a model as of the first of each month. All models of the store, if not given. */
+  from?: string | undefined;
+  to?: string | undefined;
+}
+
 /**
- * Tells how models did in the month that began on their as-of date, of which training knew nothing, beside vol_moving_avg
- * itself and the best constant multiple of it before that date; as walk-forward.md and walk-forward.svg, too. With
- * `from`, models that are missing are trained, each in a process of its own. A model whose month the features do not
- * reach yet is left out.
- * @throws PermanentError when there are no models, no features, or training refuses
+ * Measures models on the month that begins on their as-of date, beside vol_moving_avg and the best constant multiple of it
+ * before that date. Writes walk-forward.md and walk-forward.svg. With `from`, missing models are trained, each in its own
+ * process. A model is left out if the features have no row of its month.
+ * @throws PermanentError when there are no models or no features, or training ends with exit code 2
  */
 export async function walkForward(
-  { features: key, from, to = from, ...switches }: WalkForwardOptions,
+  { features: key, from, to = from, ...shared }: WalkForwardOptions,
   context: Context,
 ): Promise<TaskResult> {
   const { store, database, log } = context;
   if (to && (!from || to < from)) throw new PermanentError(`--to ${to} needs a --from that is not later`);
   const features = await openDataset('features', key, 'features', store);
   const dates = from && to ? firstsOfMonth(from, to) : await modelDates(store);
-  if (from) for (const asOf of dates) await train(asOf, features.key, switches, store);
+  if (from) for (const asOf of dates) await train(asOf, features.key, shared, store);
   await viewFeatures(features, database);
-  const multiple = await readSql(import.meta.url, 'best-multiple.sql');
-  const months: Month[] = [];
+  const months: MonthScores[] = [];
   for (const asOf of dates) {
     const rows = await readFeatureRows(features, asOf, lastDayOfMonthFrom(asOf), database);
-    const { volume, volMovingAvg } = rows;
-    if (volume.length === 0) continue;
-    const { model } = await readModel(asOf, store);
-    await database.setVariable('as_of', asOf);
-    const [fitted] = await database
-      .rows<{ multiple: number | null }>(multiple)
-      .catch(throwReadError(features));
-    const factor = fitted?.multiple ?? undefined;
-    months.push({
-      asOf,
-      featuresKey: model.provenance.features_key ?? '',
-      model: await evaluate(model, rows),
-      volMovingAvg: score(volMovingAvg, volume),
-      multiple:
-        factor === undefined
-          ? undefined
-          : {
-              ...score(
-                volMovingAvg.map((value) => factor * value),
-                volume,
-              ),
-              factor,
-            },
-    });
+    if (rows.volume.length === 0) continue;
+    const factor = await fitMultiple(features, asOf, database);
+    months.push(await scoreMonth(asOf, rows, factor, store));
   }
-  if (months.length === 0) log.warn('no row lies in the month after any model');
+  if (months.length === 0) log.warn('the features have no row in the month of any model');
   await store.publishText('walk-forward.md', formatWalkForward(months, features.key));
   await store.publishText('walk-forward.svg', drawWalkForward(months));
-  const better = (baseline: (month: Month) => number) =>
+  const countBetter = (baseline: (month: MonthScores) => number) =>
     months.filter((month) => month.model.mae < baseline(month)).length;
   return {
     status: 'done',
@@ -83,19 +76,56 @@ export async function walkForward(
     checks: [],
     metrics: {
       months: months.length,
-      months_better_than_vol_moving_avg: better(({ volMovingAvg }) => volMovingAvg.mae),
-      months_better_than_multiple: better(({ multiple }) => multiple?.mae ?? 0),
+      months_better_than_vol_moving_avg: countBetter(({ volMovingAvg }) => volMovingAvg.mae),
+      months_better_than_multiple: countBetter(({ multiple }) => multiple?.mae ?? 0),
     },
-    table: months.map(record),
-    printedTable: [HEAD, ...months.map(cells)],
+    table: months.map(toResultRow),
+    printedTable: walkForwardTable(months),
   };
 }
 
-/** Trains a model in a process of its own. @throws PermanentError or Error when that fails; it has said why */
+/** The multiple of vol_moving_avg with the lowest MAE on the rows before a date; undefined where there are none. */
+async function fitMultiple(
+  features: Features,
+  asOf: string,
+  database: Database,
+): Promise<number | undefined> {
+  await database.setVariable('as_of', asOf);
+  const [fitted] = await database
+    .rows<{ multiple: number | null }>(await readSql(import.meta.url, 'best-multiple.sql'))
+    .catch(throwReadError(features));
+  return fitted?.multiple ?? undefined;
+}
+
+async function scoreMonth(
+  asOf: string,
+  rows: FeatureRows,
+  factor: number | undefined,
+  store: Store,
+): Promise<MonthScores> {
+  const { volume, volMovingAvg } = rows;
+  const { model } = await readModel(asOf, store);
+  const scoreMultiple = (factor: number) => ({
+    ...score(
+      volMovingAvg.map((value) => factor * value),
+      volume,
+    ),
+    factor,
+  });
+  return {
+    asOf,
+    featuresKey: model.provenance.features_key ?? '',
+    model: await evaluate(model, rows),
+    volMovingAvg: score(volMovingAvg, volume),
+    multiple: factor === undefined ? undefined : scoreMultiple(factor),
+  };
+}
+
+/** Trains a model in its own process, which logs why if it fails. @throws PermanentError or Error when it fails */
 async function train(
   asOf: string,
   featuresKey: string,
-  { threads, memoryLimit, logLevel }: Pick<WalkForwardOptions, 'threads' | 'memoryLimit' | 'logLevel'>,
+  { threads, memoryLimit, logLevel }: SharedOptions,
   store: Store,
 ): Promise<void> {
   const options = ['--as-of', asOf, '--features', featuresKey];
@@ -104,11 +134,11 @@ async function train(
   const child = startNode([CLI, 'train', ...options, ...common], { stdio: ['ignore', 'inherit', 'inherit'] });
   await waitForSuccess(
     child,
-    `train ${options.join(' ')} failed; where it asks for --replace, run that yourself, then walk-forward again`,
+    `train ${options.join(' ')} failed; if it asks for --replace, run it with --replace, then run walk-forward again`,
   );
 }
 
-/** The day before the same day of the next month, or before that month's last where it is shorter. */
+/** The last day of the month that begins on this date. A day that the next month lacks counts as its last day. */
 function lastDayOfMonthFrom(asOf: string): string {
   const [year = 0, month = 0, day = 0] = asOf.split('-').map(Number);
   const length = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();

@@ -10,7 +10,7 @@ import { encodeModel } from '../../../model/model-file.ts';
 import {
   drawWalkForward,
   formatWalkForward,
-  type Month,
+  type MonthScores,
 } from '../../../tasks/walk-forward/walk-forward-table.ts';
 import { launchChromium } from '../../support/chromium.ts';
 import { type Running, start, until } from '../../support/command.ts';
@@ -336,7 +336,7 @@ function trainedStore(): string {
   for (const name of ['model.bin', 'champion.json', 'models'])
     cpSync(join(inject('sample').store, name), join(store, name), { recursive: true });
   const score = { rows: 1_000, mae: 500_000, rmsle: 1.3, r2: 0.8 };
-  const months: Month[] = ['2019-01-01', '2019-02-01'].map((asOf) => ({
+  const months: MonthScores[] = ['2019-01-01', '2019-02-01'].map((asOf) => ({
     ...{
       asOf,
       featuresKey: 'key',
