@@ -94,7 +94,7 @@ with DAG(
 
     @task(multiple_outputs=False)
     def split(params: dict) -> list[str]:
-        """Returns `i/n` for each of n containers, or nothing if a single container does the whole task."""
+        """Returns `i/n` for each of n containers, or nothing if one container does the whole task."""
         count = params["shards_in_parallel"]
         return [f"{number}/{count}" for number in range(1, count + 1)] if count > 1 else []
 

@@ -37,10 +37,10 @@ class TaskContainer(DockerOperator):
     """
     Runs `node tasks/cli.ts TASK` in a container and returns the content of its result file.
 
-    Exit code 0 is success. Exit code 2 and running out of memory fail without a retry, with the container's
-    last error message. Any other exit code is retried. The container is removed at the end of each try. If
-    the try's process was killed, the next try finds the container by its labels and removes it, or
-    `remove_containers_of_run` does so at the end of the run.
+    Exit code 0 is success. Exit code 2 and running out of memory fail without a retry, with the
+    container's last error message. Any other exit code is retried. The container is removed at the
+    end of each try. If the try's process was killed, the next try finds the container by its labels
+    and removes it, or `remove_containers_of_run` does so at the end of the run.
 
     :param cli_task: name of the task in `tasks/cli.ts`
     :param image: `tasks` or `train`
@@ -142,7 +142,7 @@ class TaskContainer(DockerOperator):
         return f"There is no image {self.image} on Docker's host. Run `make images`."
 
     def require_volume(self, name: str) -> None:
-        """Without this check Docker would create an empty volume, and nobody would notice a lost store."""
+        """Fails if the volume is missing. Docker would create an empty one, which hides a lost store."""
         try:
             self.cli.inspect_volume(name)
         except NotFound as error:
@@ -215,7 +215,7 @@ def is_folder(source: str) -> bool:
 
 
 def container_labels(context: Context) -> dict[str, str]:
-    """Labels that identify the task instance of a container. All tries of a task instance have the same."""
+    """Labels that name the task instance of a container. They are the same for all its tries."""
     ti = context["ti"]
     names = {"home": HOME, "dag": ti.dag_id, "run": ti.run_id, "task": ti.task_id, "shard": str(ti.map_index)}
     return {LABEL_PREFIX + name: value for name, value in names.items()}

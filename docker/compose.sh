@@ -10,7 +10,11 @@ compose() {
     else
         command -v docker-compose >/dev/null ||
             apt-get install -y -qq --no-install-recommends docker-compose >/dev/null ||
-            { echo "compose: Docker Compose is missing. Install it (https://docs.docker.com/compose/install)." >&2; exit 1; }
+            {
+                echo "compose: Docker Compose is missing." \
+                    "Install it (https://docs.docker.com/compose/install)." >&2
+                exit 1
+            }
         docker-compose --project-name stock-market --env-file .env "$@"
     fi
 }
@@ -27,8 +31,8 @@ FERNET_KEY=$(random_key)
 JWT_SECRET=$(random_key)
 POSTGRES_PASSWORD=$(random_key | cut -c1-24)
 SECRET_KEY=$(random_key)
-# Your own data: SOURCE is the name of a zip file or folder, SOURCES is the folder on this host that contains it.
-# If SOURCE is empty, the Kaggle data set is downloaded.
+# For your own data, set SOURCE to the name of a zip file or folder, and SOURCES to the folder on this
+# host that contains it. If SOURCE is empty, the Kaggle data set is downloaded.
 SOURCE=sample.zip
 SOURCES=
 END

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes sure that a Docker daemon is running. On Debian, as root, installs and starts Debian's Docker if needed.
+# Makes sure that a Docker daemon is running. On Debian, as root, installs and starts Debian's
+# Docker if needed.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin # has dockerd and iptables
 
@@ -7,8 +8,9 @@ is_running() { docker version >/dev/null 2>&1; }
 
 is_running && exit 0
 if [ -n "${DOCKER_HOST:-}" ] || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "docker: no daemon is running at ${DOCKER_HOST:-/var/run/docker.sock}. Install Docker Engine" \
-        "(https://docs.docker.com/engine/install), start it, and add your user to the group docker." >&2
+    echo "docker: no daemon is running at ${DOCKER_HOST:-/var/run/docker.sock}." \
+        "Install Docker Engine (https://docs.docker.com/engine/install), start it," \
+        "and add your user to the group docker." >&2
     exit 1
 fi
 

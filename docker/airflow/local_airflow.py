@@ -22,7 +22,8 @@ STORE = Path(os.environ.get("STORE") or ROOT / "data/store").resolve()
 PORT = int(os.environ.get("AIRFLOW_PORT") or 8080)
 URL = f"http://localhost:{PORT}"
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
-CONTAINER_USER = 1000  # the user of the images; if root runs this, that user becomes the owner of the store
+# The user of the images. If root runs this script, that user becomes the owner of the store.
+CONTAINER_USER = 1000
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-# Airflow. The container's command selects the process: scheduler, api-server, dag-processor or triggerer.
+# Airflow. The command selects the process: api-server, scheduler, dag-processor or triggerer.
 ARG PYTHON=python:3.13-slim-trixie
 
 FROM ${PYTHON} AS base

@@ -71,8 +71,8 @@ END
 build_postgres() {
     cat >"$work/start" <<'END'
 #!/bin/sh
-# The part of the official image's entrypoint that this project needs. Reads POSTGRES_USER, POSTGRES_PASSWORD and
-# POSTGRES_DB.
+# The part of the official image's entrypoint that this project needs. Reads POSTGRES_USER,
+# POSTGRES_PASSWORD and POSTGRES_DB.
 set -eu
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     password=$(mktemp) && printf '%s' "$POSTGRES_PASSWORD" >"$password"

@@ -1,5 +1,8 @@
 #!/bin/sh
-# Builds the images and prints their sizes: build-images.sh [tasks|train|serving|airflow ...]. The default is all four.
+# Builds the images and prints their sizes.
+#
+#   build-images.sh [tasks|train|serving|airflow ...]     (default: all four)
+#
 # The builds use the host's certificate roots, proxy and package registries.
 set -eu
 cd "$(dirname "$0")/../.."

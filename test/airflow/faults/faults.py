@@ -4,8 +4,8 @@ Injects faults into a real Airflow with real containers, and prints how the pipe
     FAULTS_MAY_KILL_DOCKER=1 .venv/bin/python test/airflow/faults/faults.py [NAME ...]
 
 Starts a separate Airflow. Kills this host's Docker daemon, hence the variable. NAME selects the faults
-whose name contains it. After each fault a normal run follows; then the table counts the containers and the
-incomplete files that are left.
+whose name contains it. After each fault a normal run follows. The table then counts the containers
+and the incomplete files that are left.
 """
 
 from __future__ import annotations
