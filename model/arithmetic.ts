@@ -1,11 +1,13 @@
 import type { Density, Model, Scale } from './model.ts';
 
-/** A cell of the density with a smaller share of the training rows than this counts as not seen in training. */
+/** A cell with a smaller share of the training rows than this counts as unseen. */
 const MIN_SHARE = 1e-5;
 
 /**
- * The index in a density's shares of the cell that holds these inputs; a cell includes its lower edge.
- * @param logVolMovingAvg logVolume(vol_moving_avg) @param signedLogAdjCloseRollingMed signedLog(adj_close_rolling_med)
+ * The index in a density's shares of the cell that holds these inputs; a cell includes its lower
+ * edge.
+ * @param logVolMovingAvg logVolume(vol_moving_avg)
+ * @param signedLogAdjCloseRollingMed signedLog(adj_close_rolling_med)
  */
 export function densityCell(
   logVolMovingAvg: number,
@@ -18,7 +20,7 @@ export function densityCell(
   );
 }
 
-/** Whether training saw rows like these: each input within its range, and enough rows in the cell of both. */
+/** Whether training saw such rows: each input in its range, and enough rows in the cell of both. */
 export function isInDomain(
   { scales, density }: Model,
   volMovingAvg: number,
@@ -50,7 +52,7 @@ export function signedLog(x: number): number {
   return Math.sign(x) * Math.log1p(Math.abs(x));
 }
 
-/** The inverse of signedLog and, for x >= 0, of logVolume. |x| is limited to 700, so that the result is finite. */
+/** The inverse of signedLog and, for x >= 0, of logVolume. |x| is limited to 700: no Infinity. */
 export function signedExp(x: number): number {
   return Math.sign(x) * Math.expm1(Math.min(Math.abs(x), 700));
 }
@@ -67,8 +69,9 @@ const C5 = C1 ** 5 / 120;
 const C6 = C1 ** 6 / 720;
 
 /**
- * The hyperbolic tangent with an error of at most 4e-16, in less than half the time of Math.tanh: (1 - e) / (1 + e) with
- * e = exp(-2 |x|), the product of a power of two from the table and the Taylor series of the remainder.
+ * The hyperbolic tangent with an error of at most 4e-16, in less than half the time of Math.tanh:
+ * (1 - e) / (1 + e) with e = exp(-2 |x|), the product of a power of two from the table and the
+ * Taylor series of the remainder.
  */
 export function tanh(x: number): number {
   const exponent = Math.min(Math.abs(x) * (2 / Math.LN2), 60);
@@ -84,7 +87,7 @@ export function clip(x: number, { min, max }: Scale): number {
   return Math.min(Math.max(x, min), max);
 }
 
-/** Linear interpolation between the points (xs, ys), constant beyond both ends. @param xs ascending */
+/** Linear interpolation between the points (xs, ys), xs ascending; constant beyond both ends. */
 export function interpolate(x: number, xs: number[], ys: number[]): number {
   const next = countUpTo(x, xs);
   if (next === 0 || next === xs.length) return ys[Math.max(0, next - 1)] as number;

@@ -30,7 +30,7 @@ export function goldenVectors(model: Model): GoldenVector[] {
   );
 }
 
-/** @throws ModelError when this program does not predict the same as the one that wrote the model */
+/** @throws ModelError when this program predicts differently from the one that wrote the model */
 export function verifyGoldenVectors(model: Model, vectors: GoldenVector[]): void {
   const predict = createPredictor(model);
   for (const [volMovingAvg, adjCloseRollingMed, ...expected] of vectors) {

@@ -16,7 +16,7 @@ const offsets = z
   );
 const number = z.number();
 
-/** The metadata of a model.bin, all of it text. What the schema does not name is the model's provenance. */
+/** The metadata of a model.bin. Fields that are not listed here are the model's provenance. */
 const metadataSchema = z
   .object({
     as_of: z.iso.date(),

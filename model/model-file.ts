@@ -11,7 +11,7 @@ type TensorHeader = {
 };
 type Metadata = { [name: string]: string };
 
-/** Writes a model as a safetensors file with its own checksum. The same model gives the same bytes. */
+/** Writes a model as a safetensors file with a checksum. The same model gives the same bytes. */
 export function encodeModel(model: Model): Buffer {
   const { layers, scales, offsets, density, asOf, provenance } = model;
   const { volMovingAvgEdges, adjCloseRollingMedEdges, shares } = density;
@@ -49,7 +49,7 @@ export function encodeModel(model: Model): Buffer {
   return Buffer.concat([length, padded, body]);
 }
 
-/** Reads a model and checks that it is complete and valid. @throws ModelError that says what is wrong */
+/** Reads a model. @throws ModelError when it is not complete or not valid */
 export function decodeModel(bytes: Buffer): Model {
   const headerEnd = bytes.length < 8 ? Number.NaN : 8 + Number(bytes.readBigUInt64LE(0));
   if (!(headerEnd <= bytes.length)) throw new ModelError('is truncated, or is not a safetensors file');

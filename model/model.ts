@@ -1,6 +1,6 @@
 /**
- * A model: two numbers in; a point and three quantiles of the trading volume out. Training writes it, serving reads it. The
- * server has no native module, so nothing in this folder may import one.
+ * A model: two numbers in; a point and three quantiles of the trading volume out. Training writes
+ * it, serving reads it. The server has no native module, so nothing in this folder may import one.
  */
 
 /** The quantiles that the model predicts. */
@@ -9,7 +9,9 @@ export const QUANTILES = [0.1, 0.5, 0.9] as const;
 /** The outputs of the network: p50, the raw distances from it to p10 and p90, and the point. */
 export const OUTPUTS = QUANTILES.length + 1;
 
-/** A fully connected layer: `kernel` has the shape [inputs, outputs] in row-major order, `bias` [outputs]. */
+/**
+ * A fully connected layer: `kernel` is [inputs, outputs] in row-major order, `bias` is [outputs].
+ */
 export interface DenseLayer {
   kernel: Float32Array;
   bias: Float32Array;
@@ -23,18 +25,19 @@ export interface Scale {
   deviation: number;
 }
 
-/** The density of the training rows: their shares in the cells of a fixed grid over both inputs in log units. */
+/** The shares of the training rows in the cells of a fixed grid over both inputs in log units. */
 export interface Density {
   /** Inner edges, ascending: n edges make n + 1 cells. */
   volMovingAvgEdges: number[];
   adjCloseRollingMedEdges: number[];
-  /** Of shape [volMovingAvgEdges.length + 1, adjCloseRollingMedEdges.length + 1], row-major; adds up to 1. */
+  /** One per cell, row-major: adj_close_rolling_med varies fastest. They add up to 1. */
   shares: Float32Array;
 }
 
 /**
- * How far calibration moves p10 down and p90 up, in log units, at some values of logVolume(vol_moving_avg). Between two of
- * them the offset is interpolated linearly; below the first and above the last it is constant.
+ * How far calibration moves p10 down and p90 up, in log units, at some values of
+ * logVolume(vol_moving_avg). Between two of them the offset is interpolated linearly; below the
+ * first and above the last it is constant.
  */
 export interface CalibrationOffsets {
   /** Ascending. */
@@ -59,7 +62,7 @@ export interface Model {
 
 /** Trading volumes in shares, from 0 to 2^53 - 1: p10 <= p50 <= p90 and p10 <= point <= p90. */
 export interface Prediction {
-  /** The single best prediction: near the mean of logarithms for a small vol_moving_avg, the median for a large one. */
+  /** Near the mean of logarithms for a small vol_moving_avg, near the median for a large one. */
   point: number;
   p10: number;
   p50: number;

@@ -17,8 +17,9 @@ interface PaddedLayer {
 }
 
 /**
- * Predicts a day's trading volume from vol_moving_avg in shares, >= 0, and adj_close_rolling_med in the price's currency, of
- * either sign. It reuses its buffers between calls; each returned prediction is a new object.
+ * Predicts a day's trading volume from vol_moving_avg in shares, >= 0, and adj_close_rolling_med in
+ * the price's currency, of either sign. It reuses its buffers between calls; each returned
+ * prediction is a new object.
  */
 export function createPredictor({
   layers,
@@ -41,7 +42,8 @@ export function createPredictor({
       for (let j = 0; j < layer.outputs; j++) signal[j] = tanh(signal[j] as number);
     }
     const place = clip(logVolMovingAvg, volMovingAvgScale);
-    // p10 and p90 are a softplus away from p50, and calibration moves them no further than to p50: they cannot cross.
+    // p10 and p90 are a softplus away from p50, and calibration moves them no further than to p50:
+    // they cannot cross.
     const middle = signal[0] as number;
     const low = Math.min(middle - softplus(signal[1] as number) - interpolate(place, at, down), middle);
     const high = Math.max(middle + softplus(signal[2] as number) + interpolate(place, at, up), middle);

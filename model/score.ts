@@ -43,8 +43,8 @@ export function score(predicted: Float64Array, volume: Float64Array): Score {
 }
 
 /**
- * The constant multiple of vol_moving_avg with the smallest mean absolute error: the median of volume / vol_moving_avg, weighted
- * by vol_moving_avg. It is 1 where vol_moving_avg is always 0.
+ * The constant multiple of vol_moving_avg with the smallest mean absolute error: the median of
+ * volume / vol_moving_avg, weighted by vol_moving_avg. It is 1 where vol_moving_avg is always 0.
  */
 export function bestMultiple(volMovingAvg: Float64Array, volume: Float64Array): number {
   const rows = [...volMovingAvg.keys()].filter((row) => (volMovingAvg[row] as number) > 0);

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.data.full_scale import machine
 
-# Our errors must be below those of these models, and at most MARGIN above those of the strongest ones.
+# Our errors must be below those of the baselines, and at most MARGIN above the strongest ones.
 BASELINES = ("vol_moving_avg", "best constant", "median multiple", "RandomForest", "LightGBM l2")
 STRONGEST = ("LightGBM l1", "median in 2-D")
 MARGIN = 0.005

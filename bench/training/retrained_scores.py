@@ -10,7 +10,7 @@ from bench.training.reference_models import fit_lightgbm
 from bench.training.scoring import score
 
 SEEDS = (1, 2, 3)
-# From a median nearly everywhere, over the default in the middle, to a mean of logarithms everywhere.
+# From a median nearly everywhere to a mean of logarithms everywhere. The default is the third.
 MEDIAN_FROM = [1, 5_000, 100_000, 1_000_000, 10**12]
 YEARS = 2
 

@@ -7,12 +7,12 @@ import type { Store } from '../store/store.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** The data and the programs that a model was made from, as recorded in metrics.json and model.bin. */
+/** The data and the programs that made a model, as recorded in metrics.json and model.bin. */
 export interface Provenance {
   features_key: string;
   /** Absent where the features do not record it. */
   prices_key?: string;
-  /** The commit of this program, with -dirty where files differ from it; absent where it is not known. */
+  /** The commit of this program, with -dirty where files differ from it; absent if not known. */
   git_commit?: string;
   tfjs_version: string;
   duckdb_version: string;
@@ -37,7 +37,7 @@ export async function findProvenance(
   };
 }
 
-/** The commit of a checkout; undefined where there is no git, or the folder is not the top of a checkout. */
+/** The commit of a checkout; undefined without git, or where the folder is not its top. */
 export async function findGitCommit(folder: string): Promise<string | undefined> {
   const git = async (...args: string[]) =>
     (await promisify(execFile)('git', ['--no-optional-locks', '-C', folder, ...args])).stdout.trim();

@@ -6,7 +6,7 @@ import type { Provenance } from './provenance.ts';
 /** Increase it when the same configuration gives a different model than before. */
 const FORMAT_VERSION = 4;
 
-/** The configuration of a run, named as in metrics.json, in the metadata of model.bin and in MLflow. */
+/** The configuration of a run, named as in metrics.json, model.bin and MLflow. */
 export interface RunConfig {
   split: Split;
   hyperparameters: Hyperparameters;
@@ -18,13 +18,14 @@ export interface Hyperparameters {
   /** In years: a row this old has half the weight. */
   half_life: number;
   /**
-   * In shares: around this vol_moving_avg the point turns from a mean of logarithms, which RMSLE rewards where volumes are
-   * small and often zero, into a median, which the absolute error rewards where volumes are large.
+   * In shares: around this vol_moving_avg the point turns from a mean of logarithms, which RMSLE
+   * rewards where volumes are small and often zero, into a median, which the absolute error rewards
+   * where volumes are large.
    */
   median_from: number;
 }
 
-/** The content key of the run's model. Commit and versions are not part of it: a newer commit leaves a model up to date. */
+/** The content key of the model. A newer commit or version leaves a model up to date. */
 export function modelKey({ split, hyperparameters, provenance }: RunConfig): string {
   const { seed, half_life, median_from } = hyperparameters;
   const { features_key } = provenance;

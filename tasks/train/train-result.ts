@@ -4,7 +4,7 @@ import type { ShardedDataset } from '../store/shards.ts';
 import type { Store } from '../store/store.ts';
 import type { Metrics } from './measure/model-metrics.ts';
 
-/** Where the as-of date is more days after the newest row, a check warns. A weekend and holidays are fewer. */
+/** A check warns where the as-of date is further from the newest row than weekends and holidays. */
 const MAX_DAYS_AFTER = 7;
 
 /** The result of the train task, from the metrics of a published model. */

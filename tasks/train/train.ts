@@ -49,8 +49,9 @@ interface Run {
 }
 
 /**
- * Trains a model as of a date and publishes the whole folder models/<as-of>/. The same features, date, seed and
- * hyperparameters give the same model. Each loss is in logs/train/<as-of>/<n>/ at once, and stays there if training fails.
+ * Trains a model as of a date and publishes the whole folder models/<as-of>/. The same features,
+ * date, seed and hyperparameters give the same model. Each loss is in logs/train/<as-of>/<n>/ at
+ * once, and stays there if training fails.
  * @throws PermanentError when there are no features, or too few rows, or training diverges
  */
 export async function train(options: TrainOptions, context: Context): Promise<TaskResult> {

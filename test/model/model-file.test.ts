@@ -9,8 +9,8 @@ import { constantModel, dense, modelOf, predict } from '../support/tiny-model.ts
 const { E } = Math;
 
 describe('predict', () => {
-  // ln(1 + (e - 1)) = 1. The outputs 1, 0, 0 give a log ratio of 1, and softplus(0) = ln 2 on either side:
-  // p50 = e^(1 + 1) - 1, p10 = e^2 / 2 - 1, p90 = 2 e^2 - 1.
+  // ln(1 + (e - 1)) = 1. The outputs 1, 0, 0 give a log ratio of 1, and softplus(0) = ln 2 on
+  // either side: p50 = e^(1 + 1) - 1, p10 = e^2 / 2 - 1, p90 = 2 e^2 - 1.
   it('multiplies vol_moving_avg by the exponential of the predicted log ratio', () => {
     const { p10, p50, p90 } = predict(constantModel([1, 0, 0]), E - 1, 25);
     expect(p50).toBeCloseTo(E ** 2 - 1, 9);
@@ -57,7 +57,8 @@ describe('predict', () => {
   });
 
   it('keeps the point between p10 and p90', () => {
-    // p50 = e^2 - 1, p10 = e^2 / 2 - 1, p90 = 2 e^2 - 1. The raw points are e^9 - 1, e^-9 - 1 and e^1.5 - 1.
+    // p50 = e^2 - 1, p10 = e^2 / 2 - 1, p90 = 2 e^2 - 1. The raw points are e^9 - 1, e^-9 - 1 and
+    // e^1.5 - 1.
     const withPoint = (point: number) => predict(constantModel([2, 0, 0, point]), 0, 25).point;
     expect(withPoint(9)).toBeCloseTo(2 * E ** 2 - 1, 9);
     expect(withPoint(-9)).toBeCloseTo(E ** 2 / 2 - 1, 9);
@@ -72,7 +73,8 @@ describe('predict', () => {
     expect(moved(-5, -5)).toMatchObject({ p10: moved(0, 0).p50, p90: moved(0, 0).p50 });
   });
 
-  // ln(1 + p90) = ln(1 + vol_moving_avg) + 2 + ln 2 + the offset: 0.2 up to 1, 0.8 from 3 on, interpolated between.
+  // ln(1 + p90) = ln(1 + vol_moving_avg) + 2 + ln 2 + the offset: 0.2 up to 1, 0.8 from 3 on,
+  // interpolated between.
   it.each([
     [0, 0.2],
     [1, 0.2],
@@ -400,8 +402,9 @@ function weights(weight: fc.Arbitrary<number>, length: number): fc.Arbitrary<Flo
 }
 
 /**
- * A safetensors file with this header and 52 zero bytes, as another program would write it. Its only golden vector: the log
- * ratio 0 ± ln 2 gives p10 = 0 (1 / 2 - 1, limited to 0), p50 = point = 0, and p90 = 2 - 1.
+ * A safetensors file with this header and 52 zero bytes, as another program would write it. In its
+ * only golden vector the log ratio is 0 ± ln 2: p10 is 1 / 2 - 1, limited to 0; p50 and the point
+ * are 0; p90 is 2 - 1.
  */
 function fileWith(
   tensors: Record<string, unknown>,

@@ -3,7 +3,8 @@ import { bestMultiple, coverage, predictAll, ratio, score } from '../../model/sc
 import { constantModel } from '../support/tiny-model.ts';
 
 describe('score', () => {
-  // Errors 1, -2, 0, 4: MAE 7 / 4. The mean volume is 4; squared deviations 9 + 1 + 1 + 9 = 20, squared errors 1 + 4 + 0 + 16 = 21.
+  // Errors 1, -2, 0, 4: MAE 7 / 4. The mean volume is 4; squared deviations 9 + 1 + 1 + 9 = 20,
+  // squared errors 1 + 4 + 0 + 16 = 21.
   it('measures the mean absolute error and R2', () => {
     const result = score(Float64Array.of(2, 1, 5, 11), Float64Array.of(1, 3, 5, 7));
     expect(result).toMatchObject({ rows: 4, mae: 1.75 });
@@ -35,7 +36,8 @@ describe('score', () => {
   });
 });
 
-// Ratios 0.5, 2 and 3 with the weights 10, 4 and 5: half of 19 is reached at 0.5. Its absolute errors are 0 + 6 + 12.5; those of 2 are 15 + 0 + 5.
+// Ratios 0.5, 2 and 3 with the weights 10, 4 and 5: half of 19 is reached at 0.5. Its absolute
+// errors are 0 + 6 + 12.5; those of 2 are 15 + 0 + 5.
 it.each([
   [[10, 4, 5], [5, 8, 15], 0.5],
   [[4, 10, 5, 0], [8, 5, 15, 7], 0.5],

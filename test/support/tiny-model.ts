@@ -9,7 +9,7 @@ export function dense(kernel: number[][], bias: number[]): DenseLayer {
   return { kernel: Float32Array.from(kernel.flat()), bias: Float32Array.from(bias) };
 }
 
-/** A model without hidden layers that gives these outputs for all inputs; without a fourth output the point is p50. */
+/** A model with the same outputs for all inputs; without a fourth output the point is p50. */
 export function constantModel(
   outputs: [number, number, number] | [number, number, number, number],
   asOf = '2020-01-01',
@@ -26,8 +26,8 @@ export function constantModel(
 }
 
 /**
- * A model of these layers. Its inputs are not scaled, and clipped at ±100 log units. Where the last layer has three outputs,
- * the point is p50.
+ * A model of these layers. Its inputs are not scaled, and clipped at ±100 log units. Where the last
+ * layer has three outputs, the point is p50.
  */
 export function modelOf(layers: DenseLayer[], asOf = '2020-01-01'): Model {
   const scale = { min: -100, max: 100, mean: 0, deviation: 1 };

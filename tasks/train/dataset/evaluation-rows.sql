@@ -1,5 +1,5 @@
--- The rows of some days with full windows, in shares and dollars, with the features of the symbol's row before: what was
--- known the evening before. Both are NaN where that row lacks one of them.
+-- The rows of some days with full windows, in shares and dollars, with the features of the symbol's
+-- row before: those that were known the evening before. Both are NaN where that row lacks one.
 --   features                      one shard, by Symbol, Date
 --   variables from_day, until_day YYYY-MM-DD, until_day excluded
 --             etfs                the symbols that are ETFs

@@ -20,7 +20,7 @@ export interface Examples {
 /** All examples to train or validate on, with their statistics. */
 export interface ExampleSet {
   count: number;
-  /** Of shape [count, 4]: log vol_moving_avg, signed log adj_close_rolling_med, log ratio, weight. Dispose of it. */
+  /** Of shape [count, 4]: both inputs, log ratio, weight. The owner must dispose of it. */
   values: Tensor2D;
   scales: [Scale, Scale];
   density: Density;
@@ -28,13 +28,14 @@ export interface ExampleSet {
   /** Quantiles of the log ratio, to a hundredth; the network starts from them. */
   logRatioQuantiles: { p10: number; p50: number; p90: number };
   /**
-   * 50 values of the signed log adj_close_rolling_med from the smallest to the largest, with the same number of examples
-   * between neighbours. Whether predictions are monotone is checked along them.
+   * 50 values of the signed log adj_close_rolling_med from the smallest to the largest, with the
+   * same number of examples between neighbours. Whether predictions are monotone is checked along
+   * them.
    */
   adjCloseRollingMedGrid: number[];
 }
 
-/** Edges of the density's cells: e - 1, e² - 1 … shares; prices of 0, 1.7, 6.4, 19 … in the currency's units. */
+/** Edges of the density's cells: e - 1, e² - 1 … shares; prices of 0, 1.7, 6.4, 19 … */
 const EDGES = {
   volMovingAvgEdges: Array.from({ length: 20 }, (_, index) => index + 1),
   adjCloseRollingMedEdges: [0, 1, 2, 3, 4, 5, 6, 7, 8, 10],
@@ -42,7 +43,7 @@ const EDGES = {
 
 const COLUMNS = 4;
 
-/** The shares of the examples up to each value of the adjCloseRollingMedGrid but the first and the last. */
+/** The shares of the examples up to each inner value of the adjCloseRollingMedGrid. */
 const GRID_SHARES = Array.from({ length: 48 }, (_, index) => (index + 1) / 49);
 
 /** Builds an ExampleSet from examples that are read shard by shard. */
@@ -111,7 +112,7 @@ export class ExampleSetBuilder {
 interface Sums {
   min: number;
   max: number;
-  /** The first value. Sums are of distances from it, so that they keep their digits where values hardly differ. */
+  /** The first value. Sums of distances from it keep their digits where values hardly differ. */
   origin: number;
   sum: number;
   squares: number;

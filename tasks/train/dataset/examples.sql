@@ -1,5 +1,6 @@
--- The rows of some days with full windows, without the last ones of each symbol, in the log units of model/arithmetic.ts.
--- A row's weight halves with each half-life of its age, counted from the first day of the validation block.
+-- The rows of some days with full windows, without the last ones of each symbol, in the log units
+-- of model/arithmetic.ts. A row's weight halves with each half-life of its age, counted from the
+-- first day of the validation block.
 --   features                      one shard, by Symbol, Date
 --   variables from_day, until_day YYYY-MM-DD, until_day excluded
 --             embargo             how many rows at the end of each symbol are left out

@@ -1,7 +1,7 @@
 /** Values are limited to ±100: no ln(1 + x) of a price or a volume comes near it. */
 const MAX_MAGNITUDE = 100;
 
-/** Counts values in bins of a hundredth. Counts are whole numbers, so the order of the values does not matter. */
+/** Counts values in bins of a hundredth. Their order does not matter, since counts are whole. */
 export class Histogram {
   readonly #counts = new Float64Array(2 * 100 * MAX_MAGNITUDE + 1);
   #values = 0;
@@ -15,7 +15,7 @@ export class Histogram {
     this.#values += values.length;
   }
 
-  /** For each share, in ascending order, the smallest hundredth at or below which that share of the values is. */
+  /** The smallest hundredth at or below which each of these ascending shares of the values is. */
   quantiles(shares: readonly number[]): number[] {
     let bin = 0;
     let cumulative = this.#counts[0] as number;

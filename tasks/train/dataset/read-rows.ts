@@ -8,8 +8,8 @@ import type { Examples } from './example-set.ts';
 import { type Split, tooFewRows } from './split.ts';
 
 /**
- * At least this many rows of each symbol before the validation block are left out, or a whole window, so that no training
- * row's window overlaps a validation row's.
+ * At least this many rows of each symbol before the validation block are left out, or a whole
+ * window, so that no training row's window overlaps a validation row's.
  */
 const MIN_EMBARGO = 30;
 

@@ -1,5 +1,5 @@
--- Where to split the rows with full windows by time: the as-of date, the day of the newest row, the first day of the
--- validation block, and the first day of its second half.
+-- Where to split the rows with full windows by time: the as-of date, the day of the newest row, the
+-- first day of the validation block, and the first day of its second half.
 --   features                     all shards
 --   variable as_of               YYYY-MM-DD, or '' for the day after the last row
 --   variable validation_share    the validation block has at least this share of the rows

@@ -9,8 +9,11 @@ const VALIDATION_SHARE = 0.1;
 
 /**
  * The days that split the rows by time, each YYYY-MM-DD:
- * training < validation_from <= calibration < measure_from <= measuring < as_of.
- * Each half of the validation block has one use, so that no row both calibrates and measures the model.
+ *
+ * training < validation_from <= calibration < measure_from <= measuring < as_of
+ *
+ * Each half of the validation block has one use, so that no row both calibrates and measures the
+ * model.
  */
 export interface Split {
   as_of: string;

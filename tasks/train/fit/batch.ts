@@ -8,7 +8,7 @@ export interface Batch {
   inputs: Tensor2D;
   /** Log ratios, of shape [rows]. */
   targets: Tensor1D;
-  /** Of shape [rows], from 0, where the point is a mean of logarithms, to 1, where it is a median. */
+  /** Of shape [rows]: 0 where the point is a mean of logarithms, 1 where it is a median. */
   medianShares: Tensor1D;
   /** Weights of the rows, 1 on average; of shape [rows]. */
   weights: Tensor1D;

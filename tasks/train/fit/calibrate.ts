@@ -4,16 +4,17 @@ import { predictAll } from '../../../model/score.ts';
 import type { FeatureRows } from '../../store/feature-rows.ts';
 import { isMonotone } from './monotone.ts';
 
-/** A decile with this many rows gets half the weight of its own offset; the other half is the offset of all rows. */
+/** A decile with this many rows gets half of its own offset and half of that of all rows. */
 const POOLED_ROWS = 5_000;
 /** Fewer rows do not calibrate: their quantiles are too uncertain. */
 const MIN_ROWS = 100;
 
 /**
- * Finds how far p10 must go down and p90 up, in log units, so that a tenth of the volumes is below p10 and a tenth above p90.
- * This is split conformal prediction, on each side separately (Romano, Patterson, Candès: Conformalized quantile regression,
- * 2019), by deciles of vol_moving_avg (Mondrian). The fewer rows a decile has, the closer its offset is to that of all rows.
- * All offsets move closer to it where a prediction would fall as vol_moving_avg rises.
+ * Finds how far p10 must go down and p90 up, in log units, so that a tenth of the volumes is below
+ * p10 and a tenth above p90. This is split conformal prediction, on each side separately (Romano,
+ * Patterson, Candès: Conformalized quantile regression, 2019), by deciles of vol_moving_avg
+ * (Mondrian). The fewer rows a decile has, the closer its offset is to that of all rows. All
+ * offsets move closer to it where a prediction would fall as vol_moving_avg rises.
  * @param model monotone on the grid without offsets; with the returned offsets it still is
  * @param adjCloseRollingMedGrid in signed log units
  */
@@ -48,7 +49,7 @@ function conformalQuantile(scores: Float64Array): number {
   return scores.slice().sort()[Math.min(rank, scores.length) - 1] as number;
 }
 
-/** The rows of each decile of the values and the values' median there, ascending; fewer groups where values repeat. */
+/** The rows and the median of each decile, ascending; fewer than ten where values repeat. */
 function groupByDecile(values: Float64Array): { median: number; rows: number[] }[] {
   const sorted = values.slice().sort();
   const edges = Array.from(

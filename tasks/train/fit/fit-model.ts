@@ -16,7 +16,7 @@ export interface FittedModel {
   model: Model;
   trainingRows: number;
   calibrationRows: number;
-  /** How far the response was flattened to make it monotone: from 0, not at all, to 1, completely. */
+  /** How far the response was flattened to make it monotone: 0 not at all, 1 completely. */
   flattened: number;
 }
 

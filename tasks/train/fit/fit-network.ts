@@ -28,8 +28,9 @@ export interface FitOptions {
 }
 
 /**
- * Trains the network with Adam, in an order that the seed decides, and returns its weights. Each step's training loss and each
- * epoch's validation loss is logged at once: predictionLoss() without the penalty.
+ * Trains the network with Adam, in an order that the seed decides, and returns its weights. Each
+ * step's training loss and each epoch's validation loss is logged at once: predictionLoss() without
+ * the penalty.
  * @throws PermanentError when a loss is not a finite number
  */
 export async function fitNetwork(
@@ -99,7 +100,7 @@ function trainStep(
   return loss;
 }
 
-/** The mean predictionLoss() of all rows. It takes them in slices, which limits memory and lets the event loop handle signals. */
+/** The mean predictionLoss() of all rows, computed in slices to limit memory. */
 export async function validationLoss(
   network: Pick<Network, 'predict'>,
   values: Tensor2D,

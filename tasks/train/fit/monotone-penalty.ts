@@ -2,7 +2,7 @@ import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-node';
 import type { Scale } from '../../../model/model.ts';
 import type { TensorFlow } from '../tensorflow.ts';
 
-/** Each step compares predictions at this many random inputs with those for a slightly larger vol_moving_avg. */
+/** The number of random inputs in each step. */
 const POINTS = 256;
 /** How much larger, in units of the scaled input. */
 const INCREASE = 0.1;
@@ -10,8 +10,10 @@ const INCREASE = 0.1;
 const MIN_SLOPE = 0.1;
 
 /**
- * Random inputs in the range that training saw, then the same inputs with a slightly larger vol_moving_avg.
- * @param adjCloseRollingMedGrid ascending, in signed log units; as many inputs are drawn between each two neighbours
+ * Random inputs in the range that training saw, then the same inputs with a slightly larger
+ * vol_moving_avg.
+ * @param adjCloseRollingMedGrid ascending, in signed log units; neighbours have the same
+ * number of inputs between them
  * @returns scaled, of shape [2 * POINTS, 2]
  */
 export function penaltyInputs(
@@ -41,8 +43,10 @@ export function penaltyInputs(
 }
 
 /**
- * How much predictions fall where vol_moving_avg rises: the mean of how far slopes are below MIN_SLOPE.
- * @param predicted log ratios for penaltyInputs(), of shape [2 * POINTS, 4] @param scale of vol_moving_avg
+ * How much predictions fall where vol_moving_avg rises: the mean of how far slopes are below
+ * MIN_SLOPE.
+ * @param predicted log ratios for penaltyInputs(), of shape [2 * POINTS, 4]
+ * @param scale of vol_moving_avg
  */
 export function monotonePenalty(predicted: Tensor2D, scale: Scale, tf: TensorFlow): Scalar {
   return tf.tidy(() => {

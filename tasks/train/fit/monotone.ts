@@ -7,9 +7,10 @@ import { createPredictor } from '../../../model/predictor.ts';
 const GRID_POINTS = 2_000;
 
 /**
- * Flattens the model's response, in steps of a twentieth, until none of the four predictions falls where vol_moving_avg rises
- * on a grid over the range that training saw. Beyond that range they always rise: inputs are clipped, so the ratio is constant.
- * Flattened completely, all ratios are constant, so there always is such a model.
+ * Flattens the model's response, in steps of a twentieth, until none of the four predictions falls
+ * where vol_moving_avg rises on a grid over the range that training saw. Beyond that range they
+ * always rise: inputs are clipped, so the ratio is constant. Flattened completely, all ratios are
+ * constant, so there always is such a model.
  * @param adjCloseRollingMedGrid in signed log units
  */
 export async function makeMonotone(

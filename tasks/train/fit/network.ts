@@ -6,10 +6,13 @@ import type { TensorFlow } from '../tensorflow.ts';
 /** Widths of the hidden layers. Their activation is tanh, which makes the response smooth. */
 const HIDDEN = [32, 32];
 
-/** Between quantiles at the start: where softplus is flat its gradient is too small to learn from. */
+/** Between quantiles at the start. Where softplus is flat, its gradient is too small to learn. */
 const MIN_DISTANCE = 0.05;
 
-/** The network in training: two scaled inputs; three quantiles and a point of the log ratio. model/predictor.ts repeats it. */
+/**
+ * The network in training: two scaled inputs; three quantiles and a point of the log ratio out.
+ * model/predictor.ts must compute the same.
+ */
 export class Network {
   readonly #tf: TensorFlow;
   readonly #layers: { kernel: Variable; bias: Variable }[];
@@ -27,7 +30,10 @@ export class Network {
     });
   }
 
-  /** @param inputs scaled, of shape [rows, 2] @returns p10, p50, p90 and the point of the log ratio, of shape [rows, 4] */
+  /**
+   * @param inputs scaled, of shape [rows, 2]
+   * @returns p10, p50, p90 and point, of shape [rows, 4]
+   */
   predict(inputs: Tensor2D): Tensor2D {
     const tf = this.#tf;
     return tf.tidy(() => {
@@ -62,7 +68,7 @@ export class Network {
   }
 }
 
-/** Output biases with which a network whose kernels are 0 predicts these quantiles of the log ratio, and p50 as its point. */
+/** Output biases with which the network starts near these quantiles, with p50 as its point. */
 export function outputBiases({ p10, p50, p90 }: ExampleSet['logRatioQuantiles']): number[] {
   const rawDistance = (distance: number) => Math.log(Math.expm1(Math.max(distance, MIN_DISTANCE)));
   return [p50, rawDistance(p50 - p10), rawDistance(p90 - p50), p50];

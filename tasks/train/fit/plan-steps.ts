@@ -6,7 +6,7 @@ const EPOCHS = { min: 2, max: 8 };
 
 export const MAX_BATCH_SIZE = BATCH.max;
 
-/** The batch size for this many training rows, a power of two, and the number of epochs and steps. */
+/** The batch size for this many training rows, a power of two, and the epochs and steps. */
 export function planSteps(rows: number): { batchSize: number; epochs: number; steps: number } {
   const wanted = 2 ** Math.round(Math.log2(Math.max(1, rows * BATCH.share)));
   const batchSize = Math.min(BATCH.max, Math.max(BATCH.min, wanted));

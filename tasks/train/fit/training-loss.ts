@@ -4,8 +4,8 @@ import type { TensorFlow } from '../tensorflow.ts';
 import type { Batch } from './batch.ts';
 
 /**
- * The weighted mean over the rows of two losses: the pinball loss of the quantiles, and the point's mix of absolute and
- * squared error. It is the loss that training and validation log.
+ * The weighted mean over the rows of two losses: the pinball loss of the quantiles, and the point's
+ * mix of absolute and squared error. It is the loss that training and validation log.
  * @param predicted of shape [rows, 4]
  */
 export function predictionLoss(

@@ -13,8 +13,8 @@ export interface Loss {
 export type LossListener = (loss: Loss) => void;
 
 /**
- * Writes each loss at once, as a line of losses.csv and a line of losses.jsonl. The lines survive a kill of this process,
- * and after sync() also a power cut.
+ * Writes each loss at once, as a line of losses.csv and a line of losses.jsonl. The lines survive a
+ * kill of this process, and after sync() also a power cut.
  */
 export class LossLog {
   readonly all: Loss[] = [];
@@ -29,7 +29,9 @@ export class LossLog {
     this.#append('losses.jsonl', '');
   }
 
-  /** @throws PermanentError when the loss, once it is written, is not a finite number; Error when the disk is full or fails */
+  /**
+   * @throws PermanentError for a loss that is not finite, once it is written; Error for a full disk
+   */
   write({ step, epoch, split, loss }: Loss): void {
     this.all.push({ step, epoch, split, loss });
     this.#append('losses.csv', `${step},${epoch},${split},${loss}\n`);

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Store } from '../../store/store.ts';
 
-/** Makes logs/train/<as-of>/<n>/ for the losses of one run, where n is the next free number. No task removes it. */
+/** Makes logs/train/<as-of>/<n>/ for the losses of a run, where n is the next free number. */
 export async function makeRunFolder(asOf: string, store: Store): Promise<string> {
   const parent = store.locate(`logs/train/${asOf}`);
   await mkdir(parent, { recursive: true });

@@ -3,8 +3,9 @@ import type { TensorFlow } from '../tensorflow.ts';
 import type { Loss, LossListener } from './loss-log.ts';
 
 /**
- * Writes each loss at once to event files for TensorBoard: a scalar `loss` by step in training/ and in validation/, so that
- * TensorBoard draws both in one chart. Event files contain the time, so their bytes differ from run to run.
+ * Writes each loss at once to event files for TensorBoard: a scalar `loss` by step in training/ and
+ * in validation/, so that TensorBoard draws both in one chart. Event files contain the time, so
+ * their bytes differ from run to run.
  * @throws Error that names the folder where the disk is full
  */
 export function createTensorBoardWriter(folder: string, tf: TensorFlow): LossListener {

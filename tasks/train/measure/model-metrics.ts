@@ -12,7 +12,7 @@ export interface Metrics extends Split, ModelScores, Hyperparameters, Provenance
   training_rows: number;
   /** Calibration and measuring rows together. */
   validation_rows: number;
-  /** How far the response was flattened to make it monotone: from 0, not at all, to 1, completely. */
+  /** How far the response was flattened to make it monotone: 0 not at all, 1 completely. */
   flattened: number;
 }
 
@@ -25,7 +25,7 @@ export interface ModelScores {
   best_multiple: Score & { multiple: number };
   /** p50 as the prediction, instead of the point. */
   p50: Score;
-  /** With the features of the row before: vol_moving_avg contains the same day's Volume, this one does not. */
+  /** With the features of the row before, which do not contain the same day's Volume. */
   lag_1: { model: Score; vol_moving_avg: Score };
   /** The share of volumes between p10 and p90; the target is 0.8. */
   coverage: number;

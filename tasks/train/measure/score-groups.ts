@@ -65,7 +65,7 @@ export function byYear(year: Int32Array): Grouping {
   return { names: years.map(String), groupOf: (row) => years.indexOf(year[row] as number) };
 }
 
-/** Groups by decile of values that are not negative, each a range of whole numbers; fewer than ten where values repeat. */
+/** Groups by decile of values >= 0, with whole edges; fewer than ten where values repeat. */
 export function byDecile(values: Float64Array): Grouping {
   const sorted = values.slice().sort();
   const edgeAt = (decile: number) =>

@@ -12,7 +12,7 @@ const QUANTILES = [
   { name: 'p90', color: '#d95f02', target: 0.9, shareOf: ({ below_p90 }: ScoreGroup) => below_p90 },
 ];
 
-/** The losses as an SVG image: training as a line, averaged over steps where there are many; validation as dots. */
+/** The losses as an SVG image: training as a line of at most MAX_POINTS, validation as dots. */
 export function drawLosses(losses: Loss[]): string {
   const training = averageLosses(losses.filter(({ split }) => split === 'training'));
   const validation = losses.filter(({ split }) => split === 'validation');
@@ -33,8 +33,8 @@ export function drawLosses(losses: Loss[]): string {
 }
 
 /**
- * The calibration as an SVG image: the shares of volumes below p10, p50 and p90 as dots, of all rows and of each decile of
- * vol_moving_avg, with their targets as dashed lines.
+ * The calibration as an SVG image: the shares of volumes below p10, p50 and p90 as dots, of all
+ * rows and of each decile of vol_moving_avg, with their targets as dashed lines.
  */
 export function drawCalibration({ all, by_decile }: Pick<ModelScores, 'all' | 'by_decile'>): string {
   const groups = [all, ...by_decile];

@@ -12,7 +12,7 @@ export interface AbandonedRun {
   token: string;
 }
 
-/** Closes a run as KILLED. It runs in a separate process, since the exiting one cannot wait for answers. */
+/** Closes a run as KILLED, in a separate process: the exiting one cannot wait for answers. */
 export async function killRun(run: AbandonedRun): Promise<void> {
   const run_id = run.runId || (await findRun(run));
   if (run_id)

@@ -2,7 +2,7 @@ const TIMEOUT_MS = 10_000;
 
 /** Where MLflow is, and its credentials. Only the address is ever logged. */
 export interface MlflowServer {
-  /** http or https; a name and a password in it are used where username and password are not given. */
+  /** http or https. A name and a password in it are used where the fields below are not given. */
   uri: string;
   experiment: string;
   username?: string | undefined;

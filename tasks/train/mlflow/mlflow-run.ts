@@ -34,8 +34,9 @@ interface Metric {
 }
 
 /**
- * Does some work within an MLflow run. The run ends as FINISHED, as FAILED when the work throws, or as KILLED when the process
- * exits before. Without a server there is no run; with an address that is not valid there is none either, and a warning.
+ * Does some work within an MLflow run. The run ends as FINISHED, as FAILED when the work throws, or
+ * as KILLED when the process exits before. Without a server there is no run; with an address that
+ * is not valid there is none either, and a warning.
  */
 export async function withMlflowRun<T>(
   server: MlflowServer | undefined,
@@ -63,8 +64,9 @@ export async function withMlflowRun<T>(
 }
 
 /**
- * A run in MLflow, through its REST API. Metrics are sent in batches while training goes on. Training never fails because of
- * MLflow: the first failure is logged as a warning, and after it only the run's final status is sent.
+ * A run in MLflow, through its REST API. Metrics are sent in batches while training goes on.
+ * Training never fails because of MLflow: the first failure is logged as a warning, and after it
+ * only the run's final status is sent.
  */
 class MlflowRun {
   readonly #connection: MlflowConnection;
@@ -78,7 +80,7 @@ class MlflowRun {
   #runId = '';
   #hasFailed = false;
 
-  /** Starts to create the run, without waiting for it. @throws Error when the address is not an http or https address */
+  /** Starts to create the run, without waiting. @throws Error when the address is not valid */
   constructor(server: MlflowServer, description: MlflowRunDescription, log: Logger) {
     this.#connection = connectionTo(server);
     this.#log = log;
@@ -107,7 +109,7 @@ class MlflowRun {
     await callMlflow(this.#connection, 'runs/update', body).catch((error) => this.#fail(error));
   }
 
-  /** Closes the run while the process exits, through a second process that gets 1.5 s. Waiting metrics are lost. */
+  /** Closes the run while the process exits. Waiting metrics are lost. */
   kill(): void {
     if (this.#runId === '' && (this.#hasFailed || this.#experimentId === '')) return;
     const run: AbandonedRun = {

@@ -81,7 +81,7 @@ async function trainOn(files: Files): Promise<{ model: Model; read(file: string)
   };
 }
 
-/** Cycles through the prices and the volumes. The default volumes range from 0 to the largest of the real dataset. */
+/** Cycles through the prices and volumes, by default up to the largest volume of the real data. */
 function csvOfPrices(prices: number[], volumes = [0, 1, 1_860_000_000, 40]): string {
   return csv(
     ...rows.map((day) => {

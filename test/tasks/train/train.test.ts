@@ -105,7 +105,8 @@ describe('the model of a date and a seed', () => {
     expect(hashStore(store, 'models')).toEqual(hashStore(sample, 'models'));
   });
 
-  // The sample's batches are too small for TensorFlow to split their sums over threads. These have the maximum size.
+  // The sample's batches are too small for TensorFlow to split their sums over threads. These have
+  // the maximum size.
   it('has the same weights after each step, on any processors and with any settings', async () => {
     const script = `
       import { Network } from './tasks/train/fit/network.ts';
@@ -177,7 +178,8 @@ describe('the model of a date and a seed', () => {
 
 describe('train refuses with the reason and publishes nothing for', () => {
   it.each<[string, Partial<TrainOptions>, string]>([
-    // The first row is from 1973-02-21; the first full window, 30 rows later, is from the beginning of April.
+    // The first row is from 1973-02-21; the first full window, 30 rows later, is from the beginning
+    // of April.
     ['a date before any full window', { asOf: '1973-03-01' }, 'has a full window'],
     ['a date that leaves no row to train on', { asOf: '1973-05-01' }, 'is left to train on'],
     ['a date before any row', { asOf: '1900-01-01' }, 'has a full window'],
@@ -323,7 +325,7 @@ describe('training that is stopped', () => {
     return join(parent, asOf, String(n));
   }
 
-  /** Waits until this many losses of a run are on the disk. They are in every file, since the next step has begun. */
+  /** Waits for this many losses and one more, so that this many are in every file. */
   async function untilSteps(steps: number): Promise<void> {
     await until(() => {
       const file = join(runFolder(), 'losses.csv');
@@ -331,7 +333,7 @@ describe('training that is stopped', () => {
     }, `training to take ${steps} steps`);
   }
 
-  /** Expects the losses of at least this many steps, as CSV, JSON and events, in the folder that the log names. Returns the CSV. */
+  /** Expects the losses of at least this many steps, as CSV, JSON and events. Returns the CSV. */
   function expectLosses(steps: number, log: string): string {
     expect(log).toContain(`"losses":"${runFolder()}/losses.csv"`);
     const [header, ...lines] = readFileSync(join(runFolder(), 'losses.csv'), 'utf8').trim().split('\n');

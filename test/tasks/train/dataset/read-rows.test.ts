@@ -11,7 +11,8 @@ import {
 import { findSplit, type Split } from '../../../../tasks/train/dataset/split.ts';
 import { csvOfVolumes, ingestFiles, runHere } from '../../../support/fixtures.ts';
 
-// Daily rows from 2020-01-01 on, with windows of two: the n-th row of A has the volume n and the vol_moving_avg n - 0.5.
+// Daily rows from 2020-01-01 on, with windows of two: the n-th row of A has the volume n and the
+// vol_moving_avg n - 0.5.
 const days = (count: number, first: number) => Array.from({ length: count }, (_, day) => first + day);
 const SPLIT: Split = {
   as_of: '2020-02-07',
@@ -35,7 +36,8 @@ describe('readTrainingExamples', () => {
   const read = () =>
     onFeatures((dataset, context) => toRows(readTrainingExamples(dataset, SPLIT, HALF_LIFE, context)));
 
-  // The full windows before 2020-02-04 are from 01-02 to 02-03: 33 per symbol, of which 30 are the embargo.
+  // The full windows before 2020-02-04 are from 01-02 to 02-03: 33 per symbol, of which 30 are the
+  // embargo.
   it('reads all rows before the validation block except the last 30 of each symbol', async () => {
     const rows = await read();
     const volumes = [2, 3, 4, 1002, 1003, 1004];
@@ -70,7 +72,8 @@ it('readCalibrationExamples reads all rows of the first half of the validation b
   expect(rows.map(({ weight }) => weight)).toEqual([1, 1, 1, 1]);
 });
 
-// With windows of two, 31 rows have 30 full ones. Validation begins with the 28th of them; the embargo takes the 27 before.
+// With windows of two, 31 rows have 30 full ones. Validation begins with the 28th of them; the
+// embargo takes the 27 before.
 describe('too few rows', () => {
   const readRows = async (volumes: number[], asOf?: string) => {
     const { store } = await ingestFiles({ 'stocks/A.csv': csvOfVolumes(...volumes) });

@@ -21,8 +21,9 @@ beforeAll(async () => {
 });
 
 describe('the logged loss', () => {
-  // With inputs at their mean only the biases count: p10 -2, p50 0.5, p90 1, point 0.5. The target 1 is 3, 0.5 and 0 above
-  // the quantiles: pinball (0.1 x 3 + 0.5 x 0.5 + 0) / 3. At medianFrom the median's share is a half: point 0.5 x 0.5 + 0.5 x 0.25.
+  // With inputs at their mean only the biases count: p10 -2, p50 0.5, p90 1, point 0.5. The target
+  // 1 is 3, 0.5 and 0 above the quantiles: pinball (0.1 x 3 + 0.5 x 0.5 + 0) / 3. At medianFrom the
+  // median's share is a half: point 0.5 x 0.5 + 0.5 x 0.25.
   const PINBALL = 0.55 / 3;
   const POINT = 0.375;
   const logRatioQuantiles = { p10: -2, p50: 0.5, p90: 1 };
@@ -31,7 +32,8 @@ describe('the logged loss', () => {
   it('of validation is the weighted mean of pinball and point loss over the rows', async () => {
     const scale = { min: 0, max: 20, mean: at, deviation: 2 };
     const toBatch = createBatcher({ scales: [scale, scale], meanWeight: 2 }, 1e5, tf);
-    // The second row is exact except for p10, 2.5 too low, and p90, 0.5 too high: (0.25 + 0.05) / 3. It has three times the weight.
+    // The second row is exact except for p10, 2.5 too low, and p90, 0.5 too high: (0.25 + 0.05) /
+    // 3. It has three times the weight.
     const values = tf.tensor2d([
       [at, at, 1, 1],
       [at, at, 0.5, 3],
@@ -56,7 +58,8 @@ describe('the logged loss', () => {
       weight: fill(3),
     });
     const rows = { ...builder.build(), logRatioQuantiles };
-    // In the first step the kernels are random: inputs of 0 hide them from the loss, but their slope makes volumes fall.
+    // In the first step the kernels are random: inputs of 0 hide them from the loss, but their
+    // slope makes volumes fall.
     rows.scales[0] = { ...rows.scales[0], deviation: 0.01 };
     using losses = new LossLog(makeFolder());
     await fitNetwork({ training: rows, validation: rows, seed: 1, medianFrom: 1e5, losses, onStep() {} }, tf);

@@ -10,7 +10,8 @@ beforeAll(async () => {
 
 describe('monotonePenalty', () => {
   const scale = { min: 0, max: 10, mean: 5, deviation: 2 };
-  // Log ratios with this slope over the scaled vol_moving_avg, and half of it over ln(1 + vol_moving_avg).
+  // Log ratios with this slope over the scaled vol_moving_avg, and half of it over ln(1 +
+  // vol_moving_avg).
   const withSlope = (slope: number) => {
     const inputs = penaltyInputs([scale, scale], [0, 10], 1, tf);
     return tf.mul(tf.slice2d(inputs, [0, 0], [-1, 1]), [[slope, slope, slope, slope]]) as Tensor2D;

@@ -5,7 +5,7 @@ import { dense, modelOf } from '../../../support/tiny-model.ts';
 
 const GRID = [0, 2.5, 5];
 
-/** A model of one layer. All four log ratios rise by `slope` where ln(1 + vol_moving_avg) rises by 1. */
+/** A model whose four log ratios rise by `slope` where ln(1 + vol_moving_avg) rises by 1. */
 function withSlope(slope: number): Model {
   const outputs = [slope, 0, 0, slope];
   const model = modelOf([dense([outputs, outputs.map(() => 0)], [20, 0, 0, 20])]);
@@ -43,7 +43,8 @@ it('a model that rises does not change', async () => {
 });
 
 it('a fall in a narrow range of prices is found where the grid has a price in it', async () => {
-  // tanh(x / 10 - 1000 (m - 1)) is flat except at m = 1. There, near x = 0, it lowers the log ratio by twice the rise of x.
+  // tanh(x / 10 - 1000 (m - 1)) is flat except at m = 1. There, near x = 0, it lowers the log ratio
+  // by twice the rise of x.
   const hidden = dense([[0.1], [-1_000]], [1_000]);
   const model = { ...withSlope(0), layers: [hidden, dense([[-20, 0, 0, -20]], [10, 0, 0, 10])] };
   expect(await isMonotone(model, [0, 0.9, 1.1, 5])).toBe(true);

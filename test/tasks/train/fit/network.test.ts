@@ -21,7 +21,8 @@ it('outputBiases make the network start from the given quantiles', () => {
   // With inputs of 0 only the biases count.
   const [first = []] = network.predict(tf.zeros([1, 2])).arraySync();
   expect(first.map((output) => output.toFixed(5))).toEqual(['-2.00000', '0.50000', '1.00000', '0.50000']);
-  // Where volumes never change, all three quantiles are equal. They start apart, where the gradient is not 0.
+  // Where volumes never change, all three quantiles are equal. They start apart, where the gradient
+  // is not 0.
   const [apart = []] = new Network(1, tf, outputBiases({ p10: 0, p50: 0, p90: 0 }))
     .predict(tf.zeros([1, 2]))
     .arraySync();

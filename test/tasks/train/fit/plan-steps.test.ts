@@ -4,7 +4,8 @@ import { planSteps } from '../../../../tasks/train/fit/plan-steps.ts';
 it.each([
   // 4 batches of the minimum, 256, in the maximum of 8 epochs.
   [1_014, { batchSize: 256, epochs: 8, steps: 32 }],
-  // 100,000 / 200 = 500, rounded to the power of two 512: 196 steps per epoch; 8.2 epochs would be 1,600 steps.
+  // 100,000 / 200 = 500, rounded to the power of two 512: 196 steps per epoch; 8.2 epochs would be
+  // 1,600 steps.
   [100_000, { batchSize: 512, epochs: 8, steps: 1_568 }],
   // 105,000 / 200 = 525: 206 steps per epoch; 7.8 epochs would be 1,600 steps.
   [105_000, { batchSize: 512, epochs: 8, steps: 1_648 }],

@@ -10,7 +10,8 @@ beforeAll(async () => {
 
 describe('pinballLoss', () => {
   it.each([
-    // 1 too low costs the quantile: (0.1 + 0.5 + 0.9) / 3. 1 too high costs 1 minus the quantile: the same sum.
+    // 1 too low costs the quantile: (0.1 + 0.5 + 0.9) / 3. 1 too high costs 1 minus the quantile:
+    // the same sum.
     [[0, 0, 0], 1, 0.5],
     [[0, 0, 0], -1, 0.5],
     [[3, 3, 3], 3, 0],
@@ -36,7 +37,8 @@ describe('pinballLoss', () => {
 });
 
 describe('predictionLoss', () => {
-  // The quantiles are exact in every row, so only the point counts. It is 2 too low: absolute error 2, squared error 4.
+  // The quantiles are exact in every row, so only the point counts. It is 2 too low: absolute error
+  // 2, squared error 4.
   it.each([
     [[0], [1], 4],
     [[1], [1], 2],

@@ -22,7 +22,8 @@ describe('scoreGroups', () => {
     expect(all).toMatchObject({ part: 'all', rows: 4, mae: 2.5, mae_vol_moving_avg: 1.75 });
     expect(all?.rmsle).toBeCloseTo(Math.sqrt(2 / 4) * Math.LN2, 12);
     expect(all?.rmsle_vol_moving_avg).toBeCloseTo(Math.sqrt(3 / 4) * Math.LN2, 12);
-    // The second volume is below all three, the last one above p90. The others equal p10 or p50, which does not count as below.
+    // The second volume is below all three, the last one above p90. The others equal p10 or p50,
+    // which does not count as below.
     expect(all).toMatchObject({ coverage: 0.5, below_p10: 0.25, below_p50: 0.75, below_p90: 0.75 });
   });
 
