@@ -3,6 +3,7 @@ import type { Context } from './context.ts';
 import { PermanentError } from './lib/errors.ts';
 import { readChampion } from './store/champion.ts';
 import type { Champion } from './store/champion-history.ts';
+import { readOrigin } from './store/origins.ts';
 import type { TaskResult } from './store/result.ts';
 import { findDataset, listKeys } from './store/shards.ts';
 import { findSnapshot } from './store/snapshots.ts';
@@ -10,12 +11,13 @@ import type { Store } from './store/store.ts';
 
 const DATASETS = ['raw', 'prices', 'features'] as const;
 
-/** In milliseconds: a key without all of its shards that was written to since may be one that is being made. */
-const AN_HOUR = 3_600_000;
+/** An incomplete key that is newer than this may still be in work. */
+const MIN_INCOMPLETE_AGE_MS = 3_600_000;
 
 /**
- * Removes old keys of every dataset. What stays: the newest `keep` of each that are whole, the latest, and all that the model
- * in service was made from. Models stay; they are small.
+ * Removes old keys of every dataset. It keeps the latest key, the newest complete ones up to `keep` in all, and those that
+ * the model in service was made from. Models stay, since they are small.
+ * @throws PermanentError when the model in service does not say what it was made from
  */
 export async function prune({ keep }: { keep: number }, { store, log }: Context): Promise<TaskResult> {
   const inUse = await keysOfChampion(store);
@@ -23,10 +25,11 @@ export async function prune({ keep }: { keep: number }, { store, log }: Context)
   for (const dataset of DATASETS) {
     const latest = (await store.readJson<{ key: string }>(`${dataset}/latest.json`))?.key;
     const keys = await keysByAge(dataset, store);
-    const whole = keys.filter(({ isWhole }) => isWhole).map(({ key }) => key);
-    const newest = [...(latest ? [latest] : []), ...whole.filter((key) => key !== latest)].slice(0, keep);
-    for (const { key, isWhole, time } of keys) {
-      if (newest.includes(key) || inUse.has(key) || (!isWhole && time > Date.now() - AN_HOUR)) continue;
+    const complete = keys.filter(({ isComplete }) => isComplete).map(({ key }) => key);
+    const newest = [...(latest ? [latest] : []), ...complete.filter((key) => key !== latest)].slice(0, keep);
+    for (const { key, isComplete, time } of keys) {
+      const isInWork = !isComplete && time > Date.now() - MIN_INCOMPLETE_AGE_MS;
+      if (newest.includes(key) || inUse.has(key) || isInWork) continue;
       await store.remove(`${dataset}/${key}`);
       log.info('removed', { dataset, key });
       removed++;
@@ -42,31 +45,28 @@ export async function prune({ keep }: { keep: number }, { store, log }: Context)
   };
 }
 
-/** The keys of a dataset, the one that was written to last first, and whether they are whole. */
+/** The keys of a dataset, the last modified one first. */
 async function keysByAge(
   dataset: (typeof DATASETS)[number],
   store: Store,
-): Promise<{ key: string; time: number; isWhole: boolean }[]> {
-  const ages: { key: string; time: number; isWhole: boolean }[] = [];
+): Promise<{ key: string; time: number; isComplete: boolean }[]> {
+  const ages: { key: string; time: number; isComplete: boolean }[] = [];
   for (const key of await listKeys(dataset, store))
     ages.push({
       key,
       time: (await stat(store.locate(`${dataset}/${key}`))).mtimeMs,
-      isWhole: await isWhole(dataset, key, store),
+      isComplete: await isComplete(dataset, key, store),
     });
   return ages.sort((a, b) => b.time - a.time);
 }
 
-/** A dataset without a row was refused when it was made. */
-async function isWhole(dataset: (typeof DATASETS)[number], key: string, store: Store): Promise<boolean> {
+/** Prices without rows do not count: ingest refused them. */
+async function isComplete(dataset: (typeof DATASETS)[number], key: string, store: Store): Promise<boolean> {
   if (dataset === 'raw') return (await findSnapshot(key, store)) !== undefined;
   return ((await findDataset(dataset, key, store))?.rows ?? 0) > 0;
 }
 
-/**
- * The features that the model in service was trained on, the prices that those were made from, and the download behind them.
- * @throws PermanentError when nobody can tell
- */
+/** The keys of the features, the prices and the download that the model in service was made from. */
 async function keysOfChampion(store: Store): Promise<Set<string>> {
   if ((await store.size('model.bin')) === undefined) return new Set();
   const model = (await readChampion(store)).champion?.model;
@@ -74,10 +74,9 @@ async function keysOfChampion(store: Store): Promise<Set<string>> {
     model?.provenance.features_key ?? (await store.readJson<Champion>('champion.json'))?.features_key;
   if (!features)
     throw new PermanentError(
-      `${store.locate('model.bin')}: does not say what it came from, so nobody can tell what to keep for it; run promote first`,
+      `${store.locate('model.bin')} does not say what it was made from, so prune cannot know what to keep; run promote first`,
     );
-  const originOf = async (name: string) => (await store.readJson<{ key: string }>(name))?.key;
-  const prices = await originOf(`features/${features}/prices.json`);
-  const raw = prices && (await originOf(`prices/${prices}/raw.json`));
+  const prices = await readOrigin('features', features, 'prices', store);
+  const raw = prices && (await readOrigin('prices', prices, 'raw', store));
   return new Set([features, prices, raw].filter((key) => key !== undefined));
 }

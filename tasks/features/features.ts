@@ -2,8 +2,8 @@ import { dirname, join } from 'node:path';
 import type { Context } from '../context.ts';
 import { contentKey } from '../lib/content-key.ts';
 import { type Database, parquet, readSql } from '../lib/duckdb.ts';
-import { checkIsZero, countNulls, runChecks } from '../store/checks.ts';
-import { publishOrigin } from '../store/publish-latest.ts';
+import { checkCount, countNulls, runChecks } from '../store/checks.ts';
+import { publishOrigin } from '../store/origins.ts';
 import { publishShards, type ShardContent, type ShardSubset } from '../store/publish-shards.ts';
 import type { TaskResult } from '../store/result.ts';
 import { openDataset, shardName, shardReadError } from '../store/shards.ts';
@@ -52,9 +52,9 @@ export async function features(
       ...(await makeShard(path, join(scratch, `${shardName(index)}.parquet`), window, database)),
       etfs,
     }),
-    async ({ rows }) => [checkIsZero('every_row_is_accounted_for', 'fail', Math.abs(prices.rows - rows))],
+    async ({ rows }) => [checkCount('every_row_is_accounted_for', 'fail', Math.abs(prices.rows - rows))],
   );
-  await publishOrigin(`features/${published.key}/prices.json`, prices.key, context.store);
+  await publishOrigin('features', published.key, 'prices', prices.key, context.store);
   return {
     ...(await summarizeShards('features', published, context)),
     inputs: [{ name: 'prices', uri: prices.uri, key: prices.key, rows: prices.rows, bytes: prices.bytes }],

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import type { Context } from '../context.ts';
 import { contentKey } from '../lib/content-key.ts';
-import { publishOrigin } from '../store/publish-latest.ts';
+import { publishOrigin } from '../store/origins.ts';
 import { publishShards, type ShardSubset } from '../store/publish-shards.ts';
 import type { TaskResult } from '../store/result.ts';
 import { type ShardPlan, shardOf } from '../store/shards.ts';
@@ -94,7 +94,7 @@ export async function ingest(
         );
       },
     );
-    if (snapshot) await publishOrigin(`prices/${published.key}/raw.json`, snapshot, context.store);
+    if (snapshot) await publishOrigin('prices', published.key, 'raw', snapshot, context.store);
     const result = await summarizeShards('prices', published, context);
     const raw = {
       name: 'raw',

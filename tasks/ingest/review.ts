@@ -1,5 +1,5 @@
 import { type Database, parquet, quotedString } from '../lib/duckdb.ts';
-import { checkIsEmpty, checkIsZero } from '../store/checks.ts';
+import { checkCount, checkNone } from '../store/checks.ts';
 import type { Check } from '../store/result.ts';
 import { type ShardedDataset, type ShardManifest, sumCounts } from '../store/shards.ts';
 import type { NamedFile } from './prices.ts';
@@ -33,44 +33,40 @@ export function reviewPrices(
   const nulls = Object.entries(sumCounts(manifests.map(({ nulls }) => nulls)));
   const months = sumCounts(manifests.map(({ months = {} }) => months));
   return [
-    checkIsZero(
+    checkCount(
       'every_file_is_accounted_for',
       'fail',
       // One is the metadata.
       Math.abs(csvFiles - passedOver.length - 1 - of('files')) +
         manifests.reduce((sum, { metrics }) => sum + symbolsLost(metrics), 0),
     ),
-    checkIsZero(
-      'every_row_is_accounted_for',
-      'fail',
-      Math.abs(of('rows_in') - rows - of('rows_quarantined')),
-    ),
-    checkIsEmpty('csv_file_lies_where_it_is_read', 'warn', passedOver),
-    checkIsZero('file_has_rows', 'warn', Math.max(of('files') - of('files_with_rows'), 0)),
-    checkIsZero('row_is_not_set_aside', 'warn', of('rows_quarantined')),
-    checkIsEmpty(
+    checkCount('every_row_is_accounted_for', 'fail', Math.abs(of('rows_in') - rows - of('rows_quarantined'))),
+    checkNone('csv_file_lies_where_it_is_read', 'warn', passedOver),
+    checkCount('file_has_rows', 'warn', Math.max(of('files') - of('files_with_rows'), 0)),
+    checkCount('row_is_not_set_aside', 'warn', of('rows_quarantined')),
+    checkNone(
       'symbol_has_a_name',
       'warn',
       files.filter(({ securityName }) => securityName === null).map(({ symbol }) => symbol),
     ),
-    checkIsEmpty(
+    checkNone(
       'named_symbol_has_a_file',
       'warn',
       [...names.keys()].filter((name) => !symbols.has(name)),
     ),
-    checkIsEmpty(
+    checkNone(
       'column_is_nearly_never_null',
       'warn',
       nulls.filter(([, count]) => count > MOST_NULLS * rows).map(([column]) => column),
     ),
-    checkIsZero(
+    checkCount(
       'date_is_not_in_the_future',
       'warn',
       toCome.values().reduce((sum, rows) => sum + rows, 0),
       [...toCome.keys()],
     ),
-    checkIsEmpty('month_has_rows', 'warn', findMissingMonths(Object.keys(months))),
-    checkIsEmpty('month_is_no_gap', 'warn', findGaps(months)),
+    checkNone('month_has_rows', 'warn', findMissingMonths(Object.keys(months))),
+    checkNone('month_is_no_gap', 'warn', findGaps(months)),
   ];
 }
 

@@ -2,10 +2,9 @@ import { type Database, quotedString } from '../lib/duckdb.ts';
 import { PermanentError } from '../lib/errors.ts';
 import type { Check } from './result.ts';
 
-/** So many of what breaks a check are named. */
-const MOST_EXAMPLES = 5;
+const MAX_EXAMPLES = 5;
 
-/** Runs a checks.sql: each of its rows names a promise, says how bad it is to break it, and counts and names what does. */
+/** Runs a query whose rows are checks: the name, the severity, the number of violations, and examples. */
 export async function runChecks(sql: string, database: Database): Promise<Check[]> {
   const rows = await database.rows<{
     name: string;
@@ -14,27 +13,27 @@ export async function runChecks(sql: string, database: Database): Promise<Check[
     examples?: string[] | null;
   }>(sql);
   return rows.map(({ name, severity, value, examples }) =>
-    checkIsZero(name, severity, Number(value), examples ?? []),
+    checkCount(name, severity, Number(value), examples ?? []),
   );
 }
 
-/** A check that holds when nothing is counted. */
-export function checkIsZero(
+/** A check that passes if the count of violations is 0. */
+export function checkCount(
   name: string,
   severity: 'fail' | 'warn',
   value: number,
   examples: string[] = [],
 ): Check {
-  const first = examples.toSorted().slice(0, MOST_EXAMPLES);
+  const first = examples.toSorted().slice(0, MAX_EXAMPLES);
   return { name, severity, passed: value === 0, value, ...(first.length > 0 && { examples: first }) };
 }
 
-/** A check that holds when nothing is found. */
-export function checkIsEmpty(name: string, severity: 'fail' | 'warn', found: string[]): Check {
-  return checkIsZero(name, severity, found.length, found);
+/** A check that passes if there are no violations. */
+export function checkNone(name: string, severity: 'fail' | 'warn', violations: string[]): Check {
+  return checkCount(name, severity, violations.length, violations);
 }
 
-/** How many NULLs each column of a Parquet file has, as its footer says. */
+/** The number of NULLs by column of a Parquet file, from its footer. */
 export async function countNulls(path: string, database: Database): Promise<Record<string, number>> {
   const columns = await database.rows<{ name: string; nulls: number }>(
     `SELECT path_in_schema AS name, CAST(sum(stats_null_count) AS DOUBLE) AS nulls
@@ -43,10 +42,10 @@ export async function countNulls(path: string, database: Database): Promise<Reco
   return Object.fromEntries(columns.map(({ name, nulls }) => [name, nulls]));
 }
 
-/** The checks of many shards as checks of them all. */
+/** Adds up the checks of shards, by name. */
 export function sumChecks(checks: Check[]): Check[] {
   return [...Map.groupBy(checks, ({ name }) => name)].map(([name, same]) =>
-    checkIsZero(
+    checkCount(
       name,
       same.some(({ severity }) => severity === 'fail') ? 'fail' : 'warn',
       same.reduce((sum, { value }) => sum + value, 0),
@@ -55,16 +54,16 @@ export function sumChecks(checks: Check[]): Check[] {
   );
 }
 
-/** The first check whose failure keeps data from being published, if any. */
+/** The first failed check that keeps data from being published. */
 export function findFailedCheck(checks: Check[]): Check | undefined {
   return checks.find(({ severity, passed }) => severity === 'fail' && !passed);
 }
 
-/** @throws PermanentError at the first check whose failure keeps data from being published */
+/** @throws PermanentError when a check failed that keeps data from being published */
 export function assertChecksPass(checks: Check[], name: string, consequence: string): void {
-  const broken = findFailedCheck(checks);
-  if (broken)
+  const failed = findFailedCheck(checks);
+  if (failed)
     throw new PermanentError(
-      `${name}: the check ${broken.name} is broken by ${broken.value}; ${consequence}`,
+      `${name}: the check ${failed.name} failed with ${failed.value} violations; ${consequence}`,
     );
 }

@@ -18,13 +18,13 @@ import {
 } from './shards.ts';
 import type { Store } from './store.ts';
 
-/** The shards that one process makes, as `--shard index/count` says; the index starts at 1. */
+/** Every count-th shard from the index-th on, as in `--shard index/count`; the index starts at 1. */
 export interface ShardSubset {
   index: number;
   count: number;
 }
 
-/** What the maker of a shard says of it: its files in scratch, the Parquet file of the dataset first. */
+/** A shard that was made: what its manifest says, and its files in scratch, the Parquet file first. */
 export type ShardContent = Pick<
   ShardManifest,
   'rows' | 'nulls' | 'months' | 'lastDate' | 'etfs' | 'checks' | 'parameters' | 'metrics'
@@ -34,21 +34,21 @@ export type ShardContent = Pick<
 
 export interface PublishedShards {
   key: string;
-  /** Where the shards lie. */
+  /** The path of the shards. */
   folder: string;
   status: 'done' | 'up_to_date';
   manifests: ShardManifest[];
-  /** Of all shards together; none until all are there. */
+  /** Of the whole dataset; empty until all shards are there. */
   checks: Check[];
 }
 
 /**
- * Makes the shards of a dataset that are not there yet and publishes each one whole, under a key that follows from the
- * keys of all its shards. A shard that an older key already has is taken from there. When the last shard is there, the
- * dataset's `latest.json` names the key.
- * Shards are made side by side, each by one thread, so that the bytes do not depend on how many threads there are.
- * @param make writes one shard's files into the scratch folder and says what they hold
- * @param review checks all shards together
+ * Makes and publishes the missing shards of a dataset. The key of the dataset is a hash of the keys of all its shards. A
+ * shard that another key already has is taken from there. Once the dataset is complete, its `latest.json` names the key.
+ * Shards are made concurrently, but each by one thread, so that the bytes do not depend on the number of threads.
+ * @param make writes the files of one shard into a scratch folder
+ * @param review checks the complete dataset
+ * @throws PermanentError when a check fails
  */
 export async function publishShards<Plan extends ShardPlan>(
   dataset: 'prices' | 'features',
@@ -56,7 +56,7 @@ export async function publishShards<Plan extends ShardPlan>(
   subset: ShardSubset | undefined,
   { store, database, log, progress }: Context,
   make: (plan: Plan, scratch: string, database: Database) => Promise<ShardContent>,
-  review: (whole: ShardedDataset) => Promise<Check[]>,
+  review: (complete: ShardedDataset) => Promise<Check[]>,
 ): Promise<PublishedShards> {
   const key = contentKey(plans.map((plan) => plan.key));
   const folder = `${dataset}/${key}`;
@@ -65,7 +65,7 @@ export async function publishShards<Plan extends ShardPlan>(
   let status: PublishedShards['status'] = 'up_to_date';
   progress.start(dataset, mine.length);
   try {
-    await runConcurrently(mine, database, async (plan, lane) => {
+    await runConcurrently(mine, database, async (plan, connection) => {
       let manifest = await findShard(folder, plan.index, store, plan.key);
       if (!manifest) {
         status = 'done';
@@ -77,21 +77,21 @@ export async function publishShards<Plan extends ShardPlan>(
           folder,
           plan,
           plans.length,
-          await make(plan, scratch.path, lane),
+          await make(plan, scratch.path, connection),
           store,
         );
       }
-      log.debug('shard is there', { folder, shard: plan.index, rows: manifest.rows });
+      log.debug('the shard is published', { folder, shard: plan.index, rows: manifest.rows });
       manifests[mine.indexOf(plan)] = manifest;
       progress.advance();
     });
   } finally {
     progress.stop();
   }
-  const whole = await findDataset(dataset, key, store);
-  if (!whole && !subset)
-    throw new Error(`${store.locate(folder)}: shards went while they were made; run it again`);
-  const checks = whole ? await publishLatest(dataset, whole, review, store) : [];
+  const complete = await findDataset(dataset, key, store);
+  if (!complete && !subset)
+    throw new Error(`${store.locate(folder)}: shards were removed during the run; run the task again`);
+  const checks = complete ? await publishLatest(dataset, complete, review, store) : [];
   return { key, folder: store.locate(folder), status, manifests, checks };
 }
 
@@ -102,7 +102,7 @@ async function publishShard(
   { paths, ...content }: ShardContent,
   store: Store,
 ): Promise<ShardManifest> {
-  assertChecksPass(content.checks, `${folder}/${shardName(index)}`, 'nothing of the shard was published');
+  assertChecksPass(content.checks, `${folder}/${shardName(index)}`, 'the shard was not published');
   const files: ShardManifest['files'] = [];
   for (const path of paths) {
     files.push({ name: basename(path), bytes: (await stat(path)).size });

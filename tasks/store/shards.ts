@@ -4,26 +4,26 @@ import { PermanentError } from '../lib/errors.ts';
 import type { Check } from './result.ts';
 import type { Store } from './store.ts';
 
-/** One shard to make. `key` is a hash of all that this shard's content depends on. */
+/** A shard to make. `key` is a hash of everything that its content depends on. */
 export interface ShardPlan {
   index: number;
   key: string;
 }
 
-/** What shard-NN.json holds. Its presence says that the shard's other files are there. */
+/** The content of shard-NN.json. It is published last: if it exists, the shard's other files do, too. */
 export interface ShardManifest {
   key: string;
-  /** How many shards the dataset has. */
+  /** The number of shards of the dataset. */
   shards: number;
   rows: number;
-  /** The shard's files and their sizes; the Parquet file of the dataset comes first. */
+  /** The files of the shard; the Parquet file of the dataset comes first. */
   files: { name: string; bytes: number }[];
-  /** How many NULLs each column has. */
+  /** The number of NULLs by column. */
   nulls: Record<string, number>;
   checks: Check[];
-  /** How many rows each month has, by YYYY-MM; of prices only. */
+  /** The number of rows by month, as YYYY-MM; only for prices. */
   months?: Record<string, number>;
-  /** The last day of which there is a row, as YYYY-MM-DD; of prices only. */
+  /** The day of the newest row, as YYYY-MM-DD; only for prices. */
   lastDate?: string;
   /** The symbols of the files in `etfs/`. */
   etfs: string[];
@@ -32,7 +32,7 @@ export interface ShardManifest {
   metrics: Record<string, number>;
 }
 
-/** The shard in which all of a symbol's rows lie: the same on every machine. */
+/** The index of the shard that holds all rows of a symbol: the same on every machine. */
 export function shardOf(symbol: string, shards: number): number {
   return createHash('sha256').update(symbol).digest().readUInt32LE(0) % shards;
 }
@@ -42,7 +42,7 @@ export function shardName(index: number): string {
   return `shard-${String(index).padStart(2, '0')}`;
 }
 
-/** Counts by name, added up. */
+/** Adds up counts by name. */
 export function sumCounts(all: Record<string, number>[]): Record<string, number> {
   const sums: Record<string, number> = {};
   for (const counts of all)
@@ -50,19 +50,20 @@ export function sumCounts(all: Record<string, number>[]): Record<string, number>
   return sums;
 }
 
-/** A dataset of which every shard is there. */
+/** A complete dataset: every shard is there. */
 export interface ShardedDataset {
   key: string;
   uri: string;
-  /** In the order of their numbers. */
+  /** In order of their index. */
   shards: { index: number; path: string; manifest: ShardManifest }[];
   rows: number;
   bytes: number;
 }
 
 /**
- * Opens a whole dataset: of the given key, or the one that was made last.
- * @throws PermanentError when there is none, or a shard of it is missing or cut short
+ * Opens the dataset with a key, or the latest one.
+ * @param maker the task that makes this dataset
+ * @throws PermanentError when there is none, or a shard is missing or truncated
  */
 export async function openDataset(
   dataset: 'prices' | 'features',
@@ -80,46 +81,48 @@ export async function openDataset(
   const keys = await listKeys(dataset, store);
   if (!keys.includes(key))
     throw new PermanentError(
-      `${store.locate(`${dataset}/${key}`)}: is not there; run ${maker}, or give as --${dataset} one that is: ${keys.join(', ') || 'none'}`,
+      `${store.locate(`${dataset}/${key}`)}: there is no such key; run ${maker}, or use --${dataset} with one of these keys: ${keys.join(', ') || 'none'}`,
     );
   throw new PermanentError(
-    `${store.locate(`${dataset}/${key}`)}: shards are missing or cut short: ${await nameBroken(`${dataset}/${key}`, store)}; run ${maker} again, it makes just those`,
+    `${store.locate(`${dataset}/${key}`)}: shards are missing or truncated: ${await listIncompleteShards(`${dataset}/${key}`, store)}; run ${maker} again, which makes only these`,
   );
 }
 
-/** Which shards of a folder are not whole. */
-async function nameBroken(folder: string, store: Store): Promise<string> {
+/** The names of the shards that are missing or truncated. */
+async function listIncompleteShards(folder: string, store: Store): Promise<string> {
   let shards = 0;
-  for (const name of await listRecords(folder, store))
+  for (const name of await listManifests(folder, store))
     shards = (await store.readJson<ShardManifest>(`${folder}/${name}`))?.shards ?? shards;
-  const broken: string[] = [];
+  const incomplete: string[] = [];
   for (let index = 0; index < shards; index++)
-    if (!(await findShard(folder, index, store))) broken.push(shardName(index));
-  return broken.join(', ') || 'all';
+    if (!(await findShard(folder, index, store))) incomplete.push(shardName(index));
+  return incomplete.join(', ') || 'all';
 }
 
-/** How DuckDB speaks of a Parquet file that it cannot read, and not what features.sql itself says. */
+/** DuckDB's messages about a Parquet file that it cannot read, but not the error that features.sql raises. */
 const DAMAGED =
   /^(?!.*a row left its place)((Invalid|Invalid Input|Serialization|Conversion) Error|.*(Parquet|TProtocol))/s;
 
 /**
- * What to throw where a query over shards failed: an PermanentError where they are damaged, the cause itself otherwise.
- * @param folder of the dataset, of all keys
+ * The error to throw when a query over shards fails: a PermanentError if they are damaged, else the cause itself.
+ * @param where the shard, or the dataset, that is read
+ * @param folder of the dataset with all of its keys
+ * @param maker the task that makes this dataset
  */
 export function shardReadError(where: string, folder: string, maker: string, cause: unknown): unknown {
   if (!(cause instanceof QueryError) || !DAMAGED.test(cause.message)) return cause;
   return new PermanentError(
-    `${where}: is damaged; remove the folder ${folder}, of which other keys may share the file, and run ${maker} again`,
+    `${where} is damaged; remove the folder ${folder}, since other keys may share the file, and run ${maker} again`,
     { cause },
   );
 }
 
-/** The keys of a dataset, be they whole or not. */
+/** The keys of a dataset, complete or not. */
 export async function listKeys(dataset: string, store: Store): Promise<string[]> {
   return (await store.list(dataset)).filter((name) => /^[0-9a-f]{16}$/.test(name));
 }
 
-/** All shards of a key, or undefined where one is missing. */
+/** The dataset with a key, or undefined if a shard is missing or truncated. */
 export async function findDataset(
   dataset: string,
   key: string,
@@ -127,7 +130,7 @@ export async function findDataset(
 ): Promise<ShardedDataset | undefined> {
   const folder = `${dataset}/${key}`;
   const shards: ShardedDataset['shards'] = [];
-  for (const name of await listRecords(folder, store)) {
+  for (const name of await listManifests(folder, store)) {
     const index = Number(/\d+/.exec(name)?.[0]);
     const manifest = await findShard(folder, index, store);
     if (!manifest) return undefined;
@@ -144,12 +147,11 @@ export async function findDataset(
   };
 }
 
-/** The names of a folder's shard manifests. */
-async function listRecords(folder: string, store: Store): Promise<string[]> {
+async function listManifests(folder: string, store: Store): Promise<string[]> {
   return (await store.list(folder)).filter((name) => /^shard-\d+\.json$/.test(name));
 }
 
-/** The manifest of a shard whose files are all there, or undefined. */
+/** The manifest of a shard, or undefined if a file of the shard is missing or truncated, or the key is another. */
 export async function findShard(
   folder: string,
   index: number,

@@ -8,7 +8,7 @@ import { runCli, runTask } from '../support/command.ts';
 import { csvOfVolumes, makeFolder, makeSource } from '../support/fixtures.ts';
 import { constantModel } from '../support/tiny-model.ts';
 
-/** Three keys of prices and of features, the first being the oldest. */
+/** A store with three keys of prices and three of features, the oldest first. */
 async function makeStore(): Promise<{ store: string; prices: string[]; features: string[] }> {
   const store = await makeFolder();
   const [prices, features]: [string[], string[]] = [[], []];
@@ -36,7 +36,7 @@ describe('prune', () => {
     expect((await runTask(['prune', '--store', store, '--keep', '2'])).status).toBe('up_to_date');
   });
 
-  test('keeps what the model in service came from', async () => {
+  test('keeps what the model in service was made from', async () => {
     const { store, prices, features } = await makeStore();
     const model = { ...constantModel([0, 0, 0]), provenance: { features_key: String(features[0]) } };
     await writeFile(join(store, 'model.bin'), encodeModel(model));
@@ -45,7 +45,7 @@ describe('prune', () => {
     expect(isThere(store, 'features', features)).toEqual([true, false, true]);
   });
 
-  test('keeps the download that the model in service came from', async () => {
+  test('keeps the download that the model in service was made from', async () => {
     const { store, prices, features } = await makeStore();
     const model = { ...constantModel([0, 0, 0]), provenance: { features_key: String(features[0]) } };
     await writeFile(join(store, 'model.bin'), encodeModel(model));
@@ -64,7 +64,7 @@ describe('prune', () => {
     expect(isThere(store, 'raw', downloads)).toEqual([true, false, true]);
   });
 
-  test('counts only whole keys, and leaves an unfinished one alone until nobody can be making it', async () => {
+  test('counts only complete keys, and keeps an incomplete one that may still be in work', async () => {
     const { store, prices } = await makeStore();
     const second = String(prices[1]);
     await rm(join(store, 'prices', second, 'shard-00.json'));
@@ -76,7 +76,7 @@ describe('prune', () => {
     expect(isThere(store, 'prices', prices)).toEqual([true, false, true]);
   });
 
-  test('does not count prices without a row, which ingest refused, as whole', async () => {
+  test('does not count prices without rows, which ingest refused', async () => {
     const { store, prices } = await makeStore();
     const source = await makeSource({ 'stocks/A.csv': csvOfVolumes() });
     await runCli(['ingest', '--store', store, '--source', source, '--shards', '1']);
@@ -88,16 +88,16 @@ describe('prune', () => {
     expect(isThere(store, 'prices', [...prices, refused])).toEqual([false, true, true, false]);
   });
 
-  test('removes nothing where the model in service does not say what it came from', async () => {
+  test('removes nothing if the model in service does not say what it was made from', async () => {
     const { store, prices } = await makeStore();
     await writeFile(join(store, 'model.bin'), encodeModel({ ...constantModel([0, 0, 0]), provenance: {} }));
     const { code, message } = await runCli(['prune', '--store', store, '--keep', '1']);
-    expect(message).toContain('nobody can tell what to keep for it');
+    expect(message).toContain('so prune cannot know what to keep');
     expect(code).toBe(2);
     expect(isThere(store, 'prices', prices)).toEqual([true, true, true]);
   });
 
-  test('does not count a download without its zip as one to keep', async () => {
+  test('does not count a download without its zip', async () => {
     const { store } = await makeStore();
     const [older, broken] = ['a'.repeat(16), 'b'.repeat(16)] as const;
     for (const [index, key] of [older, broken].entries()) {
@@ -111,7 +111,7 @@ describe('prune', () => {
     expect(isThere(store, 'raw', [older, broken])).toEqual([true, false]);
   });
 
-  test('keeps the latest, be it the oldest', async () => {
+  test('keeps the latest key even if it is the oldest', async () => {
     const { store, prices } = await makeStore();
     await (await Store.open(store)).publishText('prices/latest.json', JSON.stringify({ key: prices[0] }));
     await runTask(['prune', '--store', store, '--keep', '1']);
@@ -121,14 +121,14 @@ describe('prune', () => {
   test.each<[string, (path: string) => Promise<unknown>]>([
     ['is a folder', (path) => mkdir(path)],
     ['is damaged', (path) => writeFile(path, 'half a mod')],
-  ])('removes nothing where model.bin %s', async (_what, damage) => {
+  ])('removes nothing if model.bin %s', async (_what, damage) => {
     const store = makeFolder();
     for (const key of ['0'.repeat(16), '1'.repeat(16)])
       await mkdir(join(store, 'prices', key), { recursive: true });
     await damage(join(store, 'model.bin'));
     const { code, message } = await runCli(['prune', '--store', store, '--keep', '1']);
     expect(message).toContain(
-      `${store}/model.bin: does not say what it came from, so nobody can tell what to keep for it`,
+      `${store}/model.bin does not say what it was made from, so prune cannot know what to keep`,
     );
     expect(code).toBe(2);
     expect(isThere(store, 'prices', ['0'.repeat(16), '1'.repeat(16)])).toEqual([true, true]);

@@ -392,7 +392,7 @@ describe('the features task', () => {
     const prices = '0123456789abcdef';
     await expect(runHere(features, { window: 2, prices }, store)).rejects.toEqual(
       new PermanentError(
-        `${store}/prices/${prices}: is not there; run ingest, or give as --prices one that is: ${result.outputs[0]?.key}`,
+        `${store}/prices/${prices}: there is no such key; run ingest, or use --prices with one of these keys: ${result.outputs[0]?.key}`,
       ),
     );
   });
@@ -407,7 +407,7 @@ describe('the features task', () => {
     await spoil(join(folder, 'shard-01.parquet'));
     await expect(makeFeatures(store)).rejects.toThrow(
       new PermanentError(
-        `${folder}: shards are missing or cut short: shard-01; run ingest again, it makes just those`,
+        `${folder}: shards are missing or truncated: shard-01; run ingest again, which makes only these`,
       ),
     );
     await ingestInto(store, await makeSource(files), { shards: 2 });

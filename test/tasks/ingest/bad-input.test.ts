@@ -249,7 +249,9 @@ describe('a source that is not of the Kaggle shape ends the run', () => {
   ])('where %s', async (_kind, files, quarantine) => {
     const store = makeFolder();
     const ingesting = ingestInto(store, await makeSource(files), { quarantine });
-    await expect(ingesting).rejects.toThrow(/prices.*: there is not one row; look at what it was made from/);
+    await expect(ingesting).rejects.toThrow(
+      /prices.*: there are no rows; check the data that it was made from/,
+    );
     await expect(ingesting).rejects.toThrow(PermanentError);
     expect(Object.keys(hashStore(store))).not.toContain('prices/latest.json');
   });

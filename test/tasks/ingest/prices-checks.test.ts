@@ -62,10 +62,10 @@ test('what is odd of the whole is counted and told beside the data', async () =>
     rows_are_no_fewer_than_before: 0,
   });
   const report = await readFile(join(String(result.outputs[0]?.uri), 'checks.md'), 'utf8');
-  expect(report).toContain('4 rows in 1 shards');
-  expect(report).toContain('| named_symbol_has_a_file | warn | warns | 2 |');
+  expect(report).toContain('4 rows in 1 shard.');
+  expect(report).toContain('| named_symbol_has_a_file | warn | warning | 2 |');
   expect(report).toContain('| every_row_came_out_once | fail | passed | 0 |');
-  expect(report).toContain('| symbol_has_a_name | warn | warns | 1 | B |');
+  expect(report).toContain('| symbol_has_a_name | warn | warning | 1 | B |');
   expect(report).toContain('| Volume | 1 | 25.0000 % |');
   expect(report).toContain('| 2020 | 3 |  |  | 1 |  |  |  |  |  |  |  |  |');
 
@@ -81,7 +81,7 @@ test('what is odd of the whole is counted and told beside the data', async () =>
       value: 2,
     });
     expect(await readFile(join(String(second.outputs[0]?.uri), 'checks.md'), 'utf8')).toContain(
-      '| rows_are_no_fewer_than_before | warn | warns | 2 |',
+      '| rows_are_no_fewer_than_before | warn | warning | 2 |',
     );
     // What prune removes is still known by its number of rows.
     await rm(String(result.outputs[0]?.uri), { recursive: true, force: true });
@@ -99,5 +99,5 @@ test('the report tells of names that lost their files, though no shard changed',
   const names = metadata({ A: 'Agilent', GONE: 'Gone' });
   const again = await ingestInto(store, await makeSource({ ...files, 'symbols_valid_meta.csv': names }));
   expect(again.status).toBe('up_to_date');
-  expect(await readFile(report, 'utf8')).toContain('| named_symbol_has_a_file | warn | warns | 1 |');
+  expect(await readFile(report, 'utf8')).toContain('| named_symbol_has_a_file | warn | warning | 1 |');
 });

@@ -22,6 +22,8 @@ it.each([
 ])('%s says what to remove where features have damaged %s', async (task, _what, from, to?: number) => {
   damageFeatures(store, from, to);
   const { code, message } = await runCli([task, '--store', store]);
-  expect(message).toContain(`is damaged; remove the folder ${join(store, 'features')}, of which`);
+  expect(message).toContain(
+    `is damaged; remove the folder ${join(store, 'features')}, since other keys may share the file`,
+  );
   expect(code).toBe(2);
 });

@@ -73,7 +73,7 @@ test('a broken check of a shard keeps it from being published', async () => {
   const store = makeFolder();
   const publishing = publish(store, [SOUND, BROKEN], [SOUND]);
   await expect(publishing).rejects.toThrow(
-    /^prices\/[0-9a-f]{16}\/shard-00: the check promise is broken by 2; nothing of the shard was published$/,
+    /^prices\/[0-9a-f]{16}\/shard-00: the check promise failed with 2 violations; the shard was not published$/,
   );
   await expect(publishing).rejects.toThrow(PermanentError);
   expect(hashStore(store)).toEqual({});
@@ -83,7 +83,7 @@ test('a broken check of the whole keeps it from becoming the latest', async () =
   const store = makeFolder();
   const publishing = publish(store, [SOUND], [WARNED, BROKEN]);
   await expect(publishing).rejects.toThrow(
-    /^prices\/[0-9a-f]{16}: the check promise is broken by 2; it does not become the latest$/,
+    /^prices\/[0-9a-f]{16}: the check promise failed with 2 violations; it did not become the latest$/,
   );
   await expect(publishing).rejects.toThrow(PermanentError);
   expect(published(store)).toEqual(['prices/KEY/checks.md', ...SHARDS]);
@@ -95,6 +95,6 @@ test('a shard that vanishes while the others are made is not passed over', async
     const [made = ''] = Object.keys(hashStore(store)).filter((name) => name.endsWith('shard-00.parquet'));
     if (index === 1) await rm(join(store, made));
   });
-  await expect(publishing).rejects.toThrow(/shards went while they were made; run it again/);
+  await expect(publishing).rejects.toThrow(/shards were removed during the run; run the task again/);
   await expect(publishing).rejects.not.toThrow(PermanentError);
 });

@@ -196,7 +196,7 @@ describe('train refuses with the reason and publishes nothing for', () => {
   it.each(['shard-03.parquet', 'shard-03.json'])('features without %s', async (file) => {
     const [key] = readdirSync(join(store, 'features')).filter((name) => !name.includes('.')) as [string];
     rmSync(join(store, 'features', key, file));
-    await expectRefusal(store, 'shards are missing or cut short: shard-03; run features again');
+    await expectRefusal(store, 'shards are missing or truncated: shard-03; run features again');
   });
 
   // The size stays the same, as with a flipped bit.
