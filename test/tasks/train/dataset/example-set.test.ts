@@ -1,15 +1,12 @@
-import { beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import {
   type ExampleSet,
   ExampleSetBuilder,
   type Examples,
 } from '../../../../tasks/train/dataset/example-set.ts';
-import { loadTensorFlow, type TensorFlow } from '../../../../tasks/train/tensorflow.ts';
+import { loadTensorFlow } from '../../../../tasks/train/tensorflow.ts';
 
-let tf: TensorFlow;
-beforeAll(async () => {
-  tf = await loadTensorFlow();
-});
+const tf = await loadTensorFlow();
 
 function build(...shards: Examples[]): ExampleSet {
   const builder = new ExampleSetBuilder(1_000, tf);

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { logVolume } from '../../../../model/arithmetic.ts';
 import type { Model } from '../../../../model/model.ts';
 import {
@@ -11,14 +11,11 @@ import { fitNetwork, validationLoss } from '../../../../tasks/train/fit/fit-netw
 import { Network, outputBiases } from '../../../../tasks/train/fit/network.ts';
 import { createRandom } from '../../../../tasks/train/fit/random.ts';
 import { LossLog } from '../../../../tasks/train/losses/loss-log.ts';
-import { loadTensorFlow, type TensorFlow } from '../../../../tasks/train/tensorflow.ts';
+import { loadTensorFlow } from '../../../../tasks/train/tensorflow.ts';
 import { makeFolder } from '../../../support/fixtures.ts';
 import { modelOf, predict } from '../../../support/tiny-model.ts';
 
-let tf: TensorFlow;
-beforeAll(async () => {
-  tf = await loadTensorFlow();
-});
+const tf = await loadTensorFlow();
 
 describe('the logged loss', () => {
   // With inputs at their mean only the biases count: p10 -2, p50 0.5, p90 1, point 0.5. The target

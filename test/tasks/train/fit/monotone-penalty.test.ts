@@ -1,12 +1,9 @@
 import type { Tensor2D } from '@tensorflow/tfjs-node';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { monotonePenalty, penaltyInputs } from '../../../../tasks/train/fit/monotone-penalty.ts';
-import { loadTensorFlow, type TensorFlow } from '../../../../tasks/train/tensorflow.ts';
+import { loadTensorFlow } from '../../../../tasks/train/tensorflow.ts';
 
-let tf: TensorFlow;
-beforeAll(async () => {
-  tf = await loadTensorFlow();
-});
+const tf = await loadTensorFlow();
 
 describe('monotonePenalty', () => {
   const scale = { min: 0, max: 10, mean: 5, deviation: 2 };

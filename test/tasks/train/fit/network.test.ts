@@ -7,13 +7,10 @@ import type { Model } from '../../../../model/model.ts';
 import { decodeModel } from '../../../../model/model-file.ts';
 import { Network, outputBiases } from '../../../../tasks/train/fit/network.ts';
 import { createRandom } from '../../../../tasks/train/fit/random.ts';
-import { loadTensorFlow, type TensorFlow } from '../../../../tasks/train/tensorflow.ts';
+import { loadTensorFlow } from '../../../../tasks/train/tensorflow.ts';
 import { predict } from '../../../support/tiny-model.ts';
 
-let tf: TensorFlow;
-beforeAll(async () => {
-  tf = await loadTensorFlow();
-});
+const tf = await loadTensorFlow();
 
 it('outputBiases make the network start from the given quantiles', () => {
   const biases = outputBiases({ p10: -2, p50: 0.5, p90: 1 });

@@ -1,12 +1,9 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-node';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { pinballLoss, predictionLoss } from '../../../../tasks/train/fit/training-loss.ts';
-import { loadTensorFlow, type TensorFlow } from '../../../../tasks/train/tensorflow.ts';
+import { loadTensorFlow } from '../../../../tasks/train/tensorflow.ts';
 
-let tf: TensorFlow;
-beforeAll(async () => {
-  tf = await loadTensorFlow();
-});
+const tf = await loadTensorFlow();
 
 describe('pinballLoss', () => {
   it.each([
