@@ -3,22 +3,20 @@ import { type Surface, surfaceOf } from '../scoring/response-surface.ts';
 import type { ModelSource } from './model-source.ts';
 import type { InService, Service } from './service.ts';
 
-/** A curve of more points than this is averaged down to them. */
-const MOST_POINTS = 240;
+const MAX_POINTS = 240;
 
-/** Step and loss. */
 type Point = [step: number, loss: number];
 
-/** Losses by training step. */
+/** The curves of losses.csv, at most MAX_POINTS each. */
 export interface Losses {
   training: Point[];
   validation: Point[];
 }
 
-/** What the page shows of the model in service; null where there is none. */
+/** What the page shows about the model in service. A field is null if there is nothing to show. */
 export interface ModelReport {
   version: string | null;
-  /** Why no model is in service, or why a newer one is not; null if nothing is wrong. */
+  /** Why no model is in service, or why a newer one was refused. */
   fault: string | null;
   provenance: Record<string, string>;
   /** Markdown. */
@@ -27,7 +25,6 @@ export interface ModelReport {
   surface: Surface | null;
 }
 
-/** All there is to say of the model in service. */
 export async function reportModel(
   { current, fault }: Service,
   source: ModelSource | undefined,
@@ -41,10 +38,10 @@ export async function reportModel(
       losses: null,
       surface: null,
     };
-  const isTrained = source !== undefined && (await isOfTraining(current, source));
+  const isInStore = source !== undefined && (await hasModel(source, current));
   const [card, losses] = await Promise.all([
-    isTrained ? source.modelReport(current.version, 'card.md') : undefined,
-    isTrained ? source.modelReport(current.version, 'losses.csv') : undefined,
+    isInStore ? source.modelReport(current.version, 'card.md') : undefined,
+    isInStore ? source.modelReport(current.version, 'losses.csv') : undefined,
   ]);
   return {
     version: current.version,
@@ -56,8 +53,8 @@ export async function reportModel(
   };
 }
 
-/** Whether the model that was trained for this date is the one in service: it may have been trained again since, or be damaged. */
-async function isOfTraining({ model, version }: InService, source: ModelSource): Promise<boolean> {
+/** Whether the store's model for this as-of date is the one in service; it may have been trained again, or be damaged. */
+async function hasModel(source: ModelSource, { model, version }: InService): Promise<boolean> {
   if (!(await source.dates()).includes(version)) return false;
   try {
     return encodeModel(decodeModel(await source.trained(version))).equals(encodeModel(model));
@@ -66,7 +63,7 @@ async function isOfTraining({ model, version }: InService, source: ModelSource):
   }
 }
 
-/** Reads losses.csv; null where it holds none. */
+/** Parses losses.csv; null if it has no losses. */
 export function readLosses(csv: string): Losses | null {
   const [training, validation]: [Point[], Point[]] = [[], []];
   for (const line of csv.split('\n').slice(1)) {
@@ -78,11 +75,12 @@ export function readLosses(csv: string): Losses | null {
   }
   return training.length + validation.length === 0
     ? null
-    : { training: thin(training), validation: thin(validation) };
+    : { training: downsample(training), validation: downsample(validation) };
 }
 
-function thin(points: Point[]): Point[] {
-  const size = Math.ceil(points.length / MOST_POINTS) || 1;
+/** Replaces groups of consecutive points by their means. */
+function downsample(points: Point[]): Point[] {
+  const size = Math.ceil(points.length / MAX_POINTS) || 1;
   return Array.from({ length: Math.ceil(points.length / size) }, (_, index) => {
     const group = points.slice(index * size, (index + 1) * size);
     const mean = (of: 0 | 1) => group.reduce((sum, point) => sum + point[of], 0) / group.length;

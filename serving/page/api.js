@@ -1,11 +1,11 @@
-/** Asks the server that this page came from. A token is held here and nowhere else. */
+/** Sends requests to the server of this page. The token is kept here, in memory, and nowhere else. */
 
 let token = '';
-let isWanted = false;
+let isTokenNeeded = false;
 
-/** Whether the last answer asked for a token, or for another one. */
-export function wantsToken() {
-  return isWanted;
+/** Whether the last response was a 401. */
+export function needsToken() {
+  return isTokenNeeded;
 }
 
 /** @param {string} text */
@@ -14,23 +14,23 @@ export function setToken(text) {
 }
 
 /**
- * The server's answer; undefined where it gives none.
+ * The server's response; undefined if there is none.
  * @param {string} path
  * @returns {Promise<Response | undefined>}
  */
-export async function ask(path) {
+export async function request(path) {
   /** @type {Record<string, string>} */
   const headers = token ? { authorization: `Bearer ${token}` } : {};
-  const answer = await fetch(path, { headers, cache: 'no-cache' }).catch(() => undefined);
-  if (answer) isWanted = answer.status === 401;
-  return answer;
+  const response = await fetch(path, { headers, cache: 'no-cache' }).catch(() => undefined);
+  if (response) isTokenNeeded = response.status === 401;
+  return response;
 }
 
 /**
- * The JSON of an answer; undefined where there is none, or no success.
+ * The JSON of a successful response; undefined otherwise.
  * @param {string} path
  */
-export async function askForJson(path) {
-  const answer = await ask(path);
-  return answer?.ok ? answer.json() : undefined;
+export async function requestJson(path) {
+  const response = await request(path);
+  return response?.ok ? response.json() : undefined;
 }

@@ -1,9 +1,9 @@
-/** Everything that is put on the page goes in as text or as elements made here: no string is ever read as HTML. */
+/** Makes the elements of the page. Strings become text or attributes; none is ever parsed as HTML. */
 
 /** @typedef {Record<string, string | number | boolean | EventListener>} Attributes */
 
 /**
- * An element of the page that is known to be there.
+ * An element of index.html.
  * @param {string} id
  * @returns {HTMLElement}
  */
@@ -12,44 +12,42 @@ export function byId(id) {
 }
 
 /**
- * Makes an HTML element.
  * @param {string} name
  * @param {Attributes} attributes
  * @param {(Node | string)[]} children
  */
 export function html(name, attributes = {}, ...children) {
-  return fill(document.createElement(name), attributes, children);
+  return build(document.createElement(name), attributes, children);
 }
 
 /**
- * Makes an SVG element.
  * @param {string} name
  * @param {Attributes} attributes
  * @param {(Node | string)[]} children
  */
 export function svg(name, attributes = {}, ...children) {
-  return fill(document.createElementNS('http://www.w3.org/2000/svg', name), attributes, children);
+  return build(document.createElementNS('http://www.w3.org/2000/svg', name), attributes, children);
 }
 
-/** Of what scrolls by itself where it is too wide, by keyboard, too. */
-export const SCROLL = { class: 'scroll', tabindex: 0, role: 'region' };
+/** Attributes of an element that scrolls when it is too wide, also by keyboard. Give it an aria-label. */
+export const SCROLLABLE = { class: 'scroll', tabindex: 0, role: 'region' };
 
 /**
- * A table that scrolls by itself where it is too wide.
- * @param {string} label what it is a table of
+ * A table that scrolls when it is too wide.
+ * @param {string} label for screen readers
  * @param {string[]} head
- * @param {string[][]} rows the first cell of each is its heading
- * @param {boolean[]} isNumeric for each column
+ * @param {string[][]} rows the first cell is the row's heading
+ * @param {boolean[]} isNumeric by column: numbers are aligned right
  */
 export function table(label, head, rows, isNumeric = head.map((_, index) => index > 0)) {
-  const look = (/** @type {number} */ index) => (isNumeric[index] ? { class: 'number' } : {});
+  const alignment = (/** @type {number} */ index) => (isNumeric[index] ? { class: 'number' } : {});
   const cell = (/** @type {string} */ text, /** @type {number} */ index) =>
-    index === 0 ? html('th', { scope: 'row', ...look(0) }, text) : html('td', look(index), text);
+    index === 0 ? html('th', { scope: 'row', ...alignment(0) }, text) : html('td', alignment(index), text);
   const heading = (/** @type {string} */ text, /** @type {number} */ index) =>
-    html('th', { scope: 'col', ...look(index) }, text);
+    html('th', { scope: 'col', ...alignment(index) }, text);
   return html(
     'div',
-    { ...SCROLL, 'aria-label': label },
+    { ...SCROLLABLE, 'aria-label': label },
     html(
       'table',
       {},
@@ -60,24 +58,24 @@ export function table(label, head, rows, isNumeric = head.map((_, index) => inde
 }
 
 /**
- * Says that there is nothing to show, and why.
+ * Says why a panel is empty.
  * @param {string} text
  */
-export function nothing(text) {
+export function emptyNote(text) {
   return html('p', { class: 'empty' }, text);
 }
 
 /**
- * Draws now, and again whenever the element has another width.
+ * Calls draw with the element's width in CSS pixels, now and whenever it changes.
  * @param {Element} element
  * @param {(width: number) => void} draw
  */
 export function drawToFit(element, draw) {
-  let last = 0;
+  let drawnWidth = 0;
   new ResizeObserver(() => {
     const width = Math.floor(element.clientWidth);
-    if (width === 0 || width === last) return;
-    last = width;
+    if (width === 0 || width === drawnWidth) return;
+    drawnWidth = width;
     draw(width);
   }).observe(element);
 }
@@ -89,7 +87,7 @@ export function drawToFit(element, draw) {
  * @param {(Node | string)[]} children
  * @returns {E}
  */
-function fill(element, attributes, children) {
+function build(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === 'function') element.addEventListener(name, value);
     else if (typeof value === 'boolean') element.toggleAttribute(name, value);

@@ -1,23 +1,24 @@
-import { ask } from './api.js';
+import { request } from './api.js';
 import { byId, drawToFit, html } from './dom.js';
-import { drawInterval } from './interval.js';
-import { digits, whole } from './numbers.js';
+import { drawInterval } from './interval-chart.js';
+import { digits, whole } from './number-format.js';
 
 /** @typedef {{ prediction: number, p10: number, p50: number, p90: number, in_domain: boolean, model_version: string }} Answer */
 
+/** The inputs have these names and ids. */
 const FIELDS = ['vol_moving_avg', 'adj_close_rolling_med'];
 
-/** How many questions were asked: only the last one's answer is shown. */
-let asked = 0;
+/** Only the answer to the last request is shown. */
+let lastRequest = 0;
 /** @type {(volMovingAvg: number, adjCloseRollingMed: number) => void} */
-let announce = () => {};
+let onPredicted = () => {};
 
 /**
- * Makes the form ask without leaving the page.
- * @param {(volMovingAvg: number, adjCloseRollingMed: number) => void} onAnswer is told which inputs were answered
+ * Makes the form predict without leaving the page.
+ * @param {(volMovingAvg: number, adjCloseRollingMed: number) => void} callback receives the inputs of each prediction
  */
-export function startForm(onAnswer) {
-  announce = onAnswer;
+export function startForm(callback) {
+  onPredicted = callback;
   byId('predict-form').addEventListener('submit', (event) => {
     event.preventDefault();
     predict();
@@ -25,7 +26,6 @@ export function startForm(onAnswer) {
 }
 
 /**
- * Puts inputs into the form and asks.
  * @param {string} volMovingAvg
  * @param {string} adjCloseRollingMed
  */
@@ -36,26 +36,28 @@ export function predictFor(volMovingAvg, adjCloseRollingMed) {
 }
 
 async function predict() {
-  const query = new URLSearchParams(FIELDS.map((id) => [input(id).name, input(id).value.trim()]));
-  for (const id of FIELDS) setFault(id, '');
-  const serial = ++asked;
-  const answer = await ask(`/predict?${query}&detail=1`);
-  const body = await answer?.json();
-  if (serial !== asked) return;
-  if (!answer) return showProblem({ detail: 'The server does not answer.' });
-  if (!answer.ok) return showProblem(body);
-  show(body, `/predict?${query}`);
-  announce(Number(query.get('vol_moving_avg')), Number(query.get('adj_close_rolling_med')));
+  const query = new URLSearchParams(FIELDS.map((id) => [id, input(id).value.trim()]));
+  const volMovingAvg = Number(query.get('vol_moving_avg'));
+  for (const id of FIELDS) setFieldError(id, '');
+  const serial = ++lastRequest;
+  const response = await request(`/predict?${query}&detail=1`);
+  const body = await response?.json();
+  if (serial !== lastRequest) return;
+  if (!response) return showProblem({ detail: 'The server does not respond. Try again later.' });
+  if (!response.ok) return showProblem(body);
+  showAnswer(body, volMovingAvg);
+  showInterval(body, volMovingAvg, `/predict?${query}`);
+  onPredicted(volMovingAvg, Number(query.get('adj_close_rolling_med')));
 }
 
 /** @param {{ detail: string, errors?: { parameter?: string, detail: string }[] }} problem */
 function showProblem({ detail, errors = [] }) {
   const wrong = FIELDS.filter((id) => {
-    const fault = errors.find(({ parameter }) => parameter === input(id).name);
-    if (fault) setFault(id, fault.detail);
-    return fault;
+    const error = errors.find(({ parameter }) => parameter === id);
+    if (error) setFieldError(id, error.detail);
+    return error;
   });
-  const text = wrong.length > 0 ? 'No prediction: the field says why.' : detail;
+  const text = wrong.length > 0 ? 'No prediction. Correct the marked field.' : detail;
   byId('result').replaceChildren(html('p', { class: 'problem' }, text));
   byId('interval').replaceChildren();
   if (wrong[0]) input(wrong[0]).focus();
@@ -63,19 +65,18 @@ function showProblem({ detail, errors = [] }) {
 
 /**
  * @param {Answer} answer
- * @param {string} url
+ * @param {number} volMovingAvg
  */
-function show({ prediction, p10, p50, p90, in_domain, model_version }, url) {
-  const volMovingAvg = Number(input('vol_moving_avg').value);
-  const ratio = volMovingAvg > 0 ? `${digits(prediction / volMovingAvg)} × the mean volume. ` : '';
+function showAnswer({ prediction, p10, p90, in_domain }, volMovingAvg) {
+  const ratio = volMovingAvg > 0 ? `${digits(prediction / volMovingAvg)} × vol_moving_avg. ` : '';
   byId('result').replaceChildren(
     html('p', { class: 'answer' }, html('output', { id: 'prediction' }, whole(prediction)), ' shares'),
     html(
       'p',
       {},
-      `${ratio}On eight of ten such days the volume is from `,
+      `${ratio}On 8 of 10 such days the volume is between `,
       html('b', { id: 'p10' }, whole(p10)),
-      ' to ',
+      ' and ',
       html('b', { id: 'p90' }, whole(p90)),
       ' shares.',
     ),
@@ -83,10 +84,18 @@ function show({ prediction, p10, p50, p90, in_domain, model_version }, url) {
       'p',
       { id: 'domain', class: in_domain ? 'inside' : 'outside' },
       in_domain
-        ? 'In the training domain: training saw rows like these.'
-        : 'Outside the training domain: training saw too few rows like these, or none.',
+        ? 'Inside the training domain: the model was trained on rows like this.'
+        : 'Outside the training domain: the model was trained on too few rows like this, or none.',
     ),
   );
+}
+
+/**
+ * @param {Answer} answer
+ * @param {number} volMovingAvg
+ * @param {string} url
+ */
+function showInterval({ prediction, p10, p50, p90, model_version }, volMovingAvg, url) {
   const chart = html('div', {});
   byId('interval').replaceChildren(
     chart,
@@ -95,15 +104,15 @@ function show({ prediction, p10, p50, p90, in_domain, model_version }, url) {
       { class: 'keys' },
       html('li', { class: 'key point-key' }, 'prediction'),
       html('li', { class: 'key band-key' }, 'p10 to p90'),
-      html('li', { class: 'key middle-key' }, 'p50'),
-      html('li', { class: 'key mean-key' }, 'mean volume'),
+      html('li', { class: 'key p50-key' }, 'p50'),
+      html('li', { class: 'key feature-key' }, 'vol_moving_avg'),
     ),
     html(
       'p',
       { class: 'note' },
       html('a', { href: url }, html('code', {}, `GET ${url}`)),
       html('br'),
-      `answered by the model as of ${model_version}`,
+      `Answered by the model as of ${model_version}.`,
     ),
   );
   drawToFit(chart, (width) =>
@@ -113,9 +122,9 @@ function show({ prediction, p10, p50, p90, in_domain, model_version }, url) {
 
 /**
  * @param {string} id
- * @param {string} text what is wrong with the field; nothing if empty
+ * @param {string} text what is wrong with the field; empty if nothing
  */
-function setFault(id, text) {
+function setFieldError(id, text) {
   byId(`${id}-error`).textContent = text;
   if (text) input(id).setAttribute('aria-invalid', 'true');
   else input(id).removeAttribute('aria-invalid');

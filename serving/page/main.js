@@ -1,94 +1,93 @@
-import { ask, askForJson, setToken, wantsToken } from './api.js';
-import { showCard, showFile, showLosses, showWalkForward } from './card.js';
+import { needsToken, request, requestJson, setToken } from './api.js';
 import { byId } from './dom.js';
 import { predictFor, startForm } from './form.js';
-import { observe, startLive } from './live.js';
-import { hideSurface, markOnSurface, redrawSurface, showSurface } from './surface.js';
+import { addSample, startLiveMetrics } from './live-metrics.js';
+import { showCard, showLosses, showModelFile, showWalkForward } from './model-panels.js';
+import { hideSurface, markOnSurface, redrawSurface, showSurface } from './surface-panel.js';
 
 /** @typedef {import('../champion/model-report.ts').ModelReport} ModelReport */
 
-/** How often to ask how things stand. */
-const LOOK_MS = 2_000;
+const POLL_MS = 2_000;
 
 /**
- * The version of the model that is shown, null while there is none; undefined before anything was asked.
+ * The version of the model on the page; null if it says that there is none, undefined at first.
  * @type {string | null | undefined}
  */
-let shown;
+let shownVersion;
 let isPaused = false;
-/** Whether another model is known to have been refused. */
+/** Whether the page says that a newer model was refused. */
 let isRefused = false;
-/** How the model in service stands. */
-let standing = '';
+/** Which model is in service, in words. */
+let serviceText = '';
 /** @type {Promise<void> | undefined} */
-let looking;
+let polling;
 
-say('Asking which model is in service …');
+setStatus('Looking up the model in service …');
 startForm(markOnSurface);
-startLive();
+startLiveMetrics();
 startTokenForm();
 startPause();
 for (const choice of document.querySelectorAll('input[name=measure]'))
   choice.addEventListener('change', redrawSurface);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redrawSurface);
-document.addEventListener('visibilitychange', lookIfSeen);
-setInterval(lookIfSeen, LOOK_MS);
-await lookOnce();
+document.addEventListener('visibilitychange', pollIfVisible);
+setInterval(pollIfVisible, POLL_MS);
+await poll();
 
-function lookIfSeen() {
-  if (!document.hidden) lookOnce();
+function pollIfVisible() {
+  if (!document.hidden) poll();
 }
 
-/** One look at a time: the next one begins when this one has ended. */
-function lookOnce() {
-  looking ??= look().finally(() => {
-    looking = undefined;
+/** Joins the poll that is under way, if there is one. */
+function poll() {
+  polling ??= update().finally(() => {
+    polling = undefined;
   });
-  return looking;
+  return polling;
 }
 
-/** Asks for the figures, and for all of the model where another one came into service. */
-async function look() {
-  const answer = await ask('/metrics');
-  byId('token-form').hidden = !wantsToken();
-  if (!answer) return say('The server does not answer. This page goes on asking.', true);
-  if (wantsToken()) return say('This server asks for a token.', true);
-  if (!answer.ok) return say(`The server answers ${answer.status}. This page goes on asking.`, true);
-  const text = await answer.text();
-  if (!isPaused) observe(text, performance.now());
-  const version = answer.headers.get('x-model-version');
+/** Shows the current metrics, and the model if it has changed. */
+async function update() {
+  const response = await request('/metrics');
+  byId('token-form').hidden = !needsToken();
+  if (!response) return setStatus('The server does not respond. Retrying …', true);
+  if (needsToken()) return setStatus('This server requires a token.', true);
+  if (!response.ok) return setStatus(`The server responded with status ${response.status}. Retrying …`, true);
+  const text = await response.text();
+  if (!isPaused) addSample(text, performance.now());
+  const version = response.headers.get('x-model-version');
   const hasFault = /^model_load_failed 1$/m.test(text);
-  if (version === null || version !== shown || hasFault !== isRefused) await showModel();
-  say(standing, version === null || isRefused);
+  if (version === null || version !== shownVersion || hasFault !== isRefused) await showModel();
+  setStatus(serviceText, version === null || isRefused);
 }
 
 /** Shows the model in service, or why there is none. */
 async function showModel() {
   /** @type {ModelReport | undefined} */
-  const report = await askForJson('/reports/model');
+  const report = await requestJson('/reports/model');
   if (!report) return;
   const { version, fault, card, losses, surface, provenance } = report;
   isRefused = version !== null && fault !== null;
-  if (version === null) standing = `No model is in service: ${fault}. This page goes on asking.`;
-  else standing = `In service: the model as of ${version}`;
-  if (isRefused) standing += `. Another one was refused: ${fault}.`;
-  if (version === shown) return;
-  const forward = await askForJson('/reports/walk-forward');
-  showWalkForward(forward?.table ?? null, forward?.plot ?? null);
+  if (version === null) serviceText = `No model is in service: ${fault}. Retrying …`;
+  else serviceText = `In service: the model as of ${version}.`;
+  if (isRefused) serviceText += ` A newer model was refused: ${fault}.`;
+  if (version === shownVersion) return;
+  const walkForward = await requestJson('/reports/walk-forward');
+  showWalkForward(walkForward?.table ?? null, walkForward?.plot ?? null);
   if (surface) showSurface(surface, predictFor);
   else hideSurface();
   showLosses(version, losses);
-  showFile(version, provenance);
+  showModelFile(version, provenance);
   showCard(version, card);
-  shown = version;
+  shownVersion = version;
 }
 
 /**
- * Says how things stand, once.
+ * Leaves an unchanged text alone, so that a screen reader reads it once.
  * @param {string} text
  * @param {boolean} isFault
  */
-function say(text, isFault = false) {
+function setStatus(text, isFault = false) {
   const status = byId('status');
   if (status.textContent !== text) status.textContent = text;
   status.classList.toggle('fault', isFault);
@@ -98,9 +97,9 @@ function startTokenForm() {
   byId('token-form').addEventListener('submit', async (event) => {
     event.preventDefault();
     setToken(/** @type {HTMLInputElement} */ (byId('token')).value);
-    await looking;
-    await lookOnce();
-    if (wantsToken()) byId('token-error').textContent = 'The server does not take this token.';
+    await polling;
+    await poll();
+    if (needsToken()) byId('token-error').textContent = 'The server did not accept this token.';
     else byId('vol_moving_avg').focus();
   });
 }

@@ -1,10 +1,10 @@
 import { html, table } from './dom.js';
 
 /**
- * Markdown as our own tasks write it: headings, paragraphs, lists, tables, emphasis and code. Pictures are left out. All
- * else, HTML too, is shown as the text that it is.
+ * Renders the Markdown that our tasks write: headings, paragraphs, lists, tables, emphasis and code. It leaves out images,
+ * and shows everything else, including HTML, as text.
  * @param {string} text
- * @param {number} level of the heading that a single # makes
+ * @param {number} level of the heading for a single #
  * @returns {HTMLElement[]}
  */
 export function fromMarkdown(text, level) {
@@ -16,7 +16,7 @@ export function fromMarkdown(text, level) {
 }
 
 /**
- * The heading and rows of the first table in a text; undefined where there is none.
+ * The header and rows of the first table in a text; undefined if there is none.
  * @param {string} text
  */
 export function firstTable(text) {

@@ -2,7 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
 
-/** Starts Chromium without a window, with a profile that is new and goes when it ends. It asks nobody for anything by itself. */
+/** Starts headless Chromium with a temporary profile. It makes no network requests on its own. */
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({
     executablePath: findChromium(),
@@ -21,15 +21,15 @@ export function launchChromium(): Promise<Browser> {
 function findChromium(): string {
   const name = process.env.CHROMIUM || 'chromium';
   const folders = name.includes('/') ? [''] : (process.env.PATH ?? '').split(delimiter);
-  const found = folders.map((folder) => join(folder, name)).find(isProgram);
+  const found = folders.map((folder) => join(folder, name)).find(isExecutable);
   if (!found)
     throw new Error(
-      `there is no ${name}: run test/support/chromium.sh, or name a browser of its kind in CHROMIUM`,
+      `${name} not found. Run test/support/chromium.sh, or set CHROMIUM to the path of a Chromium browser.`,
     );
   return found;
 }
 
-function isProgram(path: string): boolean {
+function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return true;

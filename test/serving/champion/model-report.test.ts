@@ -11,21 +11,21 @@ import { addModel, constantModel } from '../../support/tiny-model.ts';
 
 const OUTPUTS = [Math.LN2, 0, 0] as const;
 
-it('spans a surface over the cells that hold training rows', async () => {
+it('computes a surface over the cells with training rows', async () => {
   const surface = await surfaceOf(inService(constantModel([...OUTPUTS])));
-  // The one cell with rows begins at the edges 1 and 0, and has no end: a unit further it is cut off.
+  // The only cell with rows starts at the edges 1 and 0 and is open: it is taken as one unit wide.
   expect(surface.vol_moving_avg).toEqual([1, 2]);
   expect(surface.adj_close_rolling_med).toEqual([0, 1]);
   expect(surface.cells).toEqual([{ vol_moving_avg: [1, 2], adj_close_rolling_med: [0, 1], share: 1 }]);
   const { columns, rows, prediction, in_domain } = surface;
   expect(prediction).toHaveLength(columns * rows);
-  // The first average is e - 1, the last e² - 1; each answer is 2 (1 + average) - 1, of which four digits are told.
+  // vol_moving_avg goes from e - 1 to e² - 1. Each prediction is 2 (1 + vol_moving_avg) - 1, to four digits.
   expect(prediction.slice(0, 1)).toEqual([4.437]);
   expect(prediction.at(-1)).toBe(13.78);
   expect(new Set(in_domain)).toEqual(new Set([1]));
 });
 
-it('spans it over all that the edges reach where no cell holds a row', async () => {
+it('computes it over all cells if none has training rows', async () => {
   const model = constantModel([...OUTPUTS]);
   model.density.shares.fill(0);
   const surface = await surfaceOf(inService(model));
@@ -33,7 +33,7 @@ it('spans it over all that the edges reach where no cell holds a row', async () 
   expect(new Set(surface.in_domain)).toEqual(new Set([0]));
 });
 
-it('reads losses, passes over what is none, and averages long curves down', () => {
+it('reads losses, skips invalid lines, and downsamples long curves to means', () => {
   const csv =
     'step,epoch,split,loss\n1,1,training,3\n2,1,training,NaN\n3,1,training,\nx\n4,1,validation,2.5\n5,1,__proto__,1\n';
   expect(readLosses(csv)).toEqual({ training: [[1, 3]], validation: [[4, 2.5]] });
@@ -45,7 +45,7 @@ it('reads losses, passes over what is none, and averages long curves down', () =
   expect(training[0]).toEqual([1.5, 0.5]);
 });
 
-it('tells of the card and the losses only where they are of the model in service', async () => {
+it('has the card and the losses only if they belong to the model in service', async () => {
   const store = makeFolder();
   addModel(store, [...OUTPUTS], '2020-01-01');
   writeFileSync(join(store, 'models/2020-01-01/card.md'), '# A card');
@@ -66,7 +66,7 @@ it('tells of the card and the losses only where they are of the model in service
   });
 });
 
-it('does not follow a date that leads out of the models', async () => {
+it('does not read outside models/ for an as-of date with a path', async () => {
   const store = makeFolder();
   const asOf = '../elsewhere';
   mkdirSync(join(store, 'models'));
@@ -78,7 +78,7 @@ it('does not follow a date that leads out of the models', async () => {
   expect(await reportModel({ current: inService(model) }, folderSource(store))).toMatchObject({ card: null });
 });
 
-it('says why there is no model', async () => {
+it('says why no model is in service', async () => {
   const report = await reportModel({ current: undefined, fault: 'model.bin is damaged' }, undefined);
   expect(report).toMatchObject({ version: null, fault: 'model.bin is damaged', surface: null });
 });

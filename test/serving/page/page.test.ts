@@ -28,12 +28,12 @@ beforeAll(async () => {
 afterAll(() => browser.close());
 
 describe('over a store with a trained model', () => {
-  it('answers what is typed with the integer of GET /predict, by keyboard alone', async () => {
+  it('predicts the integer of GET /predict, by keyboard alone', async () => {
     const { url } = await serve(trainedStore());
     const { page } = await open(url);
-    await shown(page);
-    await press(page, 'vol_moving_avg', '45678.5');
-    await press(page, 'adj_close_rolling_med', '7.25');
+    await waitForSurface(page);
+    await typeInto(page, 'vol_moving_avg', '45678.5');
+    await typeInto(page, 'adj_close_rolling_med', '7.25');
     await page.keyboard.press('Enter');
     const integer = await (
       await fetch(`${url}/predict?vol_moving_avg=45678.5&adj_close_rolling_med=7.25`)
@@ -44,35 +44,35 @@ describe('over a store with a trained model', () => {
     expect(await digitsOf(page, '#p10')).toBe(String(Math.round(detail.p10)));
     expect(await digitsOf(page, '#p90')).toBe(String(Math.round(detail.p90)));
     expect(detail.in_domain).toBe(true);
-    expect(await page.textContent('#domain')).toMatch(/^In the training domain/);
+    expect(await page.textContent('#domain')).toMatch(/^Inside the training domain/);
   });
 
-  it('says so where training saw no such rows', async () => {
+  it('says when the inputs are outside the training domain', async () => {
     const { url } = await serve(trainedStore());
     const { page } = await open(url);
-    await ask(page, '1e12', '25');
+    await predict(page, '1e12', '25');
     expect((await detailOf(url, '1e12', '25')).in_domain).toBe(false);
     expect(await page.textContent('#domain')).toMatch(/^Outside the training domain/);
   });
 
-  it('asks where the map is pressed', async () => {
+  it('predicts for the point that is clicked on the map', async () => {
     const { url } = await serve(trainedStore());
     const { page } = await open(url);
-    await shown(page);
+    await waitForSurface(page);
     await page.click('.map');
     await page.waitForSelector('#prediction');
     const [volMovingAvg, adjCloseRollingMed] = await Promise.all(
       ['#vol_moving_avg', '#adj_close_rolling_med'].map((id) => page.inputValue(id)),
     );
     expect(volMovingAvg).not.toBe('12345');
-    const url_ = `${url}/predict?vol_moving_avg=${volMovingAvg}&adj_close_rolling_med=${adjCloseRollingMed}`;
-    expect(await digitsOf(page, '#prediction')).toBe(await (await fetch(url_)).text());
+    const request = `${url}/predict?vol_moving_avg=${volMovingAvg}&adj_close_rolling_med=${adjCloseRollingMed}`;
+    expect(await digitsOf(page, '#prediction')).toBe(await (await fetch(request)).text());
   });
 
-  it('says at the field what the server says is wrong with it, and takes it back', async () => {
+  it('shows the error of the server at the field, and removes it after a correction', async () => {
     const { url } = await serve(trainedStore());
     const { page } = await open(url);
-    await shown(page);
+    await waitForSurface(page);
     for (const [volMovingAvg, adjCloseRollingMed, wrong] of [
       ['1,5', '25', 'vol_moving_avg'],
       ['12345', '', 'adj_close_rolling_med'],
@@ -90,36 +90,36 @@ describe('over a store with a trained model', () => {
       expect(await page.getAttribute(`#${wrong}`, 'aria-describedby')).toContain(`${wrong}-error`);
       expect(await page.locator('#prediction').count()).toBe(0);
     }
-    await ask(page, '12345', '25');
+    await predict(page, '12345', '25');
     expect(await page.locator('[aria-invalid]').count()).toBe(0);
   });
 
-  it('asks nobody but its own server, breaks no policy of its own, and logs no error', async () => {
+  it('sends requests only to its own server, keeps its content security policy, and logs no error', async () => {
     const { url } = await serve(trainedStore());
     const { page, requests, errors } = await open(url);
-    await ask(page, '12345', '25');
+    await predict(page, '12345', '25');
     await page.click('input[value=prediction]');
     await page.waitForSelector('.plot');
-    await until(() => requests.filter((one) => one.endsWith('/metrics')).length > 1, 'a second look');
+    await until(() => requests.filter((one) => one.endsWith('/metrics')).length > 1, 'a second poll');
     for (const request of requests) expect(request).toMatch(new RegExp(`^(blob:)?${url}/`));
     expect(requests.length).toBeGreaterThan(15);
     expect(errors).toEqual([]);
   });
 
   it.each(['light', 'dark'] as const)(
-    'has no fault that axe finds, in the %s scheme',
+    'passes the accessibility checks of axe in the %s colour scheme',
     async (colorScheme) => {
       const { url } = await serve(trainedStore());
       for (const options of [{ colorScheme }, { ...PHONE, colorScheme }]) {
         const { page } = await open(url, options);
-        await ask(page, '12345', '25');
+        await predict(page, '12345', '25');
         await page.waitForSelector('.plot');
         for (const summary of await page.locator('summary').all()) await summary.click();
-        expect(await faultsOf(page)).toEqual([]);
+        expect(await violationsOf(page)).toEqual([]);
         await page.fill('#vol_moving_avg', 'many');
         await page.click('#predict-form button');
         await page.waitForSelector('[aria-invalid]');
-        expect(await faultsOf(page)).toEqual([]);
+        expect(await violationsOf(page)).toEqual([]);
       }
     },
   );
@@ -127,14 +127,14 @@ describe('over a store with a trained model', () => {
   it('gives every control a name', async () => {
     const { url } = await serve(trainedStore());
     const { page } = await open(url);
-    await ask(page, '12345', '25');
+    await predict(page, '12345', '25');
     const tree = await page.locator('body').ariaSnapshot();
     for (const name of [
-      'textbox "Mean volume"',
-      'textbox "Median price"',
+      'textbox "vol_moving_avg"',
+      'textbox "adj_close_rolling_med"',
       'button "Predict"',
       'button "Pause"',
-      'radio "prediction ÷ mean volume"',
+      'radio "prediction ÷ vol_moving_avg"',
       'radio "prediction"',
       'link "Metrics"',
     ])
@@ -142,42 +142,42 @@ describe('over a store with a trained model', () => {
     expect(tree).not.toMatch(/- (textbox|button|radio|link|img|region)$/m);
   });
 
-  it('fits a phone: nothing reaches beyond 360 pixels', async () => {
+  it('fits a phone 360 pixels wide', async () => {
     const { url } = await serve(trainedStore());
     const { page } = await open(url, PHONE);
-    await ask(page, '9007199254740991', '-25');
+    await predict(page, '9007199254740991', '-25');
     await page.waitForSelector('.plot');
     for (const summary of await page.locator('summary').all()) await summary.click();
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
   });
 
-  it('shows the figures as they change, and holds them when told to', async () => {
+  it('updates the live metrics until it is paused', async () => {
     const { url } = await serve(trainedStore());
     const { page } = await open(url);
-    await shown(page);
+    await waitForSurface(page);
     expect(await page.textContent('#predictions')).toBe('0');
-    const question = `${url}/predict?vol_moving_avg=1&adj_close_rolling_med=1`;
-    for (let i = 0; i < 30; i++) await fetch(question);
-    await says(page, '#predictions', /^30$/);
-    expect(Number(await page.textContent('#rate'))).toBeGreaterThan(0);
-    expect(await page.textContent('#p50')).toMatch(/\d (µs|ms)$/);
+    const request = `${url}/predict?vol_moving_avg=1&adj_close_rolling_med=1`;
+    for (let i = 0; i < 30; i++) await fetch(request);
+    await hasText(page, '#predictions', /^30$/);
+    expect(Number(await page.textContent('#request-rate'))).toBeGreaterThan(0);
+    expect(await page.textContent('#median-latency')).toMatch(/\d (µs|ms)$/);
     expect(await page.textContent('#routes')).toContain('GET /predict');
     await page.focus('#routes .scroll');
-    for (let i = 0; i < 30; i++) await fetch(question);
-    await says(page, '#predictions', /^60$/);
+    for (let i = 0; i < 30; i++) await fetch(request);
+    await hasText(page, '#predictions', /^60$/);
     expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toBe(
       'Requests by route',
     );
     await page.click('#pause');
     expect(await page.getAttribute('#pause', 'aria-pressed')).toBe('true');
-    const looks = page.waitForResponse(/metrics/).then(() => page.waitForResponse(/metrics/));
-    await fetch(question);
-    await looks;
+    const polls = page.waitForResponse(/metrics/).then(() => page.waitForResponse(/metrics/));
+    await fetch(request);
+    await polls;
     expect(await page.textContent('#predictions')).toBe('60');
   });
 });
 
-it('begins without a model, and goes on with one that comes, and with the next, without being loaded anew', async () => {
+it('starts without a model, then shows one when it is promoted, and the next, without a reload', async () => {
   const store = makeFolder();
   const { url } = await serve(store, { POLL_MS: '20' });
   const { page } = await open(url);
@@ -188,25 +188,25 @@ it('begins without a model, and goes on with one that comes, and with the next, 
   await page.click('#predict-form button');
   await page.waitForSelector('.problem');
   expect(await page.textContent('#result')).toContain('no model is in service yet');
-  expect(await faultsOf(page)).toEqual([]);
+  expect(await violationsOf(page)).toEqual([]);
 
   promote(store, [Math.LN2, 0, 0], '2020-01-01');
-  await shown(page);
+  await waitForSurface(page);
   expect(await page.textContent('#status')).toContain('2020-01-01');
-  await ask(page, '12345', '25');
+  await predict(page, '12345', '25');
   expect(await digitsOf(page, '#prediction')).toBe('24691');
-  // It was promoted without the files of its training.
+  // The store has no card.md and no losses.csv for it.
   expect(await page.textContent('#card')).toContain('no card');
   expect(await page.textContent('#losses')).toContain('no losses');
   expect(await page.textContent('#forward')).toContain('make walk-forward');
 
   promote(store, [Math.log(3), 0, 0], '2020-02-01');
-  await says(page, '#file', '2020-02-01');
+  await hasText(page, '#file', '2020-02-01');
   writeFileSync(join(store, 'model.bin'), 'damaged');
-  await says(page, '#status', 'was refused');
+  await hasText(page, '#status', 'was refused');
 });
 
-it('says without JavaScript that it needs it and how to ask without, and nothing of a model', async () => {
+it('without JavaScript explains what works, and says nothing about a model', async () => {
   const { url } = await serve(trainedStore());
   for (const options of [{}, PHONE]) {
     const context = await browser.newContext({ javaScriptEnabled: false, ...options });
@@ -218,7 +218,7 @@ it('says without JavaScript that it needs it and how to ask without, and nothing
     expect(text).toContain(
       "curl 'http://127.0.0.1:3000/predict?vol_moving_avg=12345&adj_close_rolling_med=25'",
     );
-    expect(text).not.toMatch(/No model|Asking/);
+    expect(text).not.toMatch(/No model|Looking up/);
     await page.click('#predict-form button');
     const integer = await (
       await fetch(`${url}/predict?vol_moving_avg=12345&adj_close_rolling_med=25`)
@@ -227,21 +227,21 @@ it('says without JavaScript that it needs it and how to ask without, and nothing
   }
 });
 
-it('says where a model file does not know where its training rows lie', async () => {
+it('says that a model file has no density of training rows', async () => {
   const store = makeFolder();
   const model = constantModel([Math.LN2, 0, 0]);
   model.density.shares.fill(0);
   writeFileSync(join(store, 'model.bin'), encodeModel(model));
   const { url } = await serve(store);
   const { page, errors } = await open(url);
-  await shown(page);
-  expect(await page.textContent('.legend')).toContain('does not say where its training rows lie');
-  await ask(page, '12345', '25');
+  await waitForSurface(page);
+  expect(await page.textContent('.legend')).toContain('does not say where its training rows are');
+  await predict(page, '12345', '25');
   expect(await page.textContent('#domain')).toMatch(/^Outside the training domain/);
   expect(errors).toEqual([]);
 });
 
-it('shows what files say as text, whatever it would be as HTML', async () => {
+it('shows HTML in files of the store as text', async () => {
   const store = makeFolder();
   const evil = '<script>top.evil = 1</script><img src=x onerror="top.evil = 1">';
   promote(store, [Math.LN2, 0, 0], '2020-01-01', { seed: evil });
@@ -259,7 +259,7 @@ it('shows what files say as text, whatever it would be as HTML', async () => {
   );
   const { url } = await serve(store);
   const { page, errors } = await open(url);
-  await shown(page);
+  await waitForSurface(page);
   await page.waitForSelector('.plot');
   for (const id of ['card', 'forward', 'file']) expect(await page.textContent(`#${id}`)).toContain(evil);
   expect(await page.textContent('#card h3')).toBe(`Card ${evil}`);
@@ -269,18 +269,18 @@ it('shows what files say as text, whatever it would be as HTML', async () => {
   expect(errors).toEqual([]);
 });
 
-it('asks for the token, keeps it in memory only, and is open itself', async () => {
+it('asks for the token and keeps it in memory only; its files need no token', async () => {
   const { url } = await serve(trainedStore(), { TOKEN: 'secret' });
   const { page } = await open(url);
   await page.waitForSelector('#token-form:not([hidden])');
-  expect(await faultsOf(page)).toEqual([]);
+  expect(await violationsOf(page)).toEqual([]);
   for (const token of ['wrong', 'secret']) {
     await page.fill('#token', token);
     await page.keyboard.press('Enter');
-    if (token === 'wrong') await says(page, '#token-error', 'does not take this token');
+    if (token === 'wrong') await hasText(page, '#token-error', 'did not accept this token');
   }
   await page.waitForSelector('#token-form', { state: 'hidden' });
-  await ask(page, '12345', '25');
+  await predict(page, '12345', '25');
   await page.waitForSelector('.plot');
   expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([
     0,
@@ -296,19 +296,19 @@ it('asks for the token, keeps it in memory only, and is open itself', async () =
   expect(await status('/reports/walk-forward')).toBe(401);
 });
 
-it('says that the server is gone, and finds it again', async () => {
+it('says that the server does not respond, and reconnects', async () => {
   const store = trainedStore();
   const { url, running } = await serve(store);
   const { page } = await open(url);
-  await shown(page);
+  await waitForSurface(page);
   running.process.kill('SIGKILL');
   await once(running.process, 'close');
-  await says(page, '#status', 'does not answer');
+  await hasText(page, '#status', 'does not respond');
   await serve(store, { PORT: new URL(url).port });
-  await says(page, '#status', /^In service/);
+  await hasText(page, '#status', /^In service/);
 });
 
-it('is small, and not sent again while it is the same', async () => {
+it('is less than 32 kB, and is not sent again while it is unchanged', async () => {
   const { url } = await serve(makeFolder());
   const page = await (await fetch(url)).text();
   const paths = [
@@ -318,19 +318,19 @@ it('is small, and not sent again while it is the same', async () => {
   expect(paths.length).toBeGreaterThan(10);
   let bytes = 0;
   for (const path of paths) {
-    const asked = get(url + path, { headers: { 'accept-encoding': 'gzip' } });
-    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
-    for await (const chunk of answer) bytes += chunk.length;
-    expect(answer.headers['content-security-policy']).toContain("default-src 'none'; script-src 'self'");
-    expect(answer.headers['x-content-type-options']).toBe('nosniff');
-    const again = { headers: { 'if-none-match': String(answer.headers.etag) } };
+    const request = get(url + path, { headers: { 'accept-encoding': 'gzip' } });
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    for await (const chunk of response) bytes += chunk.length;
+    expect(response.headers['content-security-policy']).toContain("default-src 'none'; script-src 'self'");
+    expect(response.headers['x-content-type-options']).toBe('nosniff');
+    const again = { headers: { 'if-none-match': String(response.headers.etag) } };
     expect((await fetch(url + path, again)).status).toBe(304);
     expect((await fetch(url + path, { method: 'POST' })).status).toBe(405);
   }
   expect(bytes).toBeLessThan(32_000);
 });
 
-/** A store with the model that the whole pipeline trained on the bundled sample, and a walk-forward of two months. */
+/** A store with the model that the pipeline trained on the bundled sample, and a walk-forward of two months. */
 function trainedStore(): string {
   const store = makeFolder();
   for (const name of ['model.bin', 'champion.json', 'models'])
@@ -372,7 +372,7 @@ async function serve(
   return { url, running };
 }
 
-/** Opens the page, and writes down what it asks for and what goes wrong. */
+/** Opens the page, and records its requests and errors. */
 async function open(
   url: string,
   options: BrowserContextOptions = {},
@@ -391,26 +391,26 @@ async function open(
   return { page, requests, errors };
 }
 
-function shown(page: Page): Promise<unknown> {
+function waitForSurface(page: Page): Promise<unknown> {
   return page.waitForSelector('#surface canvas');
 }
 
-/** Waits until an element says this. */
-function says(page: Page, selector: string, text: string | RegExp): Promise<void> {
+/** Waits until an element has this text. */
+function hasText(page: Page, selector: string, text: string | RegExp): Promise<void> {
   return page.locator(selector, { hasText: text }).waitFor();
 }
 
-/** Fills in the form and waits for the answer. */
-async function ask(page: Page, volMovingAvg: string, adjCloseRollingMed: string): Promise<void> {
-  await shown(page);
+/** Fills in the form and waits for the prediction. */
+async function predict(page: Page, volMovingAvg: string, adjCloseRollingMed: string): Promise<void> {
+  await waitForSurface(page);
   await page.fill('#vol_moving_avg', volMovingAvg);
   await page.fill('#adj_close_rolling_med', adjCloseRollingMed);
   await page.keyboard.press('Enter');
   await page.waitForSelector('#prediction');
 }
 
-/** Goes to a field by Tab and types into it over what stands there. */
-async function press(page: Page, id: string, text: string): Promise<void> {
+/** Moves to a field with Tab and replaces its text. */
+async function typeInto(page: Page, id: string, text: string): Promise<void> {
   for (let i = 0; i < 20; i++) {
     await page.keyboard.press('Tab');
     if ((await page.evaluate('document.activeElement.id')) === id) break;
@@ -433,8 +433,8 @@ async function detailOf(
   return (await fetch(`${url}/predict?${query}`)).json() as never;
 }
 
-/** What axe finds: the rule and where it is broken. */
-async function faultsOf(page: Page): Promise<string[]> {
+/** What axe finds: the rule, and the element that breaks it. */
+async function violationsOf(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
   const { violations } = (await page.evaluate('axe.run()')) as AxeResults;
   return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));

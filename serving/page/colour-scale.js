@@ -1,4 +1,4 @@
-/** The colour scales of the map: stops in page.css, one set for each scheme. */
+/** The colour scales of the heat map. Their stops are in page.css, for the light and the dark scheme. */
 
 /** @typedef {[number, number, number]} Colour */
 
@@ -16,13 +16,12 @@ export function readScale(measure) {
 }
 
 /**
- * The colour at this part of a scale, from 0 to 1; what lies beyond takes the colour of the end.
  * @param {Colour[]} scale
- * @param {number} part
+ * @param {number} fraction of the scale; below 0 and above 1 it is the colour at that end
  * @returns {Colour}
  */
-export function mixAt(scale, part) {
-  const at = Math.min(1, Math.max(0, part)) * (scale.length - 1);
+export function colourAt(scale, fraction) {
+  const at = Math.min(1, Math.max(0, fraction)) * (scale.length - 1);
   const index = Math.min(scale.length - 2, Math.floor(at));
   const [from, to] = [scale[index], scale[index + 1]];
   const mix = (/** @type {0 | 1 | 2} */ channel) =>
