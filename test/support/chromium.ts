@@ -24,7 +24,7 @@ function findChromium(): string {
   const found = folders.map((folder) => join(folder, name)).find(isExecutable);
   if (!found)
     throw new Error(
-      `${name} not found. Run test/support/chromium.sh, or set CHROMIUM to the path of a Chromium browser.`,
+      `${name} is not installed. Run test/support/chromium.sh, or set CHROMIUM to the path of another browser that is based on Chromium.`,
     );
   return found;
 }
