@@ -13,7 +13,7 @@ import { RequestError } from '../problem.ts';
 /** Enough for some thousand columns. */
 const MAX_METADATA_BYTES = 2 ** 20;
 
-/** Metadata may refer to the same bytes more than once. What is read may take this many times its size. */
+/** Metadata may refer to the same bytes more than once. Reads may add up to this times its size. */
 const MAX_READ_PER_BYTE = 64;
 
 /** What apache-arrow makes of a field or of a key and its value takes about half as many bytes. */
@@ -24,8 +24,9 @@ const KEY_VALUE_BYTES = 128;
 const CONTINUATION = -1;
 
 /**
- * Passes an Arrow IPC stream on unchanged, after checking the metadata of each message. apache-arrow trusts the counts in
- * it: with four bytes a client could make it build a list of two thousand million fields and use up all memory.
+ * Passes an Arrow IPC stream on unchanged, after checking the metadata of each message.
+ * apache-arrow trusts the counts in it: with four bytes a client could make it build a list of two
+ * billion fields and use up all memory.
  * @throws RequestError 400
  */
 export async function* checkMessages(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -174,8 +175,9 @@ function checkKeyValues(table: WithKeyValues, budget: ReadBudget): void {
 }
 
 /**
- * How much apache-arrow may still read from the metadata. The readers of flatbuffers never leave the buffer: outside it
- * they read zeros, and a string ends where it does. But a count can be anything, and tables can contain each other.
+ * How much apache-arrow may still read from the metadata. The readers of flatbuffers never leave
+ * the buffer: outside it they read zeros, and a string ends where the buffer does. But a count can
+ * be anything, and tables can contain each other.
  */
 class ReadBudget {
   readonly #size: number;

@@ -15,9 +15,10 @@ const ROWS_PER_TURN = 16_384;
 const NUMERIC = /^(Float(32|64)|U?[Ii]nt(8|16|32|64))$/;
 
 /**
- * Scores an Arrow IPC stream while it is being received. A row with a null input gives a row of nulls.
- * @param onLateError receives an error that happens after the answer has begun. It must end the answer, or throw, which
- * errors the returned stream
+ * Scores an Arrow IPC stream while it is being received. A row with a null input gives a row of
+ * nulls.
+ * @param onLateError receives an error that happens after the answer has begun. It must end the
+ * answer, or throw; then the returned stream fails with that error
  * @throws RequestError for what is wrong before the first rows
  */
 export async function scoreStream(
@@ -80,7 +81,10 @@ async function* scoreBatches(
   yield isStarted ? END_OF_STREAM : Buffer.concat([SCHEMA_MESSAGE, END_OF_STREAM]);
 }
 
-/** Yields a record batch message for each ROWS_PER_TURN rows. @param firstRow the batch's first row in the stream */
+/**
+ * Yields a record batch message for each ROWS_PER_TURN rows.
+ * @param firstRow the index of the batch's first row in the stream
+ */
 function* scoreBatch(
   batch: RecordBatch,
   firstRow: number,
@@ -109,7 +113,7 @@ function* scoreBatch(
   }
 }
 
-/** Passes the input on, and counts the bytes since the last record batch and keeps the last 8 bytes. */
+/** Passes the input on. Counts the bytes since the last record batch and keeps the last 8. */
 async function* trackInput(
   input: AsyncIterable<Uint8Array>,
   received: { batchBytes: number; tail: Buffer },

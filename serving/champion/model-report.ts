@@ -53,7 +53,7 @@ export async function reportModel(
   };
 }
 
-/** Whether the store's model for this as-of date is the one in service; it may have been trained again, or be damaged. */
+/** Whether the store's model for this date is the one in service: it may be newer, or damaged. */
 async function hasModel(source: ModelSource, { model, version }: InService): Promise<boolean> {
   if (!(await source.dates()).includes(version)) return false;
   try {

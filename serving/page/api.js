@@ -1,4 +1,4 @@
-/** Sends requests to the server of this page. The token is kept here, in memory, and nowhere else. */
+/** Sends requests to the server of this page. Only this module has the token, in memory. */
 
 let token = '';
 let isTokenNeeded = false;

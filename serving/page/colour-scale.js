@@ -1,4 +1,4 @@
-/** The colour scales of the heat map. Their stops are in page.css, for the light and the dark scheme. */
+/** The colour scales of the heat map. page.css has their stops, for light and dark. */
 
 /** @typedef {[number, number, number]} Colour */
 

@@ -1,4 +1,4 @@
-/** Makes the elements of the page. Strings become text or attributes; none is ever parsed as HTML. */
+/** Makes the elements of the page. Strings become text or attributes; none is parsed as HTML. */
 
 /** @typedef {Record<string, string | number | boolean | EventListener>} Attributes */
 
@@ -29,7 +29,7 @@ export function svg(name, attributes = {}, ...children) {
   return build(document.createElementNS('http://www.w3.org/2000/svg', name), attributes, children);
 }
 
-/** Attributes of an element that scrolls when it is too wide, also by keyboard. Give it an aria-label. */
+/** For an element that scrolls when it is too wide, also by keyboard. It needs an aria-label. */
 export const SCROLLABLE = { class: 'scroll', tabindex: 0, role: 'region' };
 
 /**

@@ -3,7 +3,10 @@ import { byId, drawToFit, html } from './dom.js';
 import { drawInterval } from './interval-chart.js';
 import { digits, whole } from './number-format.js';
 
-/** @typedef {{ prediction: number, p10: number, p50: number, p90: number, in_domain: boolean, model_version: string }} Answer */
+/**
+ * @typedef {{ prediction: number, p10: number, p50: number, p90: number, in_domain: boolean,
+ *   model_version: string }} Answer
+ */
 
 /** The inputs have these names and ids. */
 const FIELDS = ['vol_moving_avg', 'adj_close_rolling_med'];
@@ -15,7 +18,8 @@ let onPredicted = () => {};
 
 /**
  * Makes the form predict without leaving the page.
- * @param {(volMovingAvg: number, adjCloseRollingMed: number) => void} callback receives the inputs of each prediction
+ * @param {(volMovingAvg: number, adjCloseRollingMed: number) => void} callback receives the
+ *   inputs of each prediction
  */
 export function startForm(callback) {
   onPredicted = callback;

@@ -11,7 +11,7 @@ import { logTicks, signedLog } from './ticks.js';
 /** @typedef {import('./line-chart.js').Layout} Layout */
 /** @typedef {{ volMovingAvg: number, adjCloseRollingMed: number }} Inputs */
 
-/** From this factor up, and from its inverse down, a ratio has the colour at the end of the scale. */
+/** The colour scale ends at this ratio, and at its inverse. */
 const MAX_RATIO = 4;
 const RATIO_TICKS = [1 / MAX_RATIO, 0.7, 1, 1.4, MAX_RATIO];
 
@@ -119,7 +119,7 @@ export function drawLegend(surface, measure) {
       'ul',
       { class: 'keys' },
       hasRows
-        ? html('li', { class: 'key rows-key' }, 'training rows: a larger dot means more rows')
+        ? html('li', { class: 'key rows-key' }, 'training rows, by dot area')
         : html('li', {}, 'the model file does not say where its training rows are'),
       html('li', { class: 'key faint-key' }, 'faint: outside the training domain'),
       html('li', { class: 'key input-key' }, 'your input'),
@@ -172,7 +172,8 @@ function logRange({ prediction }) {
 }
 
 /**
- * Maps a value in log units to a fraction of the colour scale. The square root spreads out ratios near 1.
+ * Maps a value in log units to a fraction of the colour scale.
+ * The square root spreads out ratios near 1.
  * @param {Surface} surface
  * @param {Measure} measure
  * @returns {(value: number) => number}

@@ -4,7 +4,8 @@ import { signedLog } from './ticks.js';
 
 /**
  * A bar from p10 to p90 on a logarithmic scale, with the prediction, p50 and vol_moving_avg.
- * @param {{ prediction: number, p10: number, p50: number, p90: number, volMovingAvg: number }} values
+ * @param {{ prediction: number, p10: number, p50: number, p90: number,
+ *   volMovingAvg: number }} values
  * @param {number} width
  */
 export function drawInterval({ prediction, p10, p50, p90, volMovingAvg }, width) {

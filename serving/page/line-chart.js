@@ -9,7 +9,8 @@ import { svg } from './dom.js';
  */
 
 /**
- * The size of a chart and the edges of its plot area, in CSS pixels; x and y turn values into positions.
+ * The size of a chart and the edges of its plot area, in CSS pixels.
+ * x and y turn values into positions.
  * @typedef {object} Layout
  * @property {number} width
  * @property {number} height
@@ -73,7 +74,10 @@ export function drawAxes(layout, x, y) {
  * @property {boolean} [isDots]
  */
 
-/** @param {{ width: number, height: number, x: Axis, y: Axis, series: Series[], description: string }} chart */
+/**
+ * @param {{ width: number, height: number, x: Axis, y: Axis, series: Series[],
+ *   description: string }} chart
+ */
 export function drawLineChart({ width, height, x, y, series, description }) {
   const layout = layOutChart(width, height, x, y);
   const position = (/** @type {[number, number]} */ [a, b]) => [

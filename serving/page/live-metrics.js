@@ -4,10 +4,19 @@ import { digits, duration, whole } from './number-format.js';
 import { roundTicks } from './ticks.js';
 
 /**
- * Counters of one method and path. `buckets` has the number of requests up to each latency in seconds.
- * @typedef {{ name: string, count: number, failed: number, buckets: Map<number, number> }} RouteCounters
+ * The counters of one method and path.
+ * @typedef {object} RouteCounters
+ * @property {string} name
+ * @property {number} count
+ * @property {number} failed
+ * @property {Map<number, number>} buckets number of requests up to each latency in seconds
  */
-/** @typedef {{ at: number, routes: Map<string, RouteCounters>, predictions: number }} Sample at a time in seconds */
+/**
+ * @typedef {object} Sample
+ * @property {number} at in seconds
+ * @property {Map<string, RouteCounters>} routes
+ * @property {number} predictions
+ */
 
 const FIGURES_SECONDS = 10;
 const CHART_SECONDS = 120;
@@ -175,7 +184,8 @@ function sum(routes) {
 }
 
 /**
- * A latency quantile, interpolated within its bucket. In the first and the last bucket only a bound is known.
+ * A latency quantile, interpolated within its bucket.
+ * In the first and the last bucket only a bound is known.
  * @param {RouteCounters} counters
  * @param {number} probability
  */

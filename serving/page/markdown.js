@@ -1,8 +1,8 @@
 import { html, table } from './dom.js';
 
 /**
- * Renders the Markdown that our tasks write: headings, paragraphs, lists, tables, emphasis and code. It leaves out images,
- * and shows everything else, including HTML, as text.
+ * Renders the Markdown that our tasks write: headings, paragraphs, lists, tables, emphasis and
+ * code. It leaves out images, and shows everything else, including HTML, as text.
  * @param {string} text
  * @param {number} level of the heading for a single #
  * @returns {HTMLElement[]}

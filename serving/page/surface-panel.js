@@ -33,7 +33,8 @@ export function hideSurface() {
 
 /**
  * @param {Surface} surface
- * @param {(volMovingAvg: string, adjCloseRollingMed: string) => void} onClick receives the inputs at the clicked point
+ * @param {(volMovingAvg: string, adjCloseRollingMed: string) => void} onClick receives the
+ *   inputs at the clicked point
  */
 export function showSurface(surface, onClick) {
   const canvas = /** @type {HTMLCanvasElement} */ (html('canvas'));

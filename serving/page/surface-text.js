@@ -5,7 +5,7 @@ import { digits, short } from './number-format.js';
 import { signedExp } from './ticks.js';
 
 /** @typedef {import('../scoring/response-surface.ts').Surface} Surface */
-/** @typedef {'ratio' | 'prediction'} Measure of the prediction: its ratio to vol_moving_avg, or itself */
+/** @typedef {'ratio' | 'prediction'} Measure ratio: the prediction divided by vol_moving_avg */
 
 const TABLE_SIZE = 7;
 

@@ -17,7 +17,8 @@ export function signedExp(x) {
 }
 
 /**
- * Powers of ten, their negatives and 0, where their signedLog is in a range; no two are closer than `gap`.
+ * Powers of ten, their negatives and 0, where their signedLog is in a range.
+ * No two are closer than `gap`.
  * @param {[number, number]} range in log units
  * @param {number} gap in log units
  */

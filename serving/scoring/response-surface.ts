@@ -7,7 +7,7 @@ const COLUMNS = 80;
 const ROWS = 54;
 const SIGNIFICANT_DIGITS = 4;
 
-/** Both ends included, in log units: logVolume of vol_moving_avg, signedLog of adj_close_rolling_med. */
+/** In log units: logVolume of vol_moving_avg, signedLog of adj_close_rolling_med. */
 export type LogRange = [min: number, max: number];
 
 /** A rectangle over the two inputs. */
@@ -16,13 +16,13 @@ interface InputRange {
   adj_close_rolling_med: LogRange;
 }
 
-/** A model's predictions on a grid over both inputs, and where its training rows are. It is sent as JSON. */
+/** A model's predictions on a grid over both inputs, and where its training rows are. */
 export interface Surface extends InputRange {
   /** Grid points along vol_moving_avg. */
   columns: number;
   /** Grid points along adj_close_rolling_med. */
   rows: number;
-  /** In shares. The grid is even in log units; rows are in ascending order of adj_close_rolling_med. */
+  /** In shares, row by row, by ascending adj_close_rolling_med. The grid is even in log units. */
   prediction: number[];
   /** For each prediction, 1 inside the training domain. */
   in_domain: (0 | 1)[];
@@ -32,7 +32,7 @@ export interface Surface extends InputRange {
 
 const surfaces = new WeakMap<InService, Promise<Surface>>();
 
-/** The surface of the model in service, over the cells with training rows. Computed once for each model. */
+/** The surface of a model over the cells with training rows. It is computed once for each model. */
 export function surfaceOf(current: InService): Promise<Surface> {
   const surface = surfaces.get(current) ?? computeSurface(current);
   surfaces.set(current, surface);
@@ -42,8 +42,8 @@ export function surfaceOf(current: InService): Promise<Surface> {
 async function computeSurface({ model, predictor }: InService): Promise<Surface> {
   const all = densityCells(model);
   const cells = all.filter(
-    ({ share, vol_moving_avg: [minAvg, maxAvg], adj_close_rolling_med: [minMed, maxMed] }) =>
-      share > 0 && minAvg < maxAvg && minMed < maxMed,
+    ({ share, vol_moving_avg, adj_close_rolling_med }) =>
+      share > 0 && !isEmpty(vol_moving_avg) && !isEmpty(adj_close_rolling_med),
   );
   const inDomain = cells.filter((cell) =>
     predictor.isInDomain(inputAt(cell.vol_moving_avg, 0.5), inputAt(cell.adj_close_rolling_med, 0.5)),
@@ -78,23 +78,32 @@ async function computeSurface({ model, predictor }: InService): Promise<Surface>
 
 function densityCells({ density, scales }: Model): Surface['cells'] {
   const { volMovingAvgEdges, adjCloseRollingMedEdges, shares } = density;
-  const [avgScale, medScale] = scales;
-  const avgRanges = rangesBetween(volMovingAvgEdges, Math.max(0, avgScale.min), avgScale.max);
-  const medRanges = rangesBetween(adjCloseRollingMedEdges, medScale.min, medScale.max);
-  return avgRanges.flatMap((vol_moving_avg, i) =>
-    medRanges.map((adj_close_rolling_med, j) => ({
+  const [volMovingAvgScale, adjCloseRollingMedScale] = scales;
+  const minVolMovingAvg = Math.max(0, volMovingAvgScale.min);
+  const columns = rangesBetween(volMovingAvgEdges, minVolMovingAvg, volMovingAvgScale.max);
+  const rows = rangesBetween(
+    adjCloseRollingMedEdges,
+    adjCloseRollingMedScale.min,
+    adjCloseRollingMedScale.max,
+  );
+  return columns.flatMap((vol_moving_avg, i) =>
+    rows.map((adj_close_rolling_med, j) => ({
       vol_moving_avg,
       adj_close_rolling_med,
-      share: shares[i * medRanges.length + j] as number,
+      share: shares[i * rows.length + j] as number,
     })),
   );
 }
 
-/** The outer ranges are open: they end at the training rows' min and max, and are at most one unit wide. */
+/** The outer ranges are open. They end where the training rows do, and after one unit at most. */
 function rangesBetween(edges: number[], min: number, max: number): LogRange[] {
   const [first = 0, last = 0] = [edges[0], edges.at(-1)];
   const ends = [Math.max(min, first - 1), ...edges, Math.min(max, last + 1)];
   return ends.slice(1).map((end, index) => [ends[index] as number, end]);
+}
+
+function isEmpty([min, max]: LogRange): boolean {
+  return min >= max;
 }
 
 function spanOf(ranges: LogRange[]): LogRange {

@@ -19,7 +19,8 @@ it('computes a surface over the cells with training rows', async () => {
   expect(surface.cells).toEqual([{ vol_moving_avg: [1, 2], adj_close_rolling_med: [0, 1], share: 1 }]);
   const { columns, rows, prediction, in_domain } = surface;
   expect(prediction).toHaveLength(columns * rows);
-  // vol_moving_avg goes from e - 1 to e² - 1. Each prediction is 2 (1 + vol_moving_avg) - 1, to four digits.
+  // vol_moving_avg goes from e - 1 to e² - 1.
+  // Each prediction is 2 (1 + vol_moving_avg) - 1, to four digits.
   expect(prediction.slice(0, 1)).toEqual([4.437]);
   expect(prediction.at(-1)).toBe(13.78);
   expect(new Set(in_domain)).toEqual(new Set([1]));

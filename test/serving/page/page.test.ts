@@ -330,7 +330,7 @@ it('is less than 32 kB, and is not sent again while it is unchanged', async () =
   expect(bytes).toBeLessThan(32_000);
 });
 
-/** A store with the model that the pipeline trained on the bundled sample, and a walk-forward of two months. */
+/** A store with a model trained on the bundled sample, and a walk-forward of two months. */
 function trainedStore(): string {
   const store = makeFolder();
   for (const name of ['model.bin', 'champion.json', 'models'])
