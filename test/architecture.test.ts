@@ -52,7 +52,7 @@ it('has no import cycle between files', () => {
 
 it('has no import cycle between rooms, apart from types', () => {
   const folders = [...new Set(files.map(dirname))];
-  // A loose file beside other rooms, such as tasks/cli.ts, counts as a room.
+  // A file next to other rooms, such as tasks/cli.ts, counts as a room.
   const roomOf = (file: string) =>
     folders.some((folder) => folder.startsWith(`${dirname(file)}/`)) ? file : dirname(file);
   const arrows = imports

@@ -3,9 +3,9 @@ Injects faults into a real Airflow with real containers, and prints how the pipe
 
     FAULTS_MAY_KILL_DOCKER=1 .venv/bin/python test/airflow/faults/faults.py [NAME ...]
 
-Starts a separate Airflow. Kills this host's Docker daemon, hence the variable. NAME selects the faults
-whose name contains it. After each fault a normal run follows. The table then counts the containers
-and the incomplete files that are left.
+Starts a separate Airflow. Some faults kill this host's Docker daemon; the variable confirms that it
+may be killed. NAME selects the faults whose name contains it. After each fault a normal run follows.
+The table then counts the containers and the incomplete files that are left.
 """
 
 from __future__ import annotations
@@ -266,7 +266,7 @@ def restart_docker(signal_number: int) -> None:
 
 
 def build_images() -> None:
-    """Builds the images, and for each a variant that can be told to fail: see harness.sh."""
+    """Builds the images, and for each a variant that can be told to fail: see fault.sh."""
     subprocess.run([ROOT / "docker/images/build-images.sh", "tasks", "train"], check=True)
     for name in ("tasks", "train"):
         image = f"stock-market/{name}:{TAG}"
