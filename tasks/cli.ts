@@ -59,7 +59,7 @@ try {
     .parserConfiguration({ 'duplicate-arguments-array': false })
     .wrap(Math.min(120, process.stdout.columns ?? 100))
     .fail((message, error) => {
-      // yargs makes a YError of what it refuses. A task's own error comes as it is.
+      // yargs throws a YError for what it refuses; a task throws its own errors.
       throw error && error.name !== 'YError'
         ? error
         : new PermanentError(`${message.replace(/\s+/g, ' ')} (see --help)`);
@@ -72,7 +72,7 @@ try {
 }
 await closeLogger(log);
 
-/** Opens what a task needs, runs it, and writes its result last. */
+/** Opens the store and the database, runs the task, and writes the result last. */
 async function runTask(name: string, task: Task, options: OptionValues<typeof commonOptions>): Promise<void> {
   const started = performance.now();
   log.level = options.logLevel;
@@ -99,7 +99,7 @@ async function runTask(name: string, task: Task, options: OptionValues<typeof co
 
 function reportChecks(checks: Check[]): void {
   if (onTerminal && checks.length > 0) process.stderr.write(`${formatTable(checksTable(checks))}\n`);
-  const failed = checks.filter(({ passed }) => !passed);
-  if (failed.length > 0)
-    log.warn('checks failed', Object.fromEntries(failed.map(({ name, value }) => [name, value])));
+  const warnings = checks.filter(({ passed }) => !passed);
+  if (warnings.length > 0)
+    log.warn('checks with warnings', Object.fromEntries(warnings.map(({ name, value }) => [name, value])));
 }

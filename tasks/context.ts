@@ -3,7 +3,7 @@ import type { Logger } from './lib/log.ts';
 import type { Progress } from './lib/progress.ts';
 import type { Store } from './store/store.ts';
 
-/** What every task is given to work with. */
+/** What every task works with. */
 export interface Context {
   store: Store;
   database: Database;

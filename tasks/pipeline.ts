@@ -16,12 +16,12 @@ export interface PipelineOptions {
 }
 
 const SERVER = fileURLToPath(new URL('../serving/server.ts', import.meta.url));
-const QUESTION = '/predict?vol_moving_avg=12345&adj_close_rolling_med=25';
+const PREDICT_PATH = '/predict?vol_moving_avg=12345&adj_close_rolling_med=25';
 
 /**
- * Runs every task in a process of its own, as Airflow does, then starts the server and asks it for one prediction, if a
- * model is in service. Prints what each task did.
- * @throws PermanentError or Error like the task that failed; it has said why
+ * Runs each task in its own process, as Airflow does, and prints the results. If a model is in service, starts the server
+ * and asks it for one prediction.
+ * @throws PermanentError or Error as the task that failed did; its log says why
  */
 export async function runPipeline(
   { store, source, asOf }: PipelineOptions,
@@ -50,7 +50,7 @@ ${formatMetrics(train.metrics)}
 ${formatChampion(promote.metrics)}
 `);
     if (promote.metrics.champion_as_of)
-      process.stdout.write(`\nGET ${QUESTION}\n${await askServer(store, environment)}\n`);
+      process.stdout.write(`\nGET ${PREDICT_PATH}\n${await askServer(store, environment)}\n`);
   } finally {
     removeFolder();
     process.off('exit', removeFolder);
@@ -66,11 +66,11 @@ async function askServer(store: string, environment: NodeJS.ProcessEnv): Promise
       const { level, message, url } = JSON.parse(line);
       if (level === 'info' && !url) continue;
       if (!url) throw new Error(`the server did not start: ${message}`);
-      const response = await fetch(new URL(QUESTION, url));
+      const response = await fetch(new URL(PREDICT_PATH, url));
       if (!response.ok) throw new Error(`the server answered ${response.status}: ${await response.text()}`);
       return await response.text();
     }
-    throw new Error('the server ended before it listened');
+    throw new Error('the server stopped before it listened on a port');
   } finally {
     server.kill();
   }
@@ -85,19 +85,19 @@ function formatResults(results: ResultFile[]): string {
     (Number(metrics.peak_memory_bytes) / 2 ** 20).toFixed(0),
     output?.uri ?? '',
   ]);
-  return formatTable([['task', 'status', 'rows', 'seconds', 'MiB at most', 'output'], ...rows]);
+  return formatTable([['task', 'status', 'rows', 'seconds', 'peak MiB', 'output'], ...rows]);
 }
 
 function formatMetrics({ measured_rows, mae, mae_vol_moving_avg }: ResultFile['metrics']): string {
-  return `On ${formatCount(Number(measured_rows))} later rows the model is off by ${formatCount(Number(mae))} shares on average, \
-vol_moving_avg itself by ${formatCount(Number(mae_vol_moving_avg))}.`;
+  return `Mean absolute error on ${formatCount(Number(measured_rows))} later rows: ${formatCount(Number(mae))} shares; \
+that of vol_moving_avg: ${formatCount(Number(mae_vol_moving_avg))}.`;
 }
 
 function formatChampion({ champion_as_of, challenger_as_of, reason }: ResultFile['metrics']): string {
-  if (champion_as_of === challenger_as_of) return `In service is the model as of ${champion_as_of}.`;
-  const stays = champion_as_of
-    ? `In service stays another model, as of ${champion_as_of}`
+  if (champion_as_of === challenger_as_of) return `The model as of ${champion_as_of} is in service.`;
+  const current = champion_as_of
+    ? `The model as of ${champion_as_of} stays in service`
     : 'No model is in service';
-  return `${stays}: ${reason}. To serve this one:
+  return `${current}: ${reason}. To serve the new model:
   make run-task TASK=promote ARGS="--as-of ${challenger_as_of} --force"`;
 }

@@ -10,7 +10,7 @@ export interface DatabaseOptions {
   tempDirectory: string;
 }
 
-/** A statement that DuckDB refused, with its SQL and, as `cause`, DuckDB's own error. */
+/** A failed statement: its SQL and, as `cause`, DuckDB's own error. */
 export class QueryError extends Error {
   readonly sql: string;
 
@@ -54,20 +54,20 @@ export class Database {
     return new Database(instance, true, new Set(), await instance.connect(), threads);
   }
 
-  /** A second connection with views and variables of its own; memory and threads are shared. Close it first. */
+  /** Another connection, with its own views and variables. It shares memory and threads; close it before this one. */
   async connect(): Promise<Database> {
     const connection = await this.#instance.connect();
     return new Database(this.#instance, false, this.#connections, connection, this.threads);
   }
 
-  /** Runs one statement whose rows are not wanted. @throws QueryError */
+  /** Runs a statement and ignores its rows. @throws QueryError */
   async run(sql: string): Promise<void> {
     await this.connection.run(sql).catch((cause) => {
       throw new QueryError(sql, cause);
     });
   }
 
-  /** The rows of a query as objects; 64-bit integers come as bigint. @throws QueryError */
+  /** The rows of a query as objects; 64-bit integers are bigint. @throws QueryError */
   async rows<Row>(sql: string): Promise<Row[]> {
     try {
       return (await (await this.connection.run(sql)).getRowObjectsJS()) as Row[];
@@ -76,13 +76,13 @@ export class Database {
     }
   }
 
-  /** The one row of a query of numbers, all as JavaScript's. @throws QueryError */
+  /** The only row of a query of numbers; 64-bit integers are number. @throws QueryError */
   async row<Row extends Record<string, number>>(sql: string): Promise<Row> {
     const [row = {}] = await this.rows<Record<string, number | bigint>>(sql);
     return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, Number(value)])) as Row;
   }
 
-  /** Gives a query a name that .sql files can select from. */
+  /** Creates a view that .sql files can read. */
   async createView(name: string, select: string): Promise<void> {
     await this.run(`CREATE OR REPLACE TEMP VIEW ${quotedIdentifier(name)} AS ${select}`);
   }
@@ -98,14 +98,14 @@ export class Database {
     await this.run(`SET VARIABLE ${quotedIdentifier(name)} = ${literal}`);
   }
 
-  /** Writes the rows of a query to a Parquet file, in the query's order; the same rows give the same bytes. */
+  /** Writes the rows of a query to a Parquet file, in order. The same rows give the same bytes. */
   async copyToParquet(select: string, path: string): Promise<void> {
     await this.run(
       `COPY (${select}\n) TO ${quotedString(path)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 100)`,
     );
   }
 
-  /** Ends whatever runs on any connection: the process cannot exit before that. */
+  /** Ends the statements of all connections. Until then the process cannot exit. */
   interrupt(): void {
     for (const connection of this.#connections) connection.interrupt();
   }
@@ -117,7 +117,7 @@ export class Database {
   }
 }
 
-/** The text of a .sql file that lies beside the module which asks: `readSql(import.meta.url, 'prices.sql')`. */
+/** The text of a .sql file beside the calling module: `readSql(import.meta.url, 'prices.sql')`. */
 export async function readSql(module: string, file: string): Promise<string> {
   return readFile(new URL(file, module), 'utf8');
 }

@@ -1,7 +1,11 @@
-/** A failure that no retry can mend: bad input, bad arguments, a full or read-only disk. The process exits with 2. */
+/**
+ * A failure that a retry cannot fix: bad input, a bad option, a missing or damaged file of the store, a full or read-only
+ * disk, too little memory. The process exits with 2.
+ */
 export class PermanentError extends Error {}
 
-const UNMENDABLE: Record<string, string> = {
+/** What to do, by the code of a system error or of permanentCode(). */
+const REMEDIES: Record<string, string> = {
   ENOSPC: 'no space left on the device; free some, or use a larger disk',
   EDQUOT: 'the disk quota is used up; free some space, or use another disk',
   EROFS: 'the file system is read-only; use a writable folder',
@@ -11,20 +15,18 @@ const UNMENDABLE: Record<string, string> = {
   ENOMEM: 'DuckDB needs more memory; raise --memory-limit, or spread the prices over more --shards',
 };
 
-/** Turns what retrying cannot mend (a full disk, say, whoever met it) into an PermanentError; returns others as they are. */
+/** Turns an error whose cause no retry can fix, such as a full disk, into a PermanentError. Returns others as they are. */
 export function classifyError(error: unknown): Error {
-  if (!(error instanceof Error) || error instanceof PermanentError)
-    return error instanceof Error ? error : new Error(String(error));
+  if (!(error instanceof Error)) return new Error(String(error));
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof PermanentError) return cause;
-    const code = unmendableCode(cause);
-    if (code)
-      return new PermanentError(`${UNMENDABLE[code]} (${firstLine(cause.message)})`, { cause: error });
+    const code = permanentCode(cause);
+    if (code) return new PermanentError(`${REMEDIES[code]} (${firstLine(cause.message)})`, { cause: error });
   }
   return error;
 }
 
-/** The message of an error and of its causes, in one line. */
+/** The messages of an error and of its causes, in one line. */
 export function describeError(error: Error): string {
   const messages: string[] = [];
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
@@ -34,9 +36,9 @@ export function describeError(error: Error): string {
   return messages.join(': ');
 }
 
-function unmendableCode(error: Error): string | undefined {
+function permanentCode(error: Error): string | undefined {
   const { code } = error as NodeJS.ErrnoException;
-  if (code && code in UNMENDABLE) return code;
+  if (code && code in REMEDIES) return code;
   if (/No space left on device/.test(error.message)) return 'ENOSPC';
   if (/Read-only file system/.test(error.message)) return 'EROFS';
   if (/^Out of Memory Error/.test(error.message)) return 'ENOMEM';

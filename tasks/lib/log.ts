@@ -9,9 +9,9 @@ export type Logger = winston.Logger;
 
 const { combine, timestamp, json, printf } = winston.format;
 
-const lines = combine(timestamp(), json());
+const jsonLines = combine(timestamp(), json());
 
-const readable = printf(({ level, message, ...fields }) => {
+const plainText = printf(({ level, message, ...fields }) => {
   const details = Object.entries(fields).map(
     ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
@@ -22,30 +22,33 @@ const readable = printf(({ level, message, ...fields }) => {
   ].join('');
 });
 
-/** Logs to standard error, so that standard output stays free for what a command prints: JSON lines, or text for people. */
+/** Logs to standard error: JSON lines, or plain text for people. */
 export function createLogger(forPeople: boolean): Logger {
   const console = new winston.transports.Stream({
     stream: process.stderr,
-    format: forPeople ? readable : lines,
+    format: forPeople ? plainText : jsonLines,
   });
   return winston.createLogger({ level: 'info', transports: [console] });
 }
 
-/** Logs to a file, too: JSON lines. A task does not fail because its log cannot be written. */
+/** Also logs to a file, as JSON lines. If the file is not writable, the task goes on. */
 export async function logToFile(log: Logger, path: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true });
     const stream = createWriteStream(path, { flags: 'a' });
     await once(stream, 'open');
-    const transport = new winston.transports.Stream({ stream, format: lines });
+    const transport = new winston.transports.Stream({ stream, format: jsonLines });
     stream.on('error', () => log.remove(transport));
     log.add(transport);
   } catch (error) {
-    log.warn('the log file cannot be written', { path, reason: (error as Error).message });
+    log.warn('the log file is not writable; logging goes on without it', {
+      path,
+      reason: (error as Error).message,
+    });
   }
 }
 
-/** Ends the logger once every line is written. */
+/** Closes the logger after every line is written. */
 export async function closeLogger(log: Logger): Promise<void> {
   log.end();
   await finished(log, { readable: false });

@@ -5,7 +5,7 @@ import { PermanentError } from './errors.ts';
 
 export const CLI = fileURLToPath(new URL('../cli.ts', import.meta.url));
 
-/** Starts a Node process that is told to stop when this one exits, on a signal, say. */
+/** Starts a Node process that is stopped when this one exits. */
 export function startNode(args: string[], options: SpawnOptions): ChildProcess {
   const child = spawn(process.execPath, args, options);
   const stop = () => child.kill();
@@ -14,7 +14,7 @@ export function startNode(args: string[], options: SpawnOptions): ChildProcess {
   return child;
 }
 
-/** Waits for a task to end. @throws PermanentError or Error with this message, like the task that failed; it has said why */
+/** Waits for a task to end; it logs why if it fails. @throws PermanentError or Error with this message, as the task did */
 export async function waitForSuccess(child: ChildProcess, message: string): Promise<void> {
   const [code] = await once(child, 'exit');
   if (code === 2) throw new PermanentError(message);

@@ -1,12 +1,12 @@
-/** A number without decimals, its thousands parted by commas. */
+/** A number without decimals, with commas between thousands. */
 export function formatCount(number: number): string {
   return Math.round(number).toLocaleString('en-US');
 }
 
-/** Lines a table up for a terminal: columns of numbers to the right, others to the left. The first row is the head. */
+/** A table as aligned text: numbers to the right, other columns to the left. The first row is the header. */
 export function formatTable(rows: string[][]): string {
-  const [head = [], ...body] = rows;
-  const columns = head.map((_, column) => ({
+  const [header = [], ...body] = rows;
+  const columns = header.map((_, column) => ({
     width: Math.max(...rows.map((row) => row[column]?.length ?? 0)),
     isNumeric: body.length > 0 && body.every((row) => /^[-\d.,]*$/.test(row[column] ?? '')),
   }));

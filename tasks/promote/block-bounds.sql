@@ -1,7 +1,7 @@
--- The newest days of the features, and how many of their rows neither trained nor calibrated a model.
+-- The first and the last of the newest days of the features, and their number of rows that no model has seen.
 --   features               all shards
 --   variables unseen_from  YYYY-MM-DD
---             block_days   how many calendar days
+--             block_days   number of calendar days
 WITH full_windows AS (
   SELECT Date FROM features WHERE vol_moving_avg IS NOT NULL AND adj_close_rolling_med IS NOT NULL
 ),

@@ -1,6 +1,6 @@
--- The rows with full windows of a span of days.
+-- The rows with full windows in a range of days.
 --   features                       all shards
---   variables from_day, until_day  YYYY-MM-DD, both included
+--   variables from_day, until_day  YYYY-MM-DD, both inclusive
 SELECT CAST(Volume AS DOUBLE) AS volume, vol_moving_avg, adj_close_rolling_med
 FROM features
 WHERE

@@ -5,26 +5,23 @@ import { readArrowTable, typedColumn } from '../lib/arrow.ts';
 import { type Database, parquet, readSql } from '../lib/duckdb.ts';
 import { type ShardedDataset, shardReadError } from './shards.ts';
 
-/** Rows with full windows, a value a row. */
+/** Rows with full windows: arrays with one value per row. */
 export interface FeatureRows {
   volume: Float64Array;
   volMovingAvg: Float64Array;
   adjCloseRollingMed: Float64Array;
 }
 
-/** The features of a key, or some of its shards. */
+/** Features, or some of their shards. */
 export type Features = Pick<ShardedDataset, 'shards' | 'uri'>;
 
-/**
- * Gives the rows of features the name `features`, which .sql files select from.
- * @throws PermanentError where a shard is damaged
- */
+/** Creates the view `features`, which .sql files read. @throws PermanentError when a shard is damaged */
 export async function viewFeatures(features: Features, database: Database): Promise<void> {
   const paths = features.shards.map(({ path }) => path);
   await database.createView('features', `SELECT * FROM ${parquet(...paths)}`).catch(throwReadError(features));
 }
 
-/** For the `catch` of a query over features. @throws PermanentError where a shard is damaged, the cause itself otherwise */
+/** A handler for the errors of a query over features. @throws PermanentError when a shard is damaged, else the cause */
 export function throwReadError({ shards: [shard, another], uri }: Features): (cause: unknown) => never {
   return (cause) => {
     const where = shard && !another ? shard.path : `a shard of ${uri}`;
@@ -33,8 +30,8 @@ export function throwReadError({ shards: [shard, another], uri }: Features): (ca
 }
 
 /**
- * Reads the rows of a span of days, both included, from the view `features`, which is of these.
- * @throws PermanentError where a shard is damaged
+ * Reads the rows of a range of days, both inclusive, from the view `features`. Call viewFeatures() before.
+ * @throws PermanentError when a shard is damaged
  */
 export async function readFeatureRows(
   features: Features,
@@ -53,7 +50,7 @@ export async function readFeatureRows(
   };
 }
 
-/** How a model does on rows, and the share of their volumes that lie between its p10 and p90. */
+/** The scores of a model on rows, and its coverage: the share of their volumes between p10 and p90. */
 export async function evaluate(
   model: Model,
   { volume, volMovingAvg, adjCloseRollingMed }: FeatureRows,

@@ -17,66 +17,63 @@ export interface Dataset {
 
 export interface Check {
   name: string;
-  /** What a check that is broken does: `fail` keeps the data from being published, `warn` is reported. */
+  /** What a failed check does: `fail` keeps the data from being published, `warn` only reports. */
   severity: 'fail' | 'warn';
   passed: boolean;
-  /** How many rows, files, symbols, columns or months break it. */
+  /** The number of rows, files, symbols, columns or months that violate it; or a measured value. */
   value: number;
-  /** The first of the symbols, months or days that break it, where that is known. */
+  /** The first symbols, months or days that violate it, where they are known. */
   examples?: string[];
 }
 
 /** For each output column, the input columns that it is computed from, as `dataset.column`. */
 export type ColumnLineage = Record<string, string[]>;
 
-/** What a task tells of its work: read by Airflow, by `make pipeline`, and later by OpenLineage. */
-export interface ResultFile {
-  task: string;
-  /** `refused`: a model was kept out of service. */
+/** What a task returns. */
+export interface TaskResult {
+  /** `refused`: a model was not promoted. */
   status: 'done' | 'up_to_date' | 'refused';
   inputs: (Dataset & { key: string })[];
   outputs: (Dataset & { format: string; key: string; columns: Column[] })[];
   columnLineage: ColumnLineage;
   checks: Check[];
   metrics: Record<string, number | string>;
-  /** The table that the task makes, an object a row. */
+  /** The table that the task makes, an object per row. */
   table?: Record<string, number | string | boolean | null>[];
-  seconds: number;
+  /** The same table as text for standard output, the header first. */
+  printedTable?: string[][];
 }
 
-/** What a task itself returns; the command line adds its name and the time it took, and prints what is to be printed. */
-export type TaskResult = Omit<ResultFile, 'task' | 'seconds'> & {
-  /** The table as people read it, the head first. */
-  printedTable?: string[][];
-};
+/** The result file, which Airflow and the pipeline read. */
+export type ResultFile = Omit<TaskResult, 'printedTable'> & { task: string; seconds: number };
 
-/** Makes the result's folder, before any work is done in vain. @throws PermanentError when it cannot be written to */
+/** Creates the folder of the result file, before any work. @throws PermanentError when it is not writable */
 export async function prepareResult(path: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true });
     await access(dirname(path), constants.W_OK);
     if ((await stat(path).catch(() => undefined))?.isDirectory()) throw new Error('it is a folder');
   } catch (cause) {
-    throw new PermanentError(`--result ${path}: cannot be written; give another path`, { cause });
+    throw new PermanentError(`--result ${path} is not writable; use another path`, { cause });
   }
 }
 
-/** Writes the result file, whole or not at all; to something that is not a file, such as /dev/stdout, directly. */
+/** Writes the result file, whole or not at all; or directly where it is not a regular file, such as /dev/stdout. */
 export async function writeResult(result: ResultFile, path: string): Promise<void> {
   const text = `${JSON.stringify(result, null, 2)}\n`;
-  const present = await stat(path).catch(() => undefined);
-  if (present && !present.isFile()) return writeFile(path, text);
-  const beside = `${path}.${randomUUID()}`;
+  const existing = await stat(path).catch(() => undefined);
+  if (existing && !existing.isFile()) return writeFile(path, text);
+  const temporary = `${path}.${randomUUID()}`;
   try {
-    const handle = await open(beside, 'w');
+    const handle = await open(temporary, 'w');
     try {
       await handle.writeFile(text);
       await handle.sync();
     } finally {
       await handle.close();
     }
-    await rename(beside, path);
+    await rename(temporary, path);
   } finally {
-    await rm(beside, { force: true });
+    await rm(temporary, { force: true });
   }
 }

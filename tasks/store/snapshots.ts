@@ -1,10 +1,10 @@
 import type { Store } from './store.ts';
 
-/** What `raw/latest.json` says of the zip that was downloaded last. */
+/** A downloaded zip, as raw/<key>/snapshot.json describes it. */
 export interface Snapshot {
   /** `owner/name` on Kaggle. */
   dataset: string;
-  /** Names the folder: a hash of the dataset and of what the server says of its version. */
+  /** The name of its folder: a hash of the dataset and its version on the server. */
   key: string;
   bytes: number;
   files: number;
@@ -17,19 +17,19 @@ export function archiveName(key: string): string {
   return `raw/${key}/archive.zip`;
 }
 
-/** The snapshot that was downloaded last, if its zip is still whole. */
+/** The latest snapshot, if its zip is complete. */
 export async function latestSnapshot(store: Store): Promise<Snapshot | undefined> {
   const { key } = (await store.readJson<{ key: string }>(LATEST)) ?? {};
   return key ? findSnapshot(key, store) : undefined;
 }
 
-/** A snapshot of which the zip is there and as long as it was. */
+/** The snapshot with a key, if its zip is there with its full size. */
 export async function findSnapshot(key: string, store: Store): Promise<Snapshot | undefined> {
   const snapshot = await store.readJson<Snapshot>(`raw/${key}/snapshot.json`);
   return snapshot && (await store.size(archiveName(key))) === snapshot.bytes ? snapshot : undefined;
 }
 
-/** Publishes a verified zip, and names it the latest. */
+/** Publishes a verified zip and names it in raw/latest.json. */
 export async function publishSnapshot(path: string, snapshot: Snapshot, store: Store): Promise<void> {
   await store.publish(path, archiveName(snapshot.key));
   await store.publishText(`raw/${snapshot.key}/snapshot.json`, `${JSON.stringify(snapshot)}\n`);

@@ -20,8 +20,8 @@ const SCRATCH = 'tmp';
 const LOCK = '.lock';
 
 /**
- * The one place that knows where things lie. Names are relative to the root, with forward slashes.
- * What is published is whole and on the disk, or not there at all.
+ * The store: a folder of published files. A name is a path relative to the root, with forward slashes.
+ * A published file is complete and on disk, or not there at all.
  */
 export class Store {
   readonly root: string;
@@ -32,46 +32,44 @@ export class Store {
   }
 
   /**
-   * Opens the store and makes its folder if need be, unless `mayMake` forbids it. Scratch that a killed run left behind goes.
-   * @throws PermanentError when the root cannot be written, is not there, or is of a kind that is not supported.
+   * Opens the store, and removes the scratch folders of killed runs.
+   * @param canCreate whether to create the store if it does not exist
+   * @throws PermanentError when the root does not exist, is not writable, or is not a local folder
    */
-  static async open(root: string, mayMake = true): Promise<Store> {
+  static async open(root: string, canCreate = true): Promise<Store> {
     if (/^[a-z0-9]+:\/\//i.test(root))
-      throw new PermanentError(`--store ${root}: only a local folder can be a store for now`);
+      throw new PermanentError(`--store ${root} is not a local folder; use a path`);
     const store = new Store(resolve(root));
-    if (!mayMake && !(await stat(store.root).catch(ignore('ENOENT'))))
+    if (!canCreate && !(await stat(store.root).catch(ignore('ENOENT'))))
       throw new PermanentError(`${store.root}: there is no store here; check --store, or run ingest first`);
     try {
       await mkdir(store.locate(SCRATCH), { recursive: true });
       const probe = await store.scratch();
       await probe[Symbol.asyncDispose]();
     } catch (cause) {
-      throw new PermanentError(
-        `${store.root}: the store cannot be written; point --store to a writable folder`,
-        {
-          cause,
-        },
-      );
+      throw new PermanentError(`${store.root} is not writable; use --store with a writable folder`, {
+        cause,
+      });
     }
     await store.#removeAbandonedScratch();
     return store;
   }
 
-  /** The path of a published name, for readers such as DuckDB. */
+  /** The path of a name, for readers such as DuckDB. */
   locate(name: string): string {
     return join(this.root, name);
   }
 
   /**
-   * A new folder on the store's own disk, gone when disposed of (`await using`) or when the process is told to stop.
-   * A lock, taken before the folder is made, says that its owner lives.
+   * A new folder on the disk of the store. It is removed on disposal (`await using`), or on a signal. A lock, held from
+   * before the folder exists, shows that its owner is alive.
    */
   async scratch(): Promise<{ path: string; [Symbol.asyncDispose](): Promise<void> }> {
     const path = this.locate(`${SCRATCH}/${randomUUID()}`);
-    // Synchronous, so that no signal comes between what is made and its entry in #scratch.
+    // Synchronous, so that no signal can arrive before the folder is in #scratch.
     const lock = openSync(`${path}${LOCK}`, 'a+');
     if (!tryLock(lock) || fstatSync(lock).nlink === 0) {
-      // Somebody took it for one that was left behind.
+      // Another process removed the lock as abandoned.
       closeSync(lock);
       return this.scratch();
     }
@@ -88,7 +86,7 @@ export class Store {
     };
   }
 
-  /** Removes this process's scratch at once, before it exits on a signal. */
+  /** Removes the scratch folders of this process synchronously, before it exits on a signal. */
   removeScratch(): void {
     for (const path of this.#scratch) {
       rmSync(path, { recursive: true, force: true });
@@ -96,7 +94,7 @@ export class Store {
     }
   }
 
-  /** Moves a file made in scratch to its name: fsync, then an atomic rename. An older file of that name is replaced. */
+  /** Moves a file from scratch to a name: fsync, then an atomic rename. Replaces an older file. */
   async publish(path: string, name: string): Promise<void> {
     const target = this.locate(name);
     await sync(path);
@@ -114,8 +112,8 @@ export class Store {
   }
 
   /**
-   * Moves a whole folder made in scratch to its name. A folder that is there already is moved aside first and then
-   * removed: a reader finds the old one, the new one or, for an instant, none, but never a mixture.
+   * Moves a folder from scratch to a name. An older folder is moved to scratch first, then removed: a reader finds the
+   * old one, the new one or, for an instant, none, but never a mixture.
    */
   async publishFolder(path: string, name: string): Promise<void> {
     const target = this.locate(name);
@@ -135,19 +133,19 @@ export class Store {
     await sync(dirname(target));
   }
 
-  /** Gives a published folder another name, which no folder may have. */
+  /** Renames a published folder. The new name must be free. */
   async moveFolder(from: string, to: string): Promise<void> {
     await rename(this.locate(from), this.locate(to));
     await sync(dirname(this.locate(to)));
   }
 
-  /** Removes a folder: at once as readers see it, then from the disk. */
+  /** Removes a folder. Readers lose it at once, whole. */
   async remove(name: string): Promise<void> {
     await using scratch = await this.scratch();
     await rename(this.locate(name), join(scratch.path, 'removed')).catch(ignore('ENOENT'));
   }
 
-  /** Publishes what is already published under a second name, without copying where the disk allows. */
+  /** Publishes a published file under a second name: as a hard link, or a copy where the disk has no links. */
   async publishAgain(from: string, to: string): Promise<void> {
     await using scratch = await this.scratch();
     const path = join(scratch.path, 'again');
@@ -155,30 +153,30 @@ export class Store {
     await this.publish(path, to);
   }
 
-  /** The JSON of a name, or undefined where there is none. @throws PermanentError where it is no JSON. */
+  /** The JSON of a name, or undefined if there is no file. @throws PermanentError when it is not JSON */
   async readJson<T>(name: string): Promise<T | undefined> {
     const text = await readFile(this.locate(name), 'utf8').catch(ignore('ENOENT'));
     if (text === undefined) return undefined;
     try {
       return JSON.parse(text) as T;
     } catch (cause) {
-      throw new PermanentError(`${this.locate(name)}: is damaged; remove it and run the task again`, {
+      throw new PermanentError(`${this.locate(name)} is damaged; remove it and run the task again`, {
         cause,
       });
     }
   }
 
-  /** The size of a published file in bytes, or undefined where there is none. */
+  /** The size of a file in bytes, or undefined if there is none. */
   async size(name: string): Promise<number | undefined> {
     return (await stat(this.locate(name)).catch(ignore('ENOENT')))?.size;
   }
 
-  /** The entries of a folder in alphabetical order; none where it does not exist. */
+  /** The entries of a folder in alphabetical order; empty if it does not exist. */
   async list(name: string): Promise<string[]> {
     return ((await readdir(this.locate(name)).catch(ignore('ENOENT', 'ENOTDIR'))) ?? []).sort();
   }
 
-  /** Runs `work` while nobody else who asks for the same lock does. The system frees the lock of a process that was killed. */
+  /** Runs `work` while holding a lock. The operating system releases the lock of a killed process. */
   async withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
     const handle = await open(this.locate(`${name}${LOCK}`), 'a+');
     try {

@@ -5,7 +5,7 @@ import type { PublishedShards } from './publish-shards.ts';
 import type { TaskResult } from './result.ts';
 import { sumCounts } from './shards.ts';
 
-/** A task's result, summed up over the shards that it made or found. */
+/** The result of a task that publishes shards, summed over the shards that it made or found. */
 export async function summarizeShards(
   dataset: 'prices' | 'features',
   { key, status, manifests, checks, folder }: PublishedShards,

@@ -9,20 +9,20 @@ const STAGES = ['ingest', 'features', 'train', 'promote'];
 describe('the pipeline', () => {
   const { store, stdout } = inject('sample');
 
-  it('prints what each task did, and one prediction', () => {
+  it('prints the result of each task, and one prediction', () => {
     const rows = stdout.split('\n').map((line) => line.trim().split(/\s{2,}|\s*[|│]\s*/));
     for (const stage of STAGES) {
       const row = rows.find((cells) => cells.includes(stage));
       expect(row, stage).toContain('done');
     }
-    // As many as `unzip -p data/sample.zip '*/*.csv' | grep -c '^[12]'` counts.
+    // The number that `unzip -p data/sample.zip '*/*.csv' | grep -c '^[12]'` prints.
     expect(stdout.match(/122,810/g)).toHaveLength(2);
     const [question, answer] = stdout.trim().split('\n').slice(-2);
     expect(question).toBe('GET /predict?vol_moving_avg=12345&adj_close_rolling_med=25');
     expect(answer).toMatch(/^[1-9]\d*$/);
   });
 
-  it('finds everything up to date the second time, gives the same answer and changes nothing', async () => {
+  it('finds everything up to date the second time, gives the same prediction and changes nothing', async () => {
     const before = hashStore(store);
     const again = await succeed(['pipeline', '--store', store]);
     expect(again.stdout.match(/up to date/g)).toHaveLength(STAGES.length);
@@ -30,7 +30,7 @@ describe('the pipeline', () => {
     expect(hashStore(store)).toEqual(before);
   });
 
-  it('whose model is refused says why, and asks no server', async () => {
+  it('says why the model was refused, and starts no server', async () => {
     const source = await makeSource({ 'stocks/A.csv': csvOfVolumes(...Array(100).fill(100)) });
     const store = makeFolder();
     const { stdout } = await succeed(['pipeline', '--store', store, '--source', source]);
@@ -41,7 +41,7 @@ describe('the pipeline', () => {
     expect(existsSync(join(store, 'model.bin'))).toBe(false);
   });
 
-  it('ends with the exit code and the words of the task that failed', async () => {
+  it('ends with the exit code and the message of the task that failed', async () => {
     const args = ['pipeline', '--store', makeFolder(), '--source', '/nowhere.zip'];
     const { code, stdout, stderr } = await runCli(args);
     expect(code).toBe(2);
@@ -50,16 +50,16 @@ describe('the pipeline', () => {
     expect(stdout).toBe('');
   });
 
-  it('takes the task that runs with it when it is told to stop', async () => {
+  it('stops the running task when it gets SIGTERM', async () => {
     const folder = makeFolder();
     const store = join(folder, 'store');
     const running = startCli(['pipeline', '--store', store], { TMPDIR: folder });
     const losses = await until(() => findLosses(store), 'training');
-    const told = performance.now();
+    const signalled = performance.now();
     running.process.kill('SIGTERM');
     // Its standard error closes once the last process that writes to it is gone.
     expect((await running.ended).code).toBe(143);
-    expect(performance.now() - told).toBeLessThan(3_000);
+    expect(performance.now() - signalled).toBeLessThan(3_000);
     expect(existsSync(losses)).toBe(true);
     expect(scratchOf(store)).toEqual([]);
     expect(existsSync(join(store, 'models'))).toBe(false);
@@ -76,13 +76,13 @@ describe('the pipeline', () => {
 });
 
 describe('make run-task', () => {
-  it('without TASK fails and shows how it is called', async () => {
+  it('without TASK fails and shows how to call it', async () => {
     const { code, stderr } = await start('make', ['-s', 'run-task']).ended;
     expect(code).not.toBe(0);
     expect(stderr).toContain('make run-task TASK=features');
   });
 
-  it('hands the options and the message of the task on', async () => {
+  it('passes the options to the task, and shows its message', async () => {
     const store = join(makeFolder(), 'a store');
     const { stderr } = await start('make', ['-s', 'run-task', 'TASK=features', `STORE=${store}`]).ended;
     expect(stderr).toContain(`${store}: there is no store here; check --store, or run ingest first`);

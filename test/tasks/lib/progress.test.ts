@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest';
 import { createLogger } from '../../../tasks/lib/log.ts';
 import { progressBar, progressLog } from '../../../tasks/lib/progress.ts';
 
-test('what was there before is done, but counts for no rate', () => {
+test('work done before the run is shown, but does not count for the rate', () => {
   const now = vi.spyOn(performance, 'now').mockReturnValue(0);
   const terminal = Object.assign(new PassThrough(), { isTTY: true, columns: 120 });
   let shown = '';

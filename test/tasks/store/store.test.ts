@@ -183,7 +183,7 @@ describe('a lock in scratch', () => {
 it('a damaged JSON file is named', async () => {
   const store = await Store.open(root);
   await store.publishText('champion.json', '{"as_of"');
-  await expect(store.readJson('champion.json')).rejects.toThrow(`${root}/champion.json: is damaged`);
+  await expect(store.readJson('champion.json')).rejects.toThrow(`${root}/champion.json is damaged`);
 });
 
 it.each([['features'], ['train'], ['promote'], ['rollback'], ['models'], ['prune'], ['walk-forward']])(
@@ -205,14 +205,14 @@ describe('a store that cannot be written is refused with exit code 2', () => {
     writeFileSync(join(root, 'file'), 'mine');
     const store = join(root, name);
     const { code, message } = await runCli(['ingest', '--store', store]);
-    expect(message).toContain(`${store}: the store cannot be written; point --store to a writable folder`);
+    expect(message).toContain(`${store} is not writable; use --store with a writable folder`);
     expect(code).toBe(2);
     expect(readFileSync(join(root, 'file'), 'utf8')).toBe('mine');
   });
 
   it.skipIf(!mayMount())('on a read-only disk', async () => {
     const { code, message } = await runOnDisk('ro', 'node tasks/cli.ts ingest --store $DISK/store');
-    expect(message).toContain('/store: the store cannot be written; point --store to a writable folder');
+    expect(message).toContain('/store is not writable; use --store with a writable folder');
     expect(code).toBe(2);
   });
 });
