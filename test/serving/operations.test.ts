@@ -4,14 +4,14 @@ import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { encodeModel } from '../../model/model-file.ts';
-import { type Running, start, until } from '../support/command.ts';
+import { until } from '../support/command.ts';
 import { makeFolder } from '../support/fixtures.ts';
-import { sendRaw } from '../support/listening.ts';
+import { sendRaw, startServer } from '../support/test-server.ts';
 import { addModel, constantModel } from '../support/tiny-model.ts';
 
-const QUESTION = '/predict?vol_moving_avg=999&adj_close_rolling_med=1';
+const PREDICT_PATH = '/predict?vol_moving_avg=999&adj_close_rolling_med=1';
 let store: string;
 
 beforeEach(() => {
@@ -20,8 +20,8 @@ beforeEach(() => {
 });
 
 it('gives both ways to an answer the same headers, and passes a request id on', async () => {
-  const { url } = await listen();
-  for (const query of [QUESTION, `${QUESTION}&other=1`]) {
+  const { url } = await startServer(store);
+  for (const query of [PREDICT_PATH, `${PREDICT_PATH}&other=1`]) {
     const { headers } = await fetch(url + query, { headers: { 'x-request-id': 'abc-1' } });
     expect(headers.get('x-request-id')).toBe('abc-1');
     expect(headers.get('x-model-version')).toBe('2020-01-01');
@@ -39,23 +39,23 @@ it('gives both ways to an answer the same headers, and passes a request id on', 
 
 describe('limits', () => {
   it('asks for the token everywhere but at /health and for the files of the page', async () => {
-    const { url } = await listen({ TOKEN: 'secret' });
+    const { url } = await startServer(store, { TOKEN: 'secret' });
     const status = async (path: string, authorization = '') =>
       (await fetch(url + path, { headers: { authorization } })).status;
-    expect(await status(QUESTION)).toBe(401);
+    expect(await status(PREDICT_PATH)).toBe(401);
     expect(await status('/metrics')).toBe(401);
-    expect(await status(QUESTION, 'Bearer secre')).toBe(401);
-    expect(await status(QUESTION, 'Bearer secret')).toBe(200);
+    expect(await status(PREDICT_PATH, 'Bearer secre')).toBe(401);
+    expect(await status(PREDICT_PATH, 'Bearer secret')).toBe(200);
     for (const path of ['/health/live', '/', '/page/main.js']) expect(await status(path)).toBe(200);
   });
 
   it.each([
     '/health/../metrics',
     '/health/%2e%2e/metrics',
-    `/health/live/../..${QUESTION}`,
+    `/health/live/../..${PREDICT_PATH}`,
     '/health/live#/metrics',
   ])('asks for the token at %s, too', async (path) => {
-    const { url } = await listen({ TOKEN: 'secret' });
+    const { url } = await startServer(store, { TOKEN: 'secret' });
     // fetch would follow the dots itself.
     const [answer] = await once(request({ port: new URL(url).port, path }).end(), 'response');
     answer.resume();
@@ -74,7 +74,7 @@ describe('limits', () => {
     ['GET http://a/', 'a'],
   ])('answers 400 to %s of the Host %j', async (target, host) => {
     for (const environment of [{ TOKEN: 'secret' }, {}]) {
-      const { url } = await listen(environment);
+      const { url } = await startServer(store, environment);
       const answer = await sendRaw(
         Number(new URL(url).port),
         `${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
@@ -86,8 +86,8 @@ describe('limits', () => {
   it.each(['localhost', 'a.b-c.example:8080', '127.0.0.1:3000', '[::1]', '[2001:DB8::1]:65535'])(
     'answers both ways where Host is %s, and neither where it ends in ü',
     async (host) => {
-      const { url } = await listen();
-      for (const path of [QUESTION, `${QUESTION}&other=1`])
+      const { url } = await startServer(store);
+      for (const path of [PREDICT_PATH, `${PREDICT_PATH}&other=1`])
         for (const [end, status] of [
           ['', 200],
           ['\xfc', 400],
@@ -102,7 +102,7 @@ describe('limits', () => {
   );
 
   it('refuses below /v2 as that protocol has it', async () => {
-    const { url } = await listen({ TOKEN: 'secret' });
+    const { url } = await startServer(store, { TOKEN: 'secret' });
     const answer = await fetch(`${url}/v2/models/volume`);
     expect(answer.status).toBe(401);
     expect(answer.headers.get('content-type')).toBe('application/json');
@@ -110,8 +110,8 @@ describe('limits', () => {
   });
 
   it('turns away what comes faster than the rate', async () => {
-    const { url } = await listen({ RATE_LIMIT: '5' });
-    const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(url + QUESTION)));
+    const { url } = await startServer(store, { RATE_LIMIT: '5' });
+    const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(url + PREDICT_PATH)));
     const refused = answers.filter(({ status }) => status === 429);
     expect(refused.length).toBeGreaterThanOrEqual(10);
     expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(5);
@@ -123,7 +123,7 @@ describe('limits', () => {
   });
 
   it('turns no probe away for the rate, nor metrics, nor the page', async () => {
-    const { url } = await listen({ RATE_LIMIT: '1' });
+    const { url } = await startServer(store, { RATE_LIMIT: '1' });
     const status = async (path: string) => (await fetch(url + path)).status;
     const free = ['/health/live', '/health/ready', '/v2/health/live', '/v2/health/ready', '/metrics', '/'];
     const files = ['/page/main.js', '/page/page.css', '/docs', '/docs/start.js', '/openapi.json'];
@@ -131,7 +131,7 @@ describe('limits', () => {
   });
 
   it('refuses a body that is announced as too long', async () => {
-    const { url } = await listen({ BODY_LIMIT: '10' });
+    const { url } = await startServer(store, { BODY_LIMIT: '10' });
     const answer = await fetch(`${url}/predict`, { method: 'POST', body: 'x'.repeat(11) });
     expect(answer.status).toBe(413);
   });
@@ -141,7 +141,7 @@ describe('limits', () => {
     ['application/vnd.apache.arrow.stream', '/predict'],
     ['application/json', '/v2/models/volume/infer'],
   ])('refuses a body of %s to %s that turns out too long', async (type, path) => {
-    const { url } = await listen({ BODY_LIMIT: '1000' });
+    const { url } = await startServer(store, { BODY_LIMIT: '1000' });
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     let text = '';
     socket.on('data', (data) => (text += data)).on('error', () => {});
@@ -155,14 +155,14 @@ describe('limits', () => {
   });
 
   it('lets a browser of the one origin ask', async () => {
-    const { url } = await listen({ CORS_ORIGIN: 'https://a.example' });
-    const answer = await fetch(url + QUESTION, {
+    const { url } = await startServer(store, { CORS_ORIGIN: 'https://a.example' });
+    const answer = await fetch(url + PREDICT_PATH, {
       method: 'OPTIONS',
       headers: { origin: 'https://a.example', 'access-control-request-method': 'GET' },
     });
     expect(answer.status).toBe(204);
     expect(answer.headers.get('access-control-allow-origin')).toBe('https://a.example');
-    for (const query of [QUESTION, `${QUESTION}&detail=1`, '/predict']) {
+    for (const query of [PREDICT_PATH, `${PREDICT_PATH}&detail=1`, '/predict']) {
       const { headers } = await fetch(url + query, { headers: { origin: 'https://a.example' } });
       expect(headers.get('access-control-expose-headers')).toBe(
         'X-Request-Id, X-Model-Version, Retry-After, Allow, WWW-Authenticate',
@@ -171,7 +171,7 @@ describe('limits', () => {
   });
 
   it('answers 408 to headers that do not come to an end', async () => {
-    const { url } = await listen({ HEADERS_TIMEOUT_MS: '300' });
+    const { url } = await startServer(store, { HEADERS_TIMEOUT_MS: '300' });
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     let text = '';
     socket.on('data', (data) => (text += data));
@@ -183,8 +183,8 @@ describe('limits', () => {
 
 it.each([
   '/',
-  QUESTION,
-  `${QUESTION}&detail=1`,
+  PREDICT_PATH,
+  `${PREDICT_PATH}&detail=1`,
   '/metrics',
   '/health/ready',
   '/docs',
@@ -192,7 +192,7 @@ it.each([
   '/v2/models/volume',
   '/x',
 ])('answers HEAD %s as GET, without a body', async (path) => {
-  const { url } = await listen();
+  const { url } = await startServer(store);
   const [get, head] = [await fetch(url + path), await fetch(url + path, { method: 'HEAD' })];
   expect(head.status).toBe(get.status);
   expect(head.headers.get('content-type')).toBe(get.headers.get('content-type'));
@@ -206,7 +206,7 @@ it.each([
   ['/health/live', 'GET, HEAD'],
   ['/metrics', 'GET, HEAD'],
 ])('says to OPTIONS %s which methods there are', async (path, allow) => {
-  const { url } = await listen();
+  const { url } = await startServer(store);
   const answer = await fetch(url + path, { method: 'OPTIONS' });
   expect(answer.status).toBe(405);
   expect(answer.headers.get('allow')).toBe(allow);
@@ -216,14 +216,14 @@ it.each([
   ['leaves', (socket: Socket) => socket.resetAndDestroy(), 499],
   ['says no more', (socket: Socket) => socket.end(), 400],
 ])('counts once a client that %s in the middle of a body', async (_, end, status) => {
-  const { url } = await listen();
+  const { url } = await startServer(store);
   const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {});
   socket.resume();
   socket.write(
     'POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"insta',
   );
   // Another request that is answered after it, so that the server has begun with it.
-  await fetch(url + QUESTION);
+  await fetch(url + PREDICT_PATH);
   end(socket);
   const counted = async () => {
     const text = await (await fetch(`${url}/metrics`)).text();
@@ -235,12 +235,12 @@ it.each([
       );
   };
   await expect.poll(counted).toEqual([`POST /predict ${status} 1`]);
-  await fetch(url + QUESTION);
+  await fetch(url + PREDICT_PATH);
   expect(await counted()).toEqual([`POST /predict ${status} 1`]);
 });
 
 it('answers pipelined requests in their order', async () => {
-  const { url } = await listen();
+  const { url } = await startServer(store);
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   let text = '';
   socket.on('data', (data) => (text += data));
@@ -256,7 +256,7 @@ it('answers pipelined requests in their order', async () => {
 });
 
 it('fails no request while a thousand champions are promoted one after the other, a tenth of them corrupt', async () => {
-  const { url, log } = await listen({ POLL_MS: '5', SHADOW: 'off' });
+  const { url, log } = await startServer(store, { POLL_MS: '5', SHADOW: 'off' });
   const models = [2, 3].map((ratio) =>
     encodeModel(constantModel([Math.log(ratio), 0, 0], `2020-01-0${ratio}`)),
   );
@@ -265,7 +265,7 @@ it('fails no request while a thousand champions are promoted one after the other
   const wrong: string[] = [];
   const ask = async () => {
     while (!isOver) {
-      const answer = await fetch(url + QUESTION);
+      const answer = await fetch(url + PREDICT_PATH);
       const text = await answer.text();
       const version = answer.headers.get('x-model-version');
       const expected = version === '2020-01-03' ? '2999' : '1999';
@@ -293,7 +293,7 @@ it('fails no request while a thousand champions are promoted one after the other
 });
 
 it('counts requests whose rows were all scored, and rows', async () => {
-  const { url } = await listen({ SHADOW: 'off' });
+  const { url } = await startServer(store, { SHADOW: 'off' });
   const post = async (path: string, body: string | Uint8Array<ArrayBuffer>, type = 'application/json') => {
     const answer = await fetch(url + path, { method: 'POST', headers: { 'content-type': type }, body });
     return answer.arrayBuffer().then(
@@ -316,8 +316,8 @@ it('counts requests whose rows were all scored, and rows', async () => {
   };
   const stream = new Uint8Array(tableToIPC(tableFromArrays(columns), 'stream'));
   const arrow = 'application/vnd.apache.arrow.stream';
-  expect((await fetch(url + QUESTION)).status).toBe(200);
-  expect((await fetch(`${url}${QUESTION}&detail=1`)).status).toBe(200);
+  expect((await fetch(url + PREDICT_PATH)).status).toBe(200);
+  expect((await fetch(`${url}${PREDICT_PATH}&detail=1`)).status).toBe(200);
   expect(await post('/predict', JSON.stringify({ instances: [row, row, row] }))).toBe(200);
   expect(await infer([1, 2])).toBe(200);
   expect(await post('/predict', stream, arrow)).toBe(200);
@@ -333,10 +333,10 @@ it('counts requests whose rows were all scored, and rows', async () => {
 
 it('says in every line of its logs when that was', async () => {
   const start = Date.now();
-  const { running, url } = await listen({ ACCESS_LOG: '1' });
+  const { running, url } = await startServer(store, { ACCESS_LOG: '1' });
   let accesses = '';
   running.process.stdout?.on('data', (data) => (accesses += data));
-  await fetch(url + QUESTION);
+  await fetch(url + PREDICT_PATH);
   await until(() => accesses.endsWith('\n'), 'a line');
   running.process.kill('SIGTERM');
   const { stdout, stderr } = await running.ended;
@@ -352,8 +352,8 @@ it('says in every line of its logs when that was', async () => {
 
 it('scores a challenger beside the champion and counts where they differ', async () => {
   addModel(store, [Math.log(3), 0, 0], '2021-01-01');
-  const { url } = await listen();
-  for (let i = 0; i < 3; i++) await fetch(url + QUESTION);
+  const { url } = await startServer(store);
+  for (let i = 0; i < 3; i++) await fetch(url + PREDICT_PATH);
   const metrics = await (await fetch(`${url}/metrics`)).text();
   expect(metrics).toMatch(/^model_shadow_rows_total\{model_version="2021-01-01"\} 3$/m);
   expect(metrics).toMatch(/^model_shadow_disagreements_total\{model_version="2021-01-01"\} 3$/m);
@@ -362,15 +362,4 @@ it('scores a challenger beside the champion and counts where they differ', async
 function promote(bytes: Buffer): void {
   writeFileSync(join(store, 'next'), bytes);
   renameSync(join(store, 'next'), join(store, 'model.bin'));
-}
-
-async function listen(
-  environment: Record<string, string> = {},
-): Promise<{ running: Running; url: string; log(): string }> {
-  const running = start(process.execPath, ['serving/server.ts'], { STORE: store, PORT: '0', ...environment });
-  onTestFinished(() => void running.process.kill('SIGTERM'));
-  let stderr = '';
-  running.process.stderr?.on('data', (data) => (stderr += data));
-  const url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(stderr)?.[0], 'the server to listen');
-  return { running, url, log: () => stderr };
 }

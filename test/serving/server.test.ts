@@ -3,10 +3,11 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
-import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { encodeModel } from '../../model/model-file.ts';
-import { type Running, start, until } from '../support/command.ts';
+import { until } from '../support/command.ts';
 import { makeFolder } from '../support/fixtures.ts';
+import { runServer, startServer } from '../support/test-server.ts';
 import { constantModel } from '../support/tiny-model.ts';
 
 let store: string;
@@ -17,7 +18,7 @@ beforeEach(() => {
 });
 
 it('answers over HTTP on a free port', async () => {
-  const { url } = await listen();
+  const { url } = await startServer(store);
   const response = await fetch(`${url}/predict?vol_moving_avg=12345&adj_close_rolling_med=25`);
   expect(response.headers.get('content-type')).toBe('application/json');
   expect(await response.text()).toBe('24691');
@@ -25,7 +26,7 @@ it('answers over HTTP on a free port', async () => {
 });
 
 it('holds no native module in its process', async () => {
-  const { running, url } = await listen();
+  const { running, url } = await startServer(store);
   await fetch(`${url}/predict?vol_moving_avg=12345&adj_close_rolling_med=25`);
   const maps = readFileSync(`/proc/${running.process.pid}/maps`, 'utf8');
   expect(maps).toContain('/bin/node');
@@ -33,7 +34,7 @@ it('holds no native module in its process', async () => {
 });
 
 it('takes a model that is promoted while it runs, and keeps it when a damaged one follows', async () => {
-  const { running, url } = await listen();
+  const { running, url } = await startServer(store);
   const predict = async () =>
     (await fetch(`${url}/predict?vol_moving_avg=999&adj_close_rolling_med=1`)).text();
   expect(await predict()).toBe('1999');
@@ -50,7 +51,7 @@ it('takes a model that is promoted while it runs, and keeps it when a damaged on
 it('waits for the first model, alive but not ready', async () => {
   const bytes = readFileSync(join(store, 'model.bin'));
   rmSync(join(store, 'model.bin'));
-  const { url } = await listen({ POLL_MS: '20' });
+  const { url } = await startServer(store, { POLL_MS: '20' });
   expect((await fetch(`${url}/health/live`)).status).toBe(200);
   const ready = await fetch(`${url}/health/ready`);
   expect(ready.status).toBe(503);
@@ -62,7 +63,7 @@ it('waits for the first model, alive but not ready', async () => {
 
 it('is not ready with a damaged model, and says why', async () => {
   writeFileSync(join(store, 'model.bin'), readFileSync(join(store, 'model.bin')).subarray(0, -1));
-  const { url } = await listen();
+  const { url } = await startServer(store);
   const ready = await fetch(`${url}/health/ready`);
   expect(ready.status).toBe(503);
   expect(await ready.text()).toContain('model.bin');
@@ -70,7 +71,7 @@ it('is not ready with a damaged model, and says why', async () => {
 });
 
 it.each(['http', '-1', '65536', '80.5', ' 80', '0x50'])('does not start on PORT=%s', async (port) => {
-  const { code, stderr } = await serve({ PORT: port }).ended;
+  const { code, stderr } = await runServer(store, { PORT: port }).ended;
   expect(code).toBe(2);
   expect(stderr).toContain(`PORT=${port}`);
 });
@@ -80,7 +81,7 @@ it.each([
   ['STORE', 's3://bucket/store'],
   ['TOKEN', 'sécret'],
 ])('does not start with %s=%s', async (name, value) => {
-  const { code, stderr } = await serve({ [name]: value }).ended;
+  const { code, stderr } = await runServer(store, { [name]: value }).ended;
   expect(code).toBe(2);
   expect(JSON.parse(stderr).message).toContain(name);
 });
@@ -90,7 +91,7 @@ it('does not start on a port in use, and names it', async () => {
   await until(() => other.listening, 'a port');
   const { port } = other.address() as AddressInfo;
   try {
-    const { code, stderr } = await serve({ PORT: String(port) }).ended;
+    const { code, stderr } = await runServer(store, { PORT: String(port) }).ended;
     expect(code).toBe(2);
     expect(stderr).toContain(`port ${port} is in use`);
   } finally {
@@ -102,7 +103,7 @@ it.each([
   ['SIGTERM', 143],
   ['SIGINT', 130],
 ] as const)('ends on %s with %i within 3 s, though a client keeps its connection', async (signal, code) => {
-  const { running, url } = await listen();
+  const { running, url } = await startServer(store);
   await fetch(`${url}/health/live`, { headers: { connection: 'keep-alive' } });
   const told = performance.now();
   running.process.kill(signal);
@@ -111,7 +112,7 @@ it.each([
 });
 
 it('answers on SIGTERM what has begun, and closes the connection with it', async () => {
-  const { running, url } = await listen();
+  const { running, url } = await startServer(store);
   const body = '{"instances":[{"vol_moving_avg":999,"adj_close_rolling_med":1}]}';
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   let answer = '';
@@ -132,17 +133,3 @@ it('answers on SIGTERM what has begun, and closes the connection with it', async
   expect(answer).toContain('"prediction":1999');
   expect((await running.ended).code).toBe(143);
 });
-
-function serve(environment: Record<string, string> = {}): Running {
-  const running = start(process.execPath, ['serving/server.ts'], { STORE: store, PORT: '0', ...environment });
-  onTestFinished(() => void running.process.kill('SIGKILL'));
-  return running;
-}
-
-async function listen(environment?: Record<string, string>): Promise<{ running: Running; url: string }> {
-  const running = serve(environment);
-  let stderr = '';
-  running.process.stderr?.on('data', (data) => (stderr += data));
-  const url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(stderr)?.[0], 'the server to listen');
-  return { running, url };
-}

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
 
-/** A request that cannot be answered: its method, path, media type, body and the status that is due. */
-export type Bad = [method: string, path: string, type: string, body: Buffer, status: number];
+/** A bad request, and the status of its response. */
+export type BadRequest = [method: string, path: string, type: string, body: Buffer, status: number];
 
 export const ARROW = 'application/vnd.apache.arrow.stream';
-const WRONG = [
+const WRONG_NUMBERS = [
   'NaN',
   'Infinity',
   '-Infinity',
@@ -27,9 +27,9 @@ const WRONG = [
   '1_000',
   "'1'",
 ];
-const TEXTS = [
+const WRONG_QUERY_VALUES = [
   '',
-  ...WRONG.filter((text) => text !== '.5').map(encodeURIComponent),
+  ...WRONG_NUMBERS.filter((text) => text !== '.5').map(encodeURIComponent),
   '%00',
   '%20',
   '%ff',
@@ -43,66 +43,85 @@ const TEXTS = [
 ];
 const NAMES = ['vol_moving_avg', 'adj_close_rolling_med'];
 
-/** Bad requests of every kind; nearly each has but one thing wrong with it. */
-export function badRequests(): Bad[] {
-  const row = (name: string, text: string) =>
-    `{${NAMES.map((one) => `"${one}":${one === name ? text : '25'}`).join()}}`;
-  const tensor = (name: string, wrong: string, text: string) =>
-    `{"name":"${name}","shape":[1],"datatype":"FP64","data":[${name === wrong ? text : '25'}]}`;
-  const json = (path: string, text: string, status = 400): Bad => [
-    'POST',
-    path,
-    'application/json',
-    Buffer.from(text),
-    status,
-  ];
-  const infer = '/v2/models/volume/infer';
-  const none = Buffer.alloc(0);
-  const get = (path: string, status: number): Bad => ['GET', path, '', none, status];
-  const ipc = Buffer.from(
-    tableToIPC(
-      tableFromArrays({ vol_moving_avg: Float64Array.of(1), adj_close_rolling_med: Float64Array.of(1) }),
-      'stream',
-    ),
-  );
-  const arrow = (data: Uint8Array): Bad => ['POST', '/predict', ARROW, Buffer.from(data), 400];
-  const columns = (data: Record<string, Float64Array | string[] | boolean[] | Date[]>) =>
-    arrow(tableToIPC(tableFromArrays(data), 'stream'));
-  const one = Float64Array.of(1);
-  const sound = { name: '', shape: [1], datatype: 'FP64', data: [1] };
-  const tensors = (first: object, second: object = {}, more: object = {}) =>
-    json(
-      infer,
-      JSON.stringify({
-        inputs: [first, second].map((one, i) => ({ ...sound, name: NAMES[i], ...one })),
-        ...more,
-      }),
-    );
-  const body = `{"instances":[${row('', '')}]}`;
+const INFER = '/v2/models/volume/infer';
+const NO_BODY = Buffer.alloc(0);
+const ONE = Float64Array.of(1);
+const SOUND_TENSOR = { name: '', shape: [1], datatype: 'FP64', data: [1] };
+const JSON_BODY = `{"instances":[${jsonRow('', '')}]}`;
+
+/** Bad requests of every kind. Nearly every one has a single fault. */
+export function badRequests(): BadRequest[] {
+  return [...badValues(), ...badQueries(), ...badJson(), ...badTensors(), ...badArrow(), ...badRoutes()];
+}
+
+/** A bad value for each feature, in each format. */
+function badValues(): BadRequest[] {
   return [
     ...NAMES.flatMap((name) => {
-      const other = NAMES.find((one) => one !== name);
+      const other = NAMES.find((feature) => feature !== name);
       return [
-        ...TEXTS.map((text) => get(`/predict?${name}=${text}&${other}=1`, 400)),
-        ...WRONG.map((text) => json('/predict', `{"instances":[${row(name, text)}]}`)),
-        ...WRONG.filter((text) => text !== '[1]').map((text) =>
-          json(infer, `{"inputs":[${NAMES.map((one) => tensor(one, name, text)).join()}]}`),
+        ...WRONG_QUERY_VALUES.map((text) => get(`/predict?${name}=${text}&${other}=1`, 400)),
+        ...WRONG_NUMBERS.map((text) => json('/predict', `{"instances":[${jsonRow(name, text)}]}`)),
+        ...WRONG_NUMBERS.filter((text) => text !== '[1]').map((text) =>
+          json(INFER, `{"inputs":[${NAMES.map((feature) => tensorText(feature, name, text)).join()}]}`),
         ),
         get(`/predict?${name}=1&${name}=1&${other}=1`, 400),
         get(`/predict?${other}=1`, 400),
         get(`/predict?${name}=x&${other}=x&detail=x`, 400),
       ];
     }),
-    ...WRONG.map((text) => json('/predict', text)),
-    ...WRONG.map((text) => json('/predict', `{"instances":${text}}`)),
-    json('/predict', JSON.stringify({ instances: Array(100_000).fill({}) })),
-    ...WRONG.map((text) => json(infer, `{"inputs":${text}}`)),
-    ...Array.from({ length: body.length }, (_, length) => json('/predict', body.slice(0, length))),
-    ...Array.from({ length: ipc.length / 8 - 1 }, (_, i) => arrow(ipc.subarray(0, i * 8))),
-    ...Array.from({ length: 32 }, (_, i) =>
-      arrow(Buffer.alloc(64, createHash('sha256').update(String(i)).digest())),
+  ];
+}
+
+function badQueries(): BadRequest[] {
+  return [
+    ...[
+      `${'k'.repeat(8_000)}=1`,
+      'VOL_MOVING_AVG=1',
+      'vol_moving_avg%00=1',
+      'vol_moving_avg[]=1',
+      'vol%EF%BC%BFmoving%EF%BC%BFavg=1',
+      '%F0%9F%93%88=1',
+      '__proto__=1',
+      'vol_moving_avg=1;adj_close_rolling_med=1',
+    ].map((pair) => get(`/predict?${pair}&adj_close_rolling_med=1`, 400)),
+    ...['2', 'true', '', '01', '1&detail=1'].map((flag) =>
+      get(`/predict?vol_moving_avg=1&adj_close_rolling_med=1&detail=${flag}`, 400),
     ),
-    arrow(tableToIPC(tableFromArrays({ vol_moving_avg: one, adj_close_rolling_med: one }), 'file')),
+  ];
+}
+
+function badJson(): BadRequest[] {
+  return [
+    ...WRONG_NUMBERS.map((text) => json('/predict', text)),
+    ...WRONG_NUMBERS.map((text) => json('/predict', `{"instances":${text}}`)),
+    json('/predict', JSON.stringify({ instances: Array(100_000).fill({}) })),
+    ...Array.from({ length: JSON_BODY.length }, (_, length) => json('/predict', JSON_BODY.slice(0, length))),
+    ...[
+      'k'.repeat(100_000),
+      'vol_moving_avg ',
+      'vol\u0000_moving_avg',
+      'ｖol_moving_avg',
+      '__proto__',
+      'constructor',
+    ].map((key) => json('/predict', `{"instances":[{"${key}":1,"adj_close_rolling_med":1}]}`)),
+    ...['text/plain', 'application/xml', 'application/jsonx', 'multipart/form-data', ''].map(
+      (type): BadRequest => ['POST', '/predict', type, Buffer.from(JSON_BODY), 415],
+    ),
+    json('/predict', `{"instances":[${'1,'.repeat(100_000)}1]}`, 413),
+    json('/predict', ' '.repeat(16 * 2 ** 20 + 1), 413),
+    json('/predict', '['.repeat(100_000)),
+    ...['/predict', INFER].flatMap((path) => [
+      json(path, `[[${'0,'.repeat(100_000)}0]]`),
+      json(path, `[${'0,'.repeat(1_000_000)}0]`),
+    ]),
+    json('/predict', `{"${'k'.repeat(100_000)}":1,"__proto__":{"instances":[]}}`),
+  ];
+}
+
+function badTensors(): BadRequest[] {
+  return [
+    ...WRONG_NUMBERS.map((text) => json(INFER, `{"inputs":${text}}`)),
     ...[
       { shape: [2] },
       { shape: [1, 2] },
@@ -127,43 +146,49 @@ export function badRequests(): Bad[] {
     tensors({}, {}, { outputs: Array(1_000).fill({ name: 'p50' }) }),
     tensors({}, {}, { id: 1 }),
     tensors({}, {}, { parameters: [] }),
-    json(infer, JSON.stringify({ inputs: [{ ...sound, name: NAMES[0] }] })),
-    json(infer, JSON.stringify({ inputs: [0, 1, 0].map((i) => ({ ...sound, name: NAMES[i] })) })),
+    json(INFER, JSON.stringify({ inputs: [{ ...SOUND_TENSOR, name: NAMES[0] }] })),
+    json(INFER, JSON.stringify({ inputs: [0, 1, 0].map((i) => ({ ...SOUND_TENSOR, name: NAMES[i] })) })),
     ...Array.from({ length: 40 }, (_, length) =>
-      json(infer, '{"inputs":[{"name":"vol_moving_avg","shape":[1]}]}'.slice(0, length)),
+      json(INFER, '{"inputs":[{"name":"vol_moving_avg","shape":[1]}]}'.slice(0, length)),
     ),
     ...['text/plain', 'application/octet-stream', 'application/x-www-form-urlencoded', ARROW].map(
-      (type): Bad => ['POST', infer, type, Buffer.from('{}'), 415],
+      (type): BadRequest => ['POST', INFER, type, Buffer.from('{}'), 415],
     ),
-    ...[
-      `${'k'.repeat(8_000)}=1`,
-      'VOL_MOVING_AVG=1',
-      'vol_moving_avg%00=1',
-      'vol_moving_avg[]=1',
-      'vol%EF%BC%BFmoving%EF%BC%BFavg=1',
-      '%F0%9F%93%88=1',
-      '__proto__=1',
-      'vol_moving_avg=1;adj_close_rolling_med=1',
-    ].map((pair) => get(`/predict?${pair}&adj_close_rolling_med=1`, 400)),
-    ...['2', 'true', '', '01', '1&detail=1'].map((flag) =>
-      get(`/predict?vol_moving_avg=1&adj_close_rolling_med=1&detail=${flag}`, 400),
+  ];
+}
+
+function badArrow(): BadRequest[] {
+  const ipc = Buffer.from(
+    tableToIPC(
+      tableFromArrays({ vol_moving_avg: Float64Array.of(1), adj_close_rolling_med: Float64Array.of(1) }),
+      'stream',
     ),
-    ...[
-      'k'.repeat(100_000),
-      'vol_moving_avg ',
-      'vol\u0000_moving_avg',
-      'ｖol_moving_avg',
-      '__proto__',
-      'constructor',
-    ].map((key) => json('/predict', `{"instances":[{"${key}":1,"adj_close_rolling_med":1}]}`)),
-    ...['text/plain', 'application/xml', 'application/jsonx', 'multipart/form-data', ''].map(
-      (type): Bad => ['POST', '/predict', type, Buffer.from(body), 415],
+  );
+  return [
+    ...Array.from({ length: ipc.length / 8 - 1 }, (_, i) => arrow(ipc.subarray(0, i * 8))),
+    ...Array.from({ length: 32 }, (_, i) =>
+      arrow(Buffer.alloc(64, createHash('sha256').update(String(i)).digest())),
     ),
+    arrow(tableToIPC(tableFromArrays({ vol_moving_avg: ONE, adj_close_rolling_med: ONE }), 'file')),
+    arrowColumns({ vol_moving_avg: ONE }),
+    arrowColumns({ vol_moving_avg: ONE, adj_close_rolling_med: ['1'] }),
+    arrowColumns({ vol_moving_avg: ONE, adj_close_rolling_med: [new Date(0)] }),
+    arrowColumns({ Vol_moving_avg: ONE, adj_close_rolling_med: ONE }),
+    arrowColumns({ vol_moving_avg: ONE, adj_close_rolling_med: Float64Array.of(Number.POSITIVE_INFINITY) }),
+    arrowColumns({ vol_moving_avg: [true], adj_close_rolling_med: ONE }),
+    arrowColumns({ vol_moving_avg: Float64Array.of(-1), adj_close_rolling_med: ONE }),
+    arrowColumns({ vol_moving_avg: Float64Array.of(Number.NaN), adj_close_rolling_med: ONE }),
+  ];
+}
+
+/** Methods and paths that the server does not have. */
+function badRoutes(): BadRequest[] {
+  return [
     ...['PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY', 'PURGE'].map(
-      (method): Bad => [method, '/predict', '', none, 405],
+      (method): BadRequest => [method, '/predict', '', NO_BODY, 405],
     ),
     ...['/', '/page/main.js', '/reports/model', '/reports/walk-forward'].map(
-      (path): Bad => ['DELETE', path, '', none, 405],
+      (path): BadRequest => ['DELETE', path, '', NO_BODY, 405],
     ),
     ...[
       '/predict/',
@@ -195,21 +220,37 @@ export function badRequests(): Bad[] {
       '/v2/models/volume/versions/0',
       '/v2/x',
     ].map((path) => get(path, 404)),
-    columns({ vol_moving_avg: one }),
-    columns({ vol_moving_avg: one, adj_close_rolling_med: ['1'] }),
-    columns({ vol_moving_avg: one, adj_close_rolling_med: [new Date(0)] }),
-    columns({ Vol_moving_avg: one, adj_close_rolling_med: one }),
-    columns({ vol_moving_avg: one, adj_close_rolling_med: Float64Array.of(Number.POSITIVE_INFINITY) }),
-    columns({ vol_moving_avg: [true], adj_close_rolling_med: one }),
-    columns({ vol_moving_avg: Float64Array.of(-1), adj_close_rolling_med: one }),
-    columns({ vol_moving_avg: Float64Array.of(Number.NaN), adj_close_rolling_med: one }),
-    json('/predict', `{"instances":[${'1,'.repeat(100_000)}1]}`, 413),
-    json('/predict', ' '.repeat(16 * 2 ** 20 + 1), 413),
-    json('/predict', '['.repeat(100_000)),
-    ...['/predict', infer].flatMap((path) => [
-      json(path, `[[${'0,'.repeat(100_000)}0]]`),
-      json(path, `[${'0,'.repeat(1_000_000)}0]`),
-    ]),
-    json('/predict', `{"${'k'.repeat(100_000)}":1,"__proto__":{"instances":[]}}`),
   ];
+}
+
+function get(path: string, status: number): BadRequest {
+  return ['GET', path, '', NO_BODY, status];
+}
+
+function json(path: string, text: string, status = 400): BadRequest {
+  return ['POST', path, 'application/json', Buffer.from(text), status];
+}
+
+/** An instance for POST /predict whose feature `name` has this JSON text. */
+function jsonRow(name: string, text: string): string {
+  return `{${NAMES.map((feature) => `"${feature}":${feature === name ? text : '25'}`).join()}}`;
+}
+
+/** A tensor whose data has this JSON text if it is the wrong one. */
+function tensorText(name: string, wrong: string, text: string): string {
+  return `{"name":"${name}","shape":[1],"datatype":"FP64","data":[${name === wrong ? text : '25'}]}`;
+}
+
+/** A request with both tensors, changed by these fields. */
+function tensors(first: object, second: object = {}, more: object = {}): BadRequest {
+  const inputs = [first, second].map((fields, i) => ({ ...SOUND_TENSOR, name: NAMES[i], ...fields }));
+  return json(INFER, JSON.stringify({ inputs, ...more }));
+}
+
+function arrow(data: Uint8Array): BadRequest {
+  return ['POST', '/predict', ARROW, Buffer.from(data), 400];
+}
+
+function arrowColumns(data: Record<string, Float64Array | string[] | boolean[] | Date[]>): BadRequest {
+  return arrow(tableToIPC(tableFromArrays(data), 'stream'));
 }

@@ -4,7 +4,7 @@ import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import { expect, it } from 'vitest';
 import { ARROW } from '../../support/bad-requests.ts';
 import { until } from '../../support/command.ts';
-import { type Listening, listenDoubling, QUESTION } from '../../support/listening.ts';
+import { PREDICT_PATH, startDoublingServer, type TestServer } from '../../support/test-server.ts';
 
 const ROWS = 16_384;
 
@@ -14,7 +14,7 @@ it.each([
 ])(
   'cuts an answer off at %s after its first rows, says why in a line, and counts it',
   async (_, last, why) => {
-    const server = await listenDoubling();
+    const server = await startDoublingServer();
     const volMovingAvgs = Float64Array.from({ length: ROWS + 1 }, (_, row) => (row < ROWS ? row : last));
     const answer = await ask(server, volMovingAvgs, 'seven');
     expect(answer.status).toBe(200);
@@ -31,13 +31,13 @@ it.each([
       },
     ]);
     expect(server.log()).not.toMatch(/\n\s+at /);
-    expect(await (await fetch(server.url + QUESTION)).text()).toBe('24691');
+    expect(await (await fetch(server.url + PREDICT_PATH)).text()).toBe('24691');
     expect(await outputOf(server)).toBe('');
   },
 );
 
 it('counts a client that leaves in the middle of an answer, and says nothing', async () => {
-  const server = await listenDoubling();
+  const server = await startDoublingServer();
   const before = server.log();
   const body = ipc(new Float64Array(2_000_000).fill(1));
   const socket = connect(server.port, '127.0.0.1').on('error', () => {});
@@ -53,7 +53,7 @@ it('counts a client that leaves in the middle of an answer, and says nothing', a
 });
 
 it('cuts off what turns out to be no HTTP after the first rows were answered', async () => {
-  const server = await listenDoubling();
+  const server = await startDoublingServer();
   // Without the end-of-stream marker, so that the answer cannot have ended before the fault comes.
   const body = ipc(new Float64Array(ROWS + 1)).subarray(0, -8);
   const socket = connect(server.port, '127.0.0.1').on('error', () => {});
@@ -71,7 +71,7 @@ it('cuts off what turns out to be no HTTP after the first rows were answered', a
 });
 
 it('counts no answer that came to its end', async () => {
-  const server = await listenDoubling();
+  const server = await startDoublingServer();
   const answer = await ask(server, new Float64Array(ROWS + 1), 'nine');
   await answer.arrayBuffer();
   await fetch(`${server.url}/predict?vol_moving_avg=x`);
@@ -80,12 +80,12 @@ it('counts no answer that came to its end', async () => {
 });
 
 /** Ends the server, and gives what it wrote to standard output. */
-async function outputOf({ running }: Listening): Promise<string> {
+async function outputOf({ running }: TestServer): Promise<string> {
   running.process.kill('SIGTERM');
   return (await running.ended).stdout;
 }
 
-function ask({ url }: Listening, volMovingAvgs: Float64Array, id: string): Promise<Response> {
+function ask({ url }: TestServer, volMovingAvgs: Float64Array, id: string): Promise<Response> {
   return fetch(`${url}/predict`, {
     method: 'POST',
     headers: { 'content-type': ARROW, 'x-request-id': id },
@@ -102,7 +102,7 @@ function ipc(volMovingAvgs: Float64Array): Buffer<ArrayBuffer> {
 }
 
 /** How often /metrics says that answers were cut off, by cause. */
-async function cutOffs({ url }: Listening): Promise<Record<string, number>> {
+async function cutOffs({ url }: TestServer): Promise<Record<string, number>> {
   const text = await (await fetch(`${url}/metrics`)).text();
   const lines = text.matchAll(/^http_server_answers_cut_off_total\{cause="(\w+)"\} (\d+)$/gm);
   return Object.fromEntries([...lines].map(([, cause, count]) => [cause, Number(count)]));

@@ -1,15 +1,15 @@
 import { gzipSync } from 'node:zlib';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import { expect, it } from 'vitest';
-import { ARROW, type Bad, badRequests } from '../../support/bad-requests.ts';
+import { ARROW, type BadRequest, badRequests } from '../../support/bad-requests.ts';
 import {
   countFailures,
-  listenDoubling,
-  QUESTION,
+  PREDICT_PATH,
   residentBytes,
   send,
   sendRaw,
-} from '../../support/listening.ts';
+  startDoublingServer,
+} from '../../support/test-server.ts';
 
 const MOST_ROUNDS = 40;
 /** In so many rounds, one after another, memory must reach no new height. */
@@ -18,7 +18,7 @@ const FLAT_ROUNDS = 4;
 const LEAST_RISE = 2 ** 20;
 
 it('refuses hundreds of broken requests, each as it should, and stays as it was', async () => {
-  const { running, url, log } = await listenDoubling();
+  const { running, url, log } = await startDoublingServer();
   const requests = badRequests();
   expect(requests.length).toBeGreaterThanOrEqual(450);
   let [highest, flat, rounds] = [0, 0, 0];
@@ -29,7 +29,7 @@ it('refuses hundreds of broken requests, each as it should, and stays as it was'
     highest = Math.max(highest, bytes);
   }
   expect(flat).toBe(FLAT_ROUNDS);
-  expect(await (await fetch(url + QUESTION)).text()).toBe('24691');
+  expect(await (await fetch(url + PREDICT_PATH)).text()).toBe('24691');
   expect(await countFailures(url)).toBe(0);
   expect(log()).not.toContain('"level":"error"');
   process.stderr.write(
@@ -38,7 +38,7 @@ it('refuses hundreds of broken requests, each as it should, and stays as it was'
 }, 60_000);
 
 it('refuses an Arrow stream with any byte of it flipped, answers it, or cuts the answer off', async () => {
-  const { url, log } = await listenDoubling();
+  const { url, log } = await startDoublingServer();
   const row = { vol_moving_avg: Float64Array.of(12_345), adj_close_rolling_med: Float64Array.of(25) };
   const sound = Buffer.from(tableToIPC(tableFromArrays(row), 'stream'));
   const counts: Record<string, number> = {};
@@ -58,14 +58,14 @@ it('refuses an Arrow stream with any byte of it flipped, answers it, or cuts the
   // All but the end-of-stream marker: the answer has begun when that shows.
   const unended = send(url, ['POST', '/predict', ARROW, sound.subarray(0, -8)]);
   await expect(unended).rejects.toMatchObject({ code: 'ECONNRESET' });
-  expect(await (await fetch(url + QUESTION)).text()).toBe('24691');
+  expect(await (await fetch(url + PREDICT_PATH)).text()).toBe('24691');
   expect(log()).not.toContain('"level":"error"');
 });
 
 it('answers pipelined requests in their order, the broken ones between the good ones', async () => {
-  const { port } = await listenDoubling();
+  const { port } = await startDoublingServer();
   const ask = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
-  const text = await sendRaw(port, `${ask(QUESTION)}${ask('/predict?vol_moving_avg=x')}`.repeat(200));
+  const text = await sendRaw(port, `${ask(PREDICT_PATH)}${ask('/predict?vol_moving_avg=x')}`.repeat(200));
   const statuses = [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
   expect(statuses).toEqual(Array.from({ length: 400 }, (_, index) => (index % 2 ? '400' : '200')));
   expect(text.match(/\r\n\r\n24691(?=HTTP)/g)).toHaveLength(200);
@@ -106,7 +106,7 @@ it.each([
     400,
   ],
 ])('refuses %s', async (_, text, status) => {
-  const { port, url, log } = await listenDoubling({ CORS_ORIGIN: '*' });
+  const { port, url, log } = await startDoublingServer({ CORS_ORIGIN: '*' });
   const [head = '', body = ''] = (await sendRaw(port, text)).split('\r\n\r\n');
   expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
   expect(head).toMatch(/^content-type: application\/problem\+json/im);
@@ -116,12 +116,12 @@ it.each([
   expect(head).toMatch(/^access-control-allow-origin: \*\r$/im);
   expect(Number(/^content-length: (\d+)\r$/im.exec(head)?.[1])).toBe(body.length);
   expect(JSON.parse(body)).toMatchObject({ status, detail: expect.any(String) });
-  expect(await (await fetch(url + QUESTION)).text()).toBe('24691');
+  expect(await (await fetch(url + PREDICT_PATH)).text()).toBe('24691');
   expect(log()).not.toContain('"level":"error"');
 });
 
 it('logs what node:http refuses, with the id that the answer names', async () => {
-  const { port, running } = await listenDoubling({ ACCESS_LOG: '1' });
+  const { port, running } = await startDoublingServer({ ACCESS_LOG: '1' });
   let written = '';
   running.process.stdout?.on('data', (data) => (written += data));
   const answer = await sendRaw(port, 'hello\r\n\r\n');
@@ -138,7 +138,7 @@ it.each([
   ['/predict', ARROW, 'any'],
   ['/v2/models/volume/infer', 'application/json', '{"inputs":[]}'],
 ])('refuses a gzipped body to %s of %s with 415, and names Content-Encoding', async (path, type, text) => {
-  const { url } = await listenDoubling();
+  const { url } = await startDoublingServer();
   const answer = await fetch(url + path, {
     method: 'POST',
     headers: { 'content-type': type, 'content-encoding': 'gzip' },
@@ -151,11 +151,11 @@ it.each([
 });
 
 it('refuses a request without Host, which node:http does with a bare 400', async () => {
-  const { port } = await listenDoubling();
-  expect(await sendRaw(port, `GET ${QUESTION} HTTP/1.1\r\n\r\n`)).toMatch(/^HTTP\/1\.1 400 /);
+  const { port } = await startDoublingServer();
+  expect(await sendRaw(port, `GET ${PREDICT_PATH} HTTP/1.1\r\n\r\n`)).toMatch(/^HTTP\/1\.1 400 /);
 });
 
-async function sendAll(url: string, requests: Bad[]): Promise<void> {
+async function sendAll(url: string, requests: BadRequest[]): Promise<void> {
   const wrong: string[] = [];
   for (const bad of requests) {
     const [method, path, type, body, due] = bad;

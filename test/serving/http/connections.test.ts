@@ -8,17 +8,17 @@ import { expect, it, onTestFinished } from 'vitest';
 import { until } from '../../support/command.ts';
 import {
   countFailures,
-  type Listening,
-  listenDoubling,
-  QUESTION,
+  PREDICT_PATH,
   residentBytes,
-} from '../../support/listening.ts';
+  startDoublingServer,
+  type TestServer,
+} from '../../support/test-server.ts';
 
 const IDLE = 10_000;
 const CLIENTS = fileURLToPath(new URL('../../support/idle-clients.ts', import.meta.url));
 
 it(`answers beside ${IDLE} idle connections, and takes no more memory for the third such crowd than for the second`, async () => {
-  const server = await listenDoubling({ HEADERS_TIMEOUT_MS: '600000', REQUEST_TIMEOUT_MS: '600000' });
+  const server = await startDoublingServer({ HEADERS_TIMEOUT_MS: '600000', REQUEST_TIMEOUT_MS: '600000' });
   expectFiles(server.running.process.pid as number);
   await askOften(server.url);
   // V8 keeps what its heap grew by for the next time, and grows it in two steps.
@@ -55,7 +55,7 @@ it.each([
 ])(
   'answers 408 to many that send %s a little at a time, and others meanwhile',
   async (_, head, drop, limits) => {
-    const { port, url, log } = await listenDoubling(limits);
+    const { port, url, log } = await startDoublingServer(limits);
     const answers = Array.from({ length: 100 }, () => {
       const socket = connect(port, '127.0.0.1');
       let text = '';
@@ -74,13 +74,13 @@ it.each([
       expect(text).toMatch(/^HTTP\/1\.1 408 /);
       expect(JSON.parse(text.split('\r\n\r\n')[1] ?? '')).toMatchObject({ status: 408 });
     }
-    expect(await (await fetch(url + QUESTION)).text()).toBe('24691');
+    expect(await (await fetch(url + PREDICT_PATH)).text()).toBe('24691');
     expect(log()).not.toContain('"level":"error"');
   },
 );
 
 it('goes on when a thousand clients leave before their answers', async () => {
-  const { running, port, url, log } = await listenDoubling();
+  const { running, port, url, log } = await startDoublingServer();
   const rows = Array(2_000).fill('{"vol_moving_avg":1,"adj_close_rolling_med":1}').join();
   const body = `{"instances":[${rows}]}`;
   const head = `POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
@@ -95,7 +95,7 @@ it('goes on when a thousand clients leave before their answers', async () => {
     await Promise.all(
       Array.from({ length: 20 }, (_, j) => leave(((i + j) * (head.length + body.length)) / 999)),
     );
-  expect(await (await fetch(url + QUESTION)).text()).toBe('24691');
+  expect(await (await fetch(url + PREDICT_PATH)).text()).toBe('24691');
   await until(() => residentBytes(running) - before < 96 * 2 ** 20, 'the memory to come back');
   expect(await countFailures(url)).toBe(0);
   expect(log()).not.toContain('"level":"error"');
@@ -111,7 +111,7 @@ function expectFiles(pid: number): void {
     );
 }
 
-async function withIdle<T>({ port }: Listening, count: number, work: () => Promise<T>): Promise<T> {
+async function withIdle<T>({ port }: TestServer, count: number, work: () => Promise<T>): Promise<T> {
   const clients = spawn(process.execPath, [CLIENTS, String(port), String(count)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
@@ -130,7 +130,7 @@ async function askOften(url: string): Promise<{ middle: number; slowest: number 
   const times: number[] = [];
   for (let i = 0; i < 200; i++) {
     const start = performance.now();
-    const answer = await fetch(url + QUESTION, { headers: { connection: 'close' } });
+    const answer = await fetch(url + PREDICT_PATH, { headers: { connection: 'close' } });
     expect(await answer.text()).toBe('24691');
     times.push(performance.now() - start);
   }

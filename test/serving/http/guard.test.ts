@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { expect, it } from 'vitest';
 import { createGuard } from '../../../serving/http/guard.ts';
 import { readSettings } from '../../../serving/settings.ts';
-import { QUESTION } from '../../support/listening.ts';
+import { PREDICT_PATH } from '../../support/test-server.ts';
 
 it('lets probes, metrics and the page through however many ask, and takes nothing for them from the rate', () => {
   const check = createGuard(readSettings({ RATE_LIMIT: '1' }), () => 0);
@@ -18,14 +18,14 @@ it('lets probes, metrics and the page through however many ask, and takes nothin
     ...['/', '/page/main.js', '/page/icon.svg', '/docs', '/docs/swagger-ui.css'],
   ];
   for (const url of free) expect(check(request(url))).toBeUndefined();
-  expect(check(request(QUESTION))).toBeUndefined();
-  expect(check(request(QUESTION))).toMatchObject({ status: 429, headers: { 'retry-after': '1' } });
+  expect(check(request(PREDICT_PATH))).toBeUndefined();
+  expect(check(request(PREDICT_PATH))).toMatchObject({ status: 429, headers: { 'retry-after': '1' } });
   for (const url of free) expect(check(request(url))).toBeUndefined();
 });
 
 it.each([
   ...[
-    QUESTION,
+    PREDICT_PATH,
     '/predict',
     '/v2',
     '/v2/models/volume',
@@ -38,7 +38,7 @@ it.each([
 ])('turns %s away once the rate is used up, and takes it again a second later', (url) => {
   let now = 0;
   const check = createGuard(readSettings({ RATE_LIMIT: '1' }), () => now);
-  expect(check(request(QUESTION))).toBeUndefined();
+  expect(check(request(PREDICT_PATH))).toBeUndefined();
   now = 999;
   expect(check(request(url))).toMatchObject({ status: 429 });
   now = 1_000;

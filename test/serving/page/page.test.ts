@@ -13,8 +13,9 @@ import {
   type MonthScores,
 } from '../../../tasks/walk-forward/walk-forward-table.ts';
 import { launchChromium } from '../../support/chromium.ts';
-import { type Running, start, until } from '../../support/command.ts';
+import { until } from '../../support/command.ts';
 import { makeFolder } from '../../support/fixtures.ts';
+import { startServer } from '../../support/test-server.ts';
 import { constantModel } from '../../support/tiny-model.ts';
 
 const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
@@ -29,7 +30,7 @@ afterAll(() => browser.close());
 
 describe('over a store with a trained model', () => {
   it('predicts the integer of GET /predict, by keyboard alone', async () => {
-    const { url } = await serve(trainedStore());
+    const { url } = await startServer(trainedStore());
     const { page } = await open(url);
     await waitForSurface(page);
     await typeInto(page, 'vol_moving_avg', '45678.5');
@@ -48,7 +49,7 @@ describe('over a store with a trained model', () => {
   });
 
   it('says when the inputs are outside the training domain', async () => {
-    const { url } = await serve(trainedStore());
+    const { url } = await startServer(trainedStore());
     const { page } = await open(url);
     await predict(page, '1e12', '25');
     expect((await detailOf(url, '1e12', '25')).in_domain).toBe(false);
@@ -56,7 +57,7 @@ describe('over a store with a trained model', () => {
   });
 
   it('predicts for the point that is clicked on the map', async () => {
-    const { url } = await serve(trainedStore());
+    const { url } = await startServer(trainedStore());
     const { page } = await open(url);
     await waitForSurface(page);
     await page.click('.map');
@@ -70,7 +71,7 @@ describe('over a store with a trained model', () => {
   });
 
   it('shows the error of the server at the field, and removes it after a correction', async () => {
-    const { url } = await serve(trainedStore());
+    const { url } = await startServer(trainedStore());
     const { page } = await open(url);
     await waitForSurface(page);
     for (const [volMovingAvg, adjCloseRollingMed, wrong] of [
@@ -95,7 +96,7 @@ describe('over a store with a trained model', () => {
   });
 
   it('sends requests only to its own server, keeps its content security policy, and logs no error', async () => {
-    const { url } = await serve(trainedStore());
+    const { url } = await startServer(trainedStore());
     const { page, requests, errors } = await open(url);
     await predict(page, '12345', '25');
     await page.click('input[value=prediction]');
@@ -109,7 +110,7 @@ describe('over a store with a trained model', () => {
   it.each(['light', 'dark'] as const)(
     'passes the accessibility checks of axe in the %s colour scheme',
     async (colorScheme) => {
-      const { url } = await serve(trainedStore());
+      const { url } = await startServer(trainedStore());
       for (const options of [{ colorScheme }, { ...PHONE, colorScheme }]) {
         const { page } = await open(url, options);
         await predict(page, '12345', '25');
@@ -125,7 +126,7 @@ describe('over a store with a trained model', () => {
   );
 
   it('gives every control a name', async () => {
-    const { url } = await serve(trainedStore());
+    const { url } = await startServer(trainedStore());
     const { page } = await open(url);
     await predict(page, '12345', '25');
     const tree = await page.locator('body').ariaSnapshot();
@@ -143,7 +144,7 @@ describe('over a store with a trained model', () => {
   });
 
   it('fits a phone 360 pixels wide', async () => {
-    const { url } = await serve(trainedStore());
+    const { url } = await startServer(trainedStore());
     const { page } = await open(url, PHONE);
     await predict(page, '9007199254740991', '-25');
     await page.waitForSelector('.plot');
@@ -152,7 +153,7 @@ describe('over a store with a trained model', () => {
   });
 
   it('updates the live metrics until it is paused', async () => {
-    const { url } = await serve(trainedStore());
+    const { url } = await startServer(trainedStore());
     const { page } = await open(url);
     await waitForSurface(page);
     expect(await page.textContent('#predictions')).toBe('0');
@@ -179,7 +180,7 @@ describe('over a store with a trained model', () => {
 
 it('starts without a model, then shows one when it is promoted, and the next, without a reload', async () => {
   const store = makeFolder();
-  const { url } = await serve(store, { POLL_MS: '20' });
+  const { url } = await startServer(store, { POLL_MS: '20' });
   const { page } = await open(url);
   await page.waitForSelector('#status.fault');
   expect(await page.textContent('#status')).toContain('no model was promoted yet');
@@ -207,7 +208,7 @@ it('starts without a model, then shows one when it is promoted, and the next, wi
 });
 
 it('without JavaScript explains what works, and says nothing about a model', async () => {
-  const { url } = await serve(trainedStore());
+  const { url } = await startServer(trainedStore());
   for (const options of [{}, PHONE]) {
     const context = await browser.newContext({ javaScriptEnabled: false, ...options });
     onTestFinished(() => context.close());
@@ -232,7 +233,7 @@ it('says that a model file has no density of training rows', async () => {
   const model = constantModel([Math.LN2, 0, 0]);
   model.density.shares.fill(0);
   writeFileSync(join(store, 'model.bin'), encodeModel(model));
-  const { url } = await serve(store);
+  const { url } = await startServer(store);
   const { page, errors } = await open(url);
   await waitForSurface(page);
   expect(await page.textContent('.legend')).toContain('does not say where its training rows are');
@@ -257,7 +258,7 @@ it('shows HTML in files of the store as text', async () => {
     join(store, 'walk-forward.svg'),
     '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="top.evil = 1"><script>top.evil = 1</script></svg>',
   );
-  const { url } = await serve(store);
+  const { url } = await startServer(store);
   const { page, errors } = await open(url);
   await waitForSurface(page);
   await page.waitForSelector('.plot');
@@ -270,7 +271,7 @@ it('shows HTML in files of the store as text', async () => {
 });
 
 it('asks for the token and keeps it in memory only; its files need no token', async () => {
-  const { url } = await serve(trainedStore(), { TOKEN: 'secret' });
+  const { url } = await startServer(trainedStore(), { TOKEN: 'secret' });
   const { page } = await open(url);
   await page.waitForSelector('#token-form:not([hidden])');
   expect(await violationsOf(page)).toEqual([]);
@@ -298,18 +299,18 @@ it('asks for the token and keeps it in memory only; its files need no token', as
 
 it('says that the server does not respond, and reconnects', async () => {
   const store = trainedStore();
-  const { url, running } = await serve(store);
+  const { url, running } = await startServer(store);
   const { page } = await open(url);
   await waitForSurface(page);
   running.process.kill('SIGKILL');
   await once(running.process, 'close');
   await hasText(page, '#status', 'does not respond');
-  await serve(store, { PORT: new URL(url).port });
+  await startServer(store, { PORT: new URL(url).port });
   await hasText(page, '#status', /^In service/);
 });
 
 it('is less than 32 kB, and is not sent again while it is unchanged', async () => {
-  const { url } = await serve(makeFolder());
+  const { url } = await startServer(makeFolder());
   const page = await (await fetch(url)).text();
   const paths = [
     '/',
@@ -358,18 +359,6 @@ function promote(
 ): void {
   writeFileSync(join(store, 'next'), encodeModel({ ...constantModel(outputs, asOf), provenance }));
   renameSync(join(store, 'next'), join(store, 'model.bin'));
-}
-
-async function serve(
-  store: string,
-  environment: Record<string, string> = {},
-): Promise<{ url: string; running: Running }> {
-  const running = start(process.execPath, ['serving/server.ts'], { STORE: store, PORT: '0', ...environment });
-  onTestFinished(() => void running.process.kill('SIGKILL'));
-  let stderr = '';
-  running.process.stderr?.on('data', (data) => (stderr += data));
-  const url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(stderr)?.[0], 'the server to listen');
-  return { url, running };
 }
 
 /** Opens the page, and records its requests and errors. */

@@ -1,14 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
-import { encodeModel } from '../../../model/model-file.ts';
-import { start, until } from '../../support/command.ts';
-import { makeFolder } from '../../support/fixtures.ts';
-import { listenDoubling } from '../../support/listening.ts';
-import { constantModel } from '../../support/tiny-model.ts';
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { start } from '../../support/command.ts';
+import { startDoublingServer } from '../../support/test-server.ts';
 
 it('answers the example in the documentation', async () => {
-  const { port } = await listenDoubling();
+  const { port } = await startDoublingServer();
   const example = /^```python\n(.*?)^```$/ms.exec(readFileSync('docs/serving.md', 'utf8'))?.[1] ?? '';
   const asked = await start('python', ['-c', example.replace('3000', String(port))]).ended;
   expect(asked.stderr).toBe('');
@@ -17,13 +13,7 @@ it('answers the example in the documentation', async () => {
 });
 
 it('answers tritonclient, openapi-spec-validator and pyarrow with a million rows, within a memory bound', async () => {
-  const store = makeFolder();
-  writeFileSync(join(store, 'model.bin'), encodeModel(constantModel([Math.LN2, 0, 0])));
-  const running = start(process.execPath, ['serving/server.ts'], { STORE: store, PORT: '0' });
-  onTestFinished(() => void running.process.kill('SIGKILL'));
-  let stderr = '';
-  running.process.stderr?.on('data', (data) => (stderr += data));
-  const url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(stderr)?.[0], 'the server to listen');
+  const { running, url } = await startDoublingServer();
   const before = kilobytes('VmRSS');
   const asked = await start('python', ['test/support/protocol_clients.py', url]).ended;
   expect(asked.stderr).toBe('');

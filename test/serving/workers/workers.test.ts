@@ -9,7 +9,7 @@ import { type Running, start, until } from '../../support/command.ts';
 import { makeFolder } from '../../support/fixtures.ts';
 import { constantModel } from '../../support/tiny-model.ts';
 
-const QUESTION = '/predict?vol_moving_avg=999&adj_close_rolling_med=1';
+const PREDICT_PATH = '/predict?vol_moving_avg=999&adj_close_rolling_med=1';
 const REQUESTS = 'model_infer_request_success_total';
 /** What makes a process believe that it is not on Linux. */
 const ELSEWHERE = [
@@ -155,7 +155,7 @@ it('drains both on SIGTERM: what has begun is answered, and so is what comes on 
   const body = '{"instances":[{"vol_moving_avg":999,"adj_close_rolling_med":1}]}';
   const head = `POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
   const clients = await Promise.all(Array.from({ length: 16 }, () => open(url)));
-  for (const { socket } of clients) socket.write(`GET ${QUESTION} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  for (const { socket } of clients) socket.write(`GET ${PREDICT_PATH} HTTP/1.1\r\nHost: a\r\n\r\n`);
   await until(() => clients.every(({ text }) => text().endsWith('1999')), 'answers');
   for (const { text } of clients) expect(text()).toMatch(/^connection: keep-alive/im);
   const [begun, idle] = [clients.slice(0, 8), clients.slice(8)];
@@ -165,7 +165,7 @@ it('drains both on SIGTERM: what has begun is answered, and so is what comes on 
   running.process.kill('SIGTERM');
   await until(() => countListeners(url) === 0, 'the workers to stop listening');
   for (const { socket } of begun) socket.write(body.slice(20));
-  for (const { socket } of idle) socket.write(`GET ${QUESTION} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  for (const { socket } of idle) socket.write(`GET ${PREDICT_PATH} HTTP/1.1\r\nHost: a\r\n\r\n`);
   for (const { text, closed } of clients) {
     await closed;
     const last = text().slice(text().lastIndexOf('HTTP/1.1'));
@@ -255,7 +255,7 @@ async function listen(flags: string[] = []): Promise<{ running: Running; url: st
   return { running, url: urls[0] as string, log: () => stderr };
 }
 
-function ask(url: string, agent: Agent, path = QUESTION): Promise<{ text: string; process: string }> {
+function ask(url: string, agent: Agent, path = PREDICT_PATH): Promise<{ text: string; process: string }> {
   return new Promise((resolve, reject) => {
     get(url + path, { agent }, (response) => {
       let text = '';

@@ -1,4 +1,4 @@
-/** Servers in processes of their own, and what they look like from outside. */
+/** Servers in their own processes, and requests to them. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { connect } from 'node:net';
@@ -9,30 +9,41 @@ import { type Running, start, until } from './command.ts';
 import { makeFolder } from './fixtures.ts';
 import { constantModel } from './tiny-model.ts';
 
-/** A question that is spelled as nearly all are; a server that doubles answers it with 24691. */
-export const QUESTION = '/predict?vol_moving_avg=12345&adj_close_rolling_med=25';
+/** A request in the usual spelling. A doubling server answers 24691. */
+export const PREDICT_PATH = '/predict?vol_moving_avg=12345&adj_close_rolling_med=25';
 
-export interface Listening {
+export interface TestServer {
   running: Running;
   url: string;
   port: number;
-  /** What it wrote to standard error so far. */
+  /** What the server has written to standard error so far. */
   log(): string;
 }
 
-/** A server whose model answers 2 (1 + vol_moving_avg) - 1; it is gone after the test. */
-export async function listenDoubling(environment: Record<string, string> = {}): Promise<Listening> {
-  const store = makeFolder();
-  writeFileSync(join(store, 'model.bin'), encodeModel(constantModel([Math.LN2, 0, 0])));
+/** Starts the server on a free port. It is killed after the test. */
+export function runServer(store: string, environment: Record<string, string> = {}): Running {
   const running = start(process.execPath, ['serving/server.ts'], { STORE: store, PORT: '0', ...environment });
   onTestFinished(() => void running.process.kill('SIGKILL'));
+  return running;
+}
+
+/** Starts the server and waits until it listens. */
+export async function startServer(store: string, environment?: Record<string, string>): Promise<TestServer> {
+  const running = runServer(store, environment);
   let log = '';
   running.process.stderr?.on('data', (data) => (log += data));
   const url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(log)?.[0], 'the server to listen');
   return { running, url, port: Number(new URL(url).port), log: () => log };
 }
 
-/** Sends bytes as they are, ends if that is asked for, and gives what came until the connection closed. */
+/** Starts a server whose model predicts 2 (1 + vol_moving_avg) - 1. */
+export async function startDoublingServer(environment?: Record<string, string>): Promise<TestServer> {
+  const store = makeFolder();
+  writeFileSync(join(store, 'model.bin'), encodeModel(constantModel([Math.LN2, 0, 0])));
+  return startServer(store, environment);
+}
+
+/** Sends bytes as they are, and returns what arrives until the connection closes. */
 export function sendRaw(port: number, text: string, isEnded = true): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   let answer = '';
@@ -42,7 +53,7 @@ export function sendRaw(port: number, text: string, isEnded = true): Promise<str
   return new Promise((resolve, reject) => socket.on('close', () => resolve(answer)).on('error', reject));
 }
 
-/** Sends a request whose path goes as it is, unlike fetch, which puts it in order first. */
+/** Sends a request whose path is not normalized, unlike with fetch. */
 export function send(
   url: string,
   [method, path, type, body]: readonly [string, string, string, Uint8Array, ...unknown[]],
@@ -65,13 +76,13 @@ export function send(
   });
 }
 
-/** The memory of a process that is in RAM. */
+/** The resident memory of a process. */
 export function residentBytes({ process: { pid } }: Running): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024;
 }
 
-/** How many answers of a status from 500 on a server counted. */
+/** The number of responses with a status of 500 or more, by the server's own metrics. */
 export async function countFailures(url: string): Promise<number> {
   const metrics = await (await fetch(`${url}/metrics`)).text();
   const lines = metrics.matchAll(
