@@ -8,7 +8,8 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { METADATA, openSource, type SourceFile } from '../../tasks/ingest/source.ts';
+import { openSource } from '../../tasks/ingest/open-source.ts';
+import { METADATA, type SourceFile } from '../../tasks/ingest/source-files.ts';
 
 const SAMPLE = fileURLToPath(new URL('../../data/sample.zip', import.meta.url));
 const METADATA_HEADER = 'Nasdaq Traded,Symbol,Security Name,Listing Exchange,ETF,NASDAQ Symbol';

@@ -10,7 +10,7 @@ SELECT 'rows_are_in_order', 'fail', out_of_order, NULL FROM counts
 UNION ALL
 SELECT 'symbol_is_present', 'fail', without_symbol, NULL FROM counts
 UNION ALL
-SELECT 'date_is_a_day', 'fail', without_date, NULL FROM counts
+SELECT 'date_is_valid', 'fail', without_date, NULL FROM counts
 UNION ALL
 SELECT 'prices_are_finite', 'fail', not_finite, NULL FROM counts
 UNION ALL

@@ -8,57 +8,62 @@ import {
 } from '../lib/duckdb.ts';
 import { countNulls, findFailedCheck, runChecks } from '../store/checks.ts';
 import type { Check } from '../store/result.ts';
-import { COLUMNS } from './bad-rows.ts';
-import type { SourceFile } from './source.ts';
+import { PRICE_COLUMNS } from './bad-rows.ts';
+import { DUCKDB_CSV_OPTIONS } from './csv.ts';
+import type { SourceFile } from './source-files.ts';
 
-export type NamedFile = SourceFile & { securityName: string | null };
+export type PriceFile = SourceFile & { securityName: string | null };
 
-/** A file that DuckDB can open at its path. */
-export type LocalFile = NamedFile & { path: string };
+/** A price file that DuckDB can open at its path. */
+export type LocalPriceFile = PriceFile & { path: string };
 
-/** Says that rows are bad, but not yet which. */
-export class BadInput extends Error {}
+/** Some rows are bad. `findBadRows` finds out which. */
+export class BadPricesError extends Error {}
 
-/** How DuckDB begins to speak of data, rather than of disks and memory. */
+/** How DuckDB's messages about data start. Other messages are about disks, memory and the like. */
 const DATA_ERROR = /^(Conversion|Invalid Input|Out of Range) Error/;
 
-/** What was written, as it is found in the file. */
-export interface Written {
+/** What is in a Parquet file of prices, as read back from it. */
+export interface WrittenPrices {
   counts: { rows: number; symbols: number; null_rows: number; zero_volumes: number };
   /** Rows by month, YYYY-MM. */
   months: Record<string, number>;
-  /** Undefined where there is no row. */
+  /** Undefined if there are no rows. */
   lastDate: string | undefined;
   /** By column. */
   nulls: Record<string, number>;
   checks: Check[];
 }
 
-/** Writes the rows in the order of the files and sorts them only where that is not theirs. @throws BadInput */
+/**
+ * Writes the rows of the files to one Parquet file. It sorts them only if the files are not sorted.
+ * @param rows the number of rows in the files, for a check
+ * @throws BadPricesError
+ */
 export async function writePrices(
-  files: LocalFile[],
+  files: LocalPriceFile[],
   rows: number,
   path: string,
   database: Database,
-): Promise<Written> {
-  await database.createView('files', fileTable(files));
-  await database.createView('csv', csvReader(files));
+): Promise<WrittenPrices> {
+  await database.createView('files', selectFiles(files));
+  await database.createView('csv', selectCsvRows(files));
   await database.createView('expected', `SELECT ${rows} AS rows`);
   const prices = await readSql(import.meta.url, 'prices.sql');
   let written = await writeAndCheck(prices, path, database);
   if (written.checks.some(({ name, passed }) => name === 'rows_are_in_order' && !passed))
     written = await writeAndCheck(`SELECT * FROM (${prices}) ORDER BY Symbol, Date`, path, database);
-  const broken = findFailedCheck(written.checks);
-  if (broken) throw new BadInput(`check ${broken.name} is broken by ${broken.value}`);
+  const failed = findFailedCheck(written.checks);
+  if (failed) throw new BadPricesError(`the check ${failed.name} fails: it counts ${failed.value}`);
   return written;
 }
 
-async function writeAndCheck(prices: string, path: string, database: Database): Promise<Written> {
+async function writeAndCheck(prices: string, path: string, database: Database): Promise<WrittenPrices> {
   try {
     await database.copyToParquet(prices, path);
   } catch (error) {
     if (error instanceof QueryError && DATA_ERROR.test(error.message))
-      throw new BadInput('DuckDB refused a row', { cause: error });
+      throw new BadPricesError('DuckDB cannot read a row', { cause: error });
     throw error;
   }
   await database.createView('prices', `SELECT * FROM ${parquet(path)}`);
@@ -77,7 +82,8 @@ async function writeAndCheck(prices: string, path: string, database: Database): 
   };
 }
 
-function fileTable(files: LocalFile[]): string {
+/** The relation `files` of prices.sql. */
+function selectFiles(files: LocalPriceFile[]): string {
   if (files.length === 0) return `SELECT '' AS path, '' AS symbol, '' AS security_name WHERE false`;
   const rows = files.map(
     ({ path, symbol, securityName }) =>
@@ -88,22 +94,20 @@ function fileTable(files: LocalFile[]): string {
   return `SELECT path, ${symbol} AS symbol, ${name} AS security_name FROM (VALUES ${rows.join()}) AS files(path, symbol, security_name)`;
 }
 
-/** A type of just these texts. Parquet has them as text all the same, and DuckDB need not hash them row by row to write them. */
+/** An ENUM of these texts. In Parquet they are strings, but DuckDB need not hash each row's to write it. */
 function enumOf(texts: string[]): string {
-  const different = [...new Set(texts)];
-  return different.length > 0 ? `ENUM(${different.map(quotedString).join()})` : 'VARCHAR';
+  const distinct = [...new Set(texts)];
+  return distinct.length > 0 ? `ENUM(${distinct.map(quotedString).join()})` : 'VARCHAR';
 }
 
-function csvReader(files: LocalFile[]): string {
-  const types = COLUMNS.map(
-    (column) => `${quotedString(column)}: '${column === 'Date' ? 'VARCHAR' : 'DOUBLE'}'`,
-  );
+/** The relation `csv` of prices.sql. */
+function selectCsvRows(files: LocalPriceFile[]): string {
+  const typed = PRICE_COLUMNS.map((column) => ({ column, type: column === 'Date' ? 'VARCHAR' : 'DOUBLE' }));
   if (files.length === 0) {
-    const columns = COLUMNS.map(
-      (column) => `CAST(NULL AS ${column === 'Date' ? 'VARCHAR' : 'DOUBLE'}) AS ${quotedIdentifier(column)}`,
-    );
+    const columns = typed.map(({ column, type }) => `CAST(NULL AS ${type}) AS ${quotedIdentifier(column)}`);
     return `SELECT ${columns.join()}, '' AS filename WHERE false`;
   }
+  const types = typed.map(({ column, type }) => `${quotedString(column)}: '${type}'`);
   const paths = files.map(({ path }) => quotedString(path));
-  return `SELECT * FROM read_csv([${paths.join()}], columns = {${types.join()}}, auto_detect = false, header = true, delim = ',', quote = '"', escape = '"', filename = true)`;
+  return `SELECT * FROM read_csv([${paths.join()}], columns = {${types.join()}}, ${DUCKDB_CSV_OPTIONS}, filename = true)`;
 }

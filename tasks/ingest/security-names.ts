@@ -1,57 +1,57 @@
 import { isUtf8 } from 'node:buffer';
 import { PermanentError } from '../lib/errors.ts';
+import { decodeCsv, splitRecord } from './csv.ts';
 
 const SYMBOL = 'NASDAQ Symbol';
 const NAME = 'Security Name';
 
-/** A field, quoted or not, and what ends it. */
-const FIELD = /(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n][^,\r\n]*|))(,|\r?\n|$)/y;
-
 /**
- * The Security Name of each symbol that has one, by the metadata's NASDAQ Symbol, which is what the files are named after.
- * @param where names the file in what is thrown
- * @throws PermanentError that says which line is bad, and why
+ * The Security Name of each symbol that has one. Symbols are those of the column "NASDAQ Symbol",
+ * after which the price files are named.
+ * @param where the file, for error messages
+ * @throws PermanentError with the bad line and the reason
  */
 export function readSecurityNames(content: Buffer, where: string): Map<string, string> {
-  const refuse = (line: number, reason: string): never => {
+  const fail = (line: number, reason: string): never => {
     throw new PermanentError(
-      `${where}: line ${line}: ${reason}; mend it: it must be a CSV file with the columns "${SYMBOL}" and "${NAME}"`,
+      `${where}, line ${line}: ${reason}. Fix the file: it must be CSV with the columns "${SYMBOL}" and "${NAME}".`,
     );
   };
-  const text = new TextDecoder().decode(content);
-  if (!isUtf8(content)) refuse(text.slice(0, text.indexOf('\uFFFD')).split('\n').length, 'is not in UTF-8');
+  const text = decodeCsv(content);
+  if (!isUtf8(content)) fail(countLineEnds(text.slice(0, text.indexOf('\uFFFD'))) + 1, 'is not UTF-8');
   const names = new Map<string, string>();
   let header: string[] | undefined;
-  for (const { line, fields } of readRows(text, refuse)) {
+  for (const { line, fields } of readRecords(text, fail)) {
     if (!header) {
       header = fields;
       const missing = [SYMBOL, NAME].filter((column) => !fields.includes(column));
-      if (missing.length > 0) refuse(line, `the header lacks "${missing.join('" and "')}"`);
+      if (missing.length > 0) fail(line, `the header lacks "${missing.join('" and "')}"`);
     } else if (fields.length !== header.length)
-      refuse(line, `there are ${fields.length} fields instead of ${header.length}`);
+      fail(line, `there are ${fields.length} fields instead of ${header.length}`);
     const symbol = fields[header.indexOf(SYMBOL)];
     const name = fields[header.indexOf(NAME)];
     if (fields !== header && symbol && name) names.set(symbol, name);
   }
-  if (!header) refuse(1, 'the file is empty');
+  if (!header) fail(1, 'the file is empty');
   return names;
 }
 
-/** The rows of a CSV text but for blank lines, each with the line that it begins on. */
-function* readRows(
+/** The records of a CSV text without blank lines, each with its first line. */
+function* readRecords(
   text: string,
-  refuse: (line: number, reason: string) => never,
+  fail: (line: number, reason: string) => never,
 ): Generator<{ line: number; fields: string[] }> {
   let line = 1;
-  let first = line;
-  let fields: string[] = [];
-  for (FIELD.lastIndex = 0; FIELD.lastIndex < text.length || fields.length > 0; ) {
-    const [all, quoted, plain = '', end] = FIELD.exec(text) ?? refuse(line, 'a quote is out of place');
-    fields.push(quoted?.replaceAll('""', '"') ?? plain);
-    line += all.split('\n').length - 1;
-    if (end === ',') continue;
-    if (fields.length > 1 || fields[0] !== '') yield { line: first, fields };
-    first = line;
-    fields = [];
+  for (let start = 0; start < text.length; ) {
+    const { fields, end, malformed } = splitRecord(text, start);
+    if (malformed !== undefined)
+      fail(line + countLineEnds(text.slice(start, malformed)), 'a quote or carriage return is misplaced');
+    if (fields.length > 1 || fields[0] !== '') yield { line, fields };
+    line += countLineEnds(text.slice(start, end));
+    start = end;
   }
+}
+
+function countLineEnds(text: string): number {
+  return text.split('\n').length - 1;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findBadRows } from '../../../tasks/ingest/bad-rows.ts';
 import { ingest } from '../../../tasks/ingest/ingest.ts';
-import { symbolOf } from '../../../tasks/ingest/source.ts';
+import { symbolOf } from '../../../tasks/ingest/source-files.ts';
 import { PermanentError } from '../../../tasks/lib/errors.ts';
 import { shardOf } from '../../../tasks/store/shards.ts';
 import { runCli } from '../../support/command.ts';
@@ -22,25 +22,25 @@ import {
   runHere,
 } from '../../support/fixtures.ts';
 
-const SOUND = '2020-01-01,1,1,1,1,1,1';
-const WAY_OUT = '; mend it, or run with --quarantine to set such rows aside';
+const GOOD_ROW = '2020-01-01,1,1,1,1,1,1';
+const REMEDY = '. Fix the line, or run with --quarantine to set such rows aside.';
 
-/** Ingests a bad source into an empty store. A process would end with exit code 2 at the PermanentError. */
-async function refuse(source: string): Promise<{ message: string; published: string[] }> {
+/** Ingests a bad source into an empty store. The command line exits with 2 at a PermanentError. */
+async function ingestBad(source: string): Promise<{ message: string; published: string[] }> {
   const store = makeFolder();
   const error = await ingestInto(store, source).catch((error) => error);
   expect(error).toBeInstanceOf(PermanentError);
   return { message: error.message, published: Object.keys(hashStore(store)) };
 }
 
-describe('a bad row ends the run with its file, line, field and the way out', () => {
+describe('a bad row stops ingest; the message names file, line, field and what to do:', () => {
   test.each<[string, string, string]>([
-    ['text in a price', csv(SOUND, '2020-01-02,1,abc,1,1,1,1'), 'line 3: High "abc" is not a number'],
+    ['text in a price', csv(GOOD_ROW, '2020-01-02,1,abc,1,1,1,1'), 'line 3: High "abc" is not a number'],
     ['text in a volume', csv('2020-01-02,1,1,1,1,1,"12,3"'), 'line 2: Volume "12,3" is not a number'],
     ['a fractional volume', csv('2020-01-02,1,1,1,1,1,1.5'), 'line 2: Volume "1.5" is not a whole number'],
     ['a negative volume', csv('2020-01-02,1,1,1,1,1,-5'), 'line 2: Volume "-5" is negative'],
     [
-      'a huge volume',
+      'a very large volume',
       csv('2020-01-02,1,1,1,1,1,1e19'),
       'line 2: Volume "1e19" is more than 9007199254740991',
     ],
@@ -49,7 +49,11 @@ describe('a bad row ends the run with its file, line, field and the way out', ()
       csv('2020-01-02,1,1,1,1,1,9007199254740993'),
       'line 2: Volume "9007199254740993" is more than 9007199254740991',
     ],
-    ['a comma at the end', csv(SOUND, '2020-01-02,1,1,1,1,1,1,'), 'line 3: there are 8 fields instead of 7'],
+    [
+      'a comma at the end of a line',
+      csv(GOOD_ROW, '2020-01-02,1,1,1,1,1,1,'),
+      'line 3: there are 8 fields instead of 7',
+    ],
     ['a thirteenth month', csv('2020-13-45,1,1,1,1,1,1'), 'line 2: Date "2020-13-45" is not a date'],
     ['a thirtieth of February', csv('2020-02-30,1,1,1,1,1,1'), 'line 2: Date "2020-02-30" is not a date'],
     ['a word for a date', csv('hello,1,1,1,1,1,1'), 'line 2: Date "hello" is not a date'],
@@ -66,16 +70,20 @@ describe('a bad row ends the run with its file, line, field and the way out', ()
     ['1e400', csv('2020-01-02,1,1,1,1e400,1,1'), 'line 2: Close "1e400" is too large'],
     ['1_000', csv('2020-01-02,1,1,1,1,1_000,1'), 'line 2: Adj Close "1_000" is not a number'],
     ['a hexadecimal number', csv('2020-01-02,0x10,1,1,1,1,1'), 'line 2: Open "0x10" is not a number'],
-    ['too few fields', csv(SOUND, '2020-01-02,1,1,1,1,1'), 'line 3: there are 6 fields instead of 7'],
-    ['too many fields', csv(SOUND, '2020-01-02,1,1,1,1,1,1,1'), 'line 3: there are 8 fields instead of 7'],
-    ['a semicolon for a comma', csv('2020-01-02;1;1;1;1;1;1'), 'line 2: there are 1 fields instead of 7'],
-    ['the same date twice', csv(SOUND, SOUND), 'line 3: Date 2020-01-01 was already on line 2'],
-    ['an open quote', csv('2020-01-02,1,1,1,1,1,"1', SOUND), 'line 2: '],
-    ['a line end inside quotes', csv('2020-01-02,1,1,1,1,1,"1\n"', SOUND), 'line 2: '],
-    ['a day without end', csv('infinity,1,1,1,1,1,1'), 'line 2: Date "infinity" is not a date'],
+    ['too few fields', csv(GOOD_ROW, '2020-01-02,1,1,1,1,1'), 'line 3: there are 6 fields instead of 7'],
+    ['too many fields', csv(GOOD_ROW, '2020-01-02,1,1,1,1,1,1,1'), 'line 3: there are 8 fields instead of 7'],
+    [
+      'semicolons instead of commas',
+      csv('2020-01-02;1;1;1;1;1;1'),
+      'line 2: there are 1 fields instead of 7',
+    ],
+    ['the same date twice', csv(GOOD_ROW, GOOD_ROW), 'line 3: Date 2020-01-01 was already on line 2'],
+    ['an open quote', csv('2020-01-02,1,1,1,1,1,"1', GOOD_ROW), 'line 2: '],
+    ['a line end inside quotes', csv('2020-01-02,1,1,1,1,1,"1\n"', GOOD_ROW), 'line 2: '],
+    ['an infinite date', csv('infinity,1,1,1,1,1,1'), 'line 2: Date "infinity" is not a date'],
     [
       'a year of five digits',
-      csv(SOUND, '12020-01-01,1,1,1,1,1,1'),
+      csv(GOOD_ROW, '12020-01-01,1,1,1,1,1,1'),
       'line 3: Date "12020-01-01" is not a date',
     ],
     [
@@ -83,15 +91,15 @@ describe('a bad row ends the run with its file, line, field and the way out', ()
       csv('0001-01-01 (BC),1,1,1,1,1,1'),
       'line 2: Date "0001-01-01 (BC)" is not a date',
     ],
-    ['a line of spaces', csv(SOUND, '   '), 'line 3: there are 1 fields instead of 7'],
+    ['a line of spaces', csv(GOOD_ROW, '   '), 'line 3: there are 1 fields instead of 7'],
     ['a null byte', csv('2020-01-02,1\0,1,1,1,1,1'), 'line 2: Open "1\0" is not a number'],
-    ['a second header', csv(SOUND, HEADER), 'line 3: Date "Date" is not a date'],
+    ['a second header', csv(GOOD_ROW, HEADER), 'line 3: Date "Date" is not a date'],
     [
       'a missing column',
       'Date,Open,High,Low,Close,Volume\n2020-01-02,1,1,1,1,1\n',
       'line 1: the header lacks "Adj Close"; it must be',
     ],
-    ['no header', `${SOUND}\n`, 'line 1: the header lacks "Date" and'],
+    ['no header', `${GOOD_ROW}\n`, 'line 1: the header lacks "Date" and'],
     [
       'columns in another order',
       'Date,Open,High,Low,Close,Volume,Adj Close\n',
@@ -99,55 +107,55 @@ describe('a bad row ends the run with its file, line, field and the way out', ()
     ],
     ['an empty file', '', 'line 1: the file is empty'],
     [
-      'a blank line for a header',
-      `\n${csv(SOUND)}`,
-      'line 1: the file begins with a blank line, not the header',
+      'a blank line before the header',
+      `\n${csv(GOOD_ROW)}`,
+      'line 1: the file starts with a blank line, not with the header',
     ],
   ])('%s', async (_kind, content, reason) => {
     const source = await makeSource({ 'stocks/GOOD.csv': csvOfVolumes(1, 2), 'stocks/ABC.csv': content });
-    const { message, published } = await refuse(source);
-    expect(message).toContain(`${source}: stocks/ABC.csv: ${reason}`);
-    expect(message).toContain(WAY_OUT);
+    const { message, published } = await ingestBad(source);
+    expect(message).toContain(`${source}: stocks/ABC.csv, ${reason}`);
+    expect(message).toContain(REMEDY);
     expect(published).toEqual([]);
   });
 
-  test('bytes that are no text', async () => {
+  test('bytes that are not UTF-8', async () => {
     const content = Buffer.concat([
-      Buffer.from(csv(SOUND)),
+      Buffer.from(csv(GOOD_ROW)),
       Buffer.from([0xff, 0xfe]),
       Buffer.from(',1,1,1,1,1,1\n'),
     ]);
-    const { message, published } = await refuse(await makeSource({ 'stocks/ABC.csv': content }));
-    expect(message).toContain('stocks/ABC.csv: line 3: Date "\uFFFD\uFFFD" is not a date');
+    const { message, published } = await ingestBad(await makeSource({ 'stocks/ABC.csv': content }));
+    expect(message).toContain('stocks/ABC.csv, line 3: Date "\uFFFD\uFFFD" is not a date');
     expect(published).toEqual([]);
   });
 
-  test('and how many more there are', async () => {
-    const { message } = await refuse(await makeSource({ 'stocks/ABC.csv': csv('x', 'y', SOUND, 'z') }));
-    expect(message).toContain(`line 2: there are 1 fields instead of 7 (and 2 more bad rows)${WAY_OUT}`);
+  test('the message counts the other bad rows', async () => {
+    const { message } = await ingestBad(await makeSource({ 'stocks/ABC.csv': csv('x', 'y', GOOD_ROW, 'z') }));
+    expect(message).toContain(`line 2: there are 1 fields instead of 7 (and 2 more bad rows)${REMEDY}`);
   });
 
-  test('the first by shard, file and line, however many are bad at once', async () => {
-    const bad = csv(SOUND, 'x', 'y');
+  test('of several bad rows the first by shard, file and line is named', async () => {
+    const bad = csv(GOOD_ROW, 'x', 'y');
     const names = ['stocks/B.csv', 'stocks/A.csv', 'etfs/C.csv', 'etfs/D.csv'];
     const source = await makeSource(Object.fromEntries(names.map((name) => [name, bad])));
     const ingesting = (shards: number) =>
       runHere(ingest, { source, shards, quarantine: false }, makeFolder(), 3);
-    await expect(ingesting(1)).rejects.toThrow(`${source}: etfs/C.csv: line 3: `);
+    await expect(ingesting(1)).rejects.toThrow(`${source}: etfs/C.csv, line 3: `);
     const first = names.map((name) => shardOf(symbolOf(name), 4));
     const [lowest] = names.sort().filter((name) => shardOf(symbolOf(name), 4) === Math.min(...first));
-    await expect(ingesting(4)).rejects.toThrow(`${source}: ${lowest}: line 3: `);
+    await expect(ingesting(4)).rejects.toThrow(`${source}: ${lowest}, line 3: `);
   });
 
-  test('found in a zip, too', async () => {
-    const zip = await makeZip({ 'stocks/ABC.csv': csv(SOUND, '2020-01-02,abc,1,1,1,1,1') });
-    const { message, published } = await refuse(zip);
-    expect(message).toContain(`${zip}: stocks/ABC.csv: line 3: Open "abc" is not a number`);
+  test('a bad row in a zip is named in the same way', async () => {
+    const zip = await makeZip({ 'stocks/ABC.csv': csv(GOOD_ROW, '2020-01-02,abc,1,1,1,1,1') });
+    const { message, published } = await ingestBad(zip);
+    expect(message).toContain(`${zip}: stocks/ABC.csv, line 3: Open "abc" is not a number`);
     expect(published).toEqual([]);
   });
 });
 
-test('a bad row ends a process with exit code 2, and what was published before stays', async () => {
+test('a bad row ends the command with exit code 2, and changes nothing in the store', async () => {
   const { store } = await ingestFiles({ 'stocks/OLD.csv': csvOfVolumes(1, 2, 3) });
   const before = hashStore(store);
   const source = await makeSource({
@@ -155,12 +163,12 @@ test('a bad row ends a process with exit code 2, and what was published before s
   });
   expect(await runCli(['ingest', '--store', store, '--source', source, '--shards', '1'])).toMatchObject({
     code: 2,
-    message: `${source}: stocks/ABC.csv: line 1: the header lacks "Adj Close"; it must be ${HEADER} (and 1 more bad rows)${WAY_OUT}`,
+    message: `${source}: stocks/ABC.csv, line 1: the header lacks "Adj Close"; it must be ${HEADER} (and 1 more bad rows)${REMEDY}`,
   });
   expect(hashStore(store)).toEqual(before);
 });
 
-describe('whatever a field holds, DuckDB takes the row or findBadRows finds it', () => {
+describe('DuckDB accepts a row or findBadRows finds it, with a field', () => {
   test.each([
     '""',
     '" 1"',
@@ -199,7 +207,7 @@ describe('whatever a field holds, DuckDB takes the row or findBadRows finds it',
     '123456789012345678901234567890',
     '0.1e1',
   ])('%s', async (field) => {
-    // A and F lie in different shards, which are read on their own.
+    // A and F are in different shards.
     const files = {
       'stocks/A.csv': csv(`2020-01-02,${field},1,1,1,1,1`, '2020-01-03,1,1,1,1,1,1'),
       'stocks/F.csv': csv(`2020-01-02,1,1,1,1,1,${field}`, '2020-01-03,1,1,1,1,1,1'),
@@ -215,30 +223,32 @@ describe('whatever a field holds, DuckDB takes the row or findBadRows finds it',
   });
 });
 
-describe('a source that is not of the Kaggle shape ends the run', () => {
+describe('a source without the layout of the Kaggle set stops ingest', () => {
   const files: Files = {
     'stocks/A.csv': csvOfVolumes(...Array(200).keys()),
     'etfs/B.csv': csvOfVolumes(1, 2),
   };
 
-  async function refuseDamaged(damage: (zip: Buffer) => Buffer) {
+  async function ingestDamaged(damage: (zip: Buffer) => Buffer) {
     const path = await makeZip(files);
     await writeFile(path, damage(await readFile(path)));
-    return { path, ...(await refuse(path)) };
+    return { path, ...(await ingestBad(path)) };
   }
 
-  test('where nothing is at the path', async () => {
+  test('if the path does not exist', async () => {
     const path = join(makeFolder(), 'nothing');
-    expect(await refuse(path)).toEqual({
+    expect(await ingestBad(path)).toEqual({
       message: expect.stringContaining(`${path}: no such file or folder; give --source a folder or a zip`),
       published: [],
     });
   });
 
-  test('where a folder has no price files', async () => {
+  test('if a folder has no price files', async () => {
     const path = await makeSource({ 'stocks/README.txt': 'none' });
-    expect(await refuse(path)).toEqual({
-      message: expect.stringContaining(`${path}: holds no stocks/*.csv and no etfs/*.csv; point --source`),
+    expect(await ingestBad(path)).toEqual({
+      message: expect.stringContaining(
+        `${path}: there are no stocks/*.csv and no etfs/*.csv. Point --source`,
+      ),
       published: [],
     });
   });
@@ -246,7 +256,7 @@ describe('a source that is not of the Kaggle shape ends the run', () => {
   test.each<[string, Files, boolean]>([
     ['no file has a row', { 'stocks/A.csv': csv(), 'etfs/B.csv': HEADER }, false],
     ['no row is good', { 'stocks/A.csv': csv('a', 'b'), 'stocks/B.csv': '' }, true],
-  ])('where %s', async (_kind, files, quarantine) => {
+  ])('if %s', async (_kind, files, quarantine) => {
     const store = makeFolder();
     const ingesting = ingestInto(store, await makeSource(files), { quarantine });
     await expect(ingesting).rejects.toThrow(
@@ -256,12 +266,12 @@ describe('a source that is not of the Kaggle shape ends the run', () => {
     expect(Object.keys(hashStore(store))).not.toContain('prices/latest.json');
   });
 
-  test('where the metadata is missing', async () => {
+  test('if the metadata is missing', async () => {
     const path = await makeSource({ 'stocks/A.csv': csvOfVolumes(1) });
     await rm(join(path, 'symbols_valid_meta.csv'));
-    expect(await refuse(path)).toEqual({
+    expect(await ingestBad(path)).toEqual({
       message: expect.stringContaining(
-        `${path}: symbols_valid_meta.csv is missing; Security Name is taken from it`,
+        `${path}: symbols_valid_meta.csv is missing. Add the one that came with the prices`,
       ),
       published: [],
     });
@@ -275,43 +285,43 @@ describe('a source that is not of the Kaggle shape ends the run', () => {
     ],
     ['is empty', '', 'line 1: the file is empty'],
     [
-      'has a row cut short',
+      'has an incomplete row',
       'Security Name,NASDAQ Symbol\nAgilent,A\nBarnes',
       'line 3: there are 1 fields instead of 2',
     ],
-  ])('where the metadata %s, in a folder and in a zip', async (_kind, content, reason) => {
+  ])('if the metadata %s, in a folder and in a zip', async (_kind, content, reason) => {
     const files: Files = { 'set/stocks/A.csv': csvOfVolumes(1), 'set/symbols_valid_meta.csv': content };
     for (const path of [await makeSource(files), await makeZip(files)])
-      expect(await refuse(path)).toEqual({
-        message: `${path}: set/symbols_valid_meta.csv: ${reason}; mend it: it must be a CSV file with the columns "NASDAQ Symbol" and "Security Name"`,
+      expect(await ingestBad(path)).toEqual({
+        message: `${path}: set/symbols_valid_meta.csv, ${reason}. Fix the file: it must be CSV with the columns "NASDAQ Symbol" and "Security Name".`,
         published: [],
       });
   });
 
-  test('where one symbol is a stock and an ETF', async () => {
+  test('if one symbol is a stock and an ETF', async () => {
     const path = await makeSource({ 'stocks/A.csv': csvOfVolumes(1), 'etfs/A.csv': csvOfVolumes(1) });
-    expect(await refuse(path)).toEqual({
+    expect(await ingestBad(path)).toEqual({
       message: expect.stringContaining(
-        `${path}: etfs/A.csv and stocks/A.csv are both about A; remove one of them`,
+        `${path}: etfs/A.csv and stocks/A.csv are both for the symbol A. Remove one of them.`,
       ),
       published: [],
     });
   });
 
   test.each<[string, (zip: Buffer) => Buffer]>([
-    ['in its central directory', (zip) => zip.subarray(0, zip.length - 40)],
-    ['in the middle', (zip) => zip.subarray(0, zip.length / 2)],
-    ['to nothing', (zip) => zip.subarray(0, 0)],
-    ['of its first half', (zip) => zip.subarray(zip.length / 2)],
-  ])('where a zip was cut short %s', async (_kind, damage) => {
-    const { path, message, published } = await refuseDamaged(damage);
+    ['its central directory is incomplete', (zip) => zip.subarray(0, zip.length - 40)],
+    ['its second half is missing', (zip) => zip.subarray(0, zip.length / 2)],
+    ['it is empty', (zip) => zip.subarray(0, 0)],
+    ['its first half is missing', (zip) => zip.subarray(zip.length / 2)],
+  ])('if a zip was truncated: %s', async (_kind, damage) => {
+    const { path, message, published } = await ingestDamaged(damage);
     expect(message).toContain(path);
     expect(message).toMatch(/fetch (it|the zip) again/);
     expect(published).toEqual([]);
   });
 
-  test.each([10, 60, 200])('where byte %i of a packed file is another', async (offset) => {
-    const { path, message, published } = await refuseDamaged((zip) => {
+  test.each([10, 60, 200])('if byte %i of a packed file has changed', async (offset) => {
+    const { path, message, published } = await ingestDamaged((zip) => {
       const position = zip.indexOf('stocks/A.csv') + 'stocks/A.csv'.length + offset;
       zip.writeUInt8(zip.readUInt8(position) ^ 0x10, position);
       return zip;
@@ -321,9 +331,9 @@ describe('a source that is not of the Kaggle shape ends the run', () => {
     expect(published).toEqual([]);
   });
 
-  test('where a checksum in the central directory is another', async () => {
-    const { path, message, published } = await refuseDamaged((zip) => {
-      // The last header of a file in the central directory that names it; its CRC-32 lies 30 bytes before the name.
+  test('if a checksum in the central directory has changed', async () => {
+    const { path, message, published } = await ingestDamaged((zip) => {
+      // The last place of the name is in the central directory. The CRC-32 is 30 bytes before it.
       const position = zip.lastIndexOf('stocks/A.csv') - 30;
       zip.writeUInt32LE(~zip.readUInt32LE(position) >>> 0, position);
       return zip;

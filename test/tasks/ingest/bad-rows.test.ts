@@ -1,23 +1,23 @@
 import { describe, expect, test } from 'vitest';
-import { findBadRows, hasGoodHeader, inspectFile, withoutRows } from '../../../tasks/ingest/bad-rows.ts';
+import { findBadRows, hasGoodHeader, removeBadRows } from '../../../tasks/ingest/bad-rows.ts';
 import { csv, HEADER } from '../../support/fixtures.ts';
 
-const SOUND = '2020-01-02,1,2,0.5,1.5,1.4,100';
+const GOOD_ROW = '2020-01-02,1,2,0.5,1.5,1.4,100';
 
-function bad(...rows: string[]): string[] {
+function badLines(...rows: string[]): string[] {
   return findBadRows(Buffer.from(csv(...rows))).map(({ line, reason }) => `${line}: ${reason}`);
 }
 
 describe('findBadRows', () => {
   test.each([
-    SOUND,
+    GOOD_ROW,
     '2020-01-02,,,,,,',
     '2020-01-02,1e-05,1E5,+1,-2.5,.5,123.0',
     '2020-01-02, 1 ,2.,3,4,-2.4e21,0',
     '2020-02-29,1,1,1,1,1,9007199254740991',
     '"2020-01-02","1","2","0.5","1.5","1.4","100"',
   ])('finds nothing bad in %s', (row) => {
-    expect(bad(row)).toEqual([]);
+    expect(badLines(row)).toEqual([]);
   });
 
   test.each([
@@ -43,28 +43,30 @@ describe('findBadRows', () => {
     [`2020-01-02,${'x'.repeat(51)},1,1,1,1,1`, `Open "${'x'.repeat(50)}…" is not a number`],
     [`${'9'.repeat(50)},1,1,1,1,1,1`, `Date "${'9'.repeat(50)}" is not a date written YYYY-MM-DD`],
     ['2020-01-02,1,1,1,1,1,-1', 'Volume "-1" is negative'],
-  ])('says of %s: %s', (row, reason) => {
-    expect(bad(row)).toEqual([`2: ${reason}`]);
+  ])('in %s, reports: %s', (row, reason) => {
+    expect(badLines(row)).toEqual([`2: ${reason}`]);
   });
 
   test('counts lines with the header and with blank lines', () => {
-    expect(bad(SOUND, '', '2020-01-03,x,1,1,1,1,1')).toEqual(['4: Open "x" is not a number']);
+    expect(badLines(GOOD_ROW, '', '2020-01-03,x,1,1,1,1,1')).toEqual(['4: Open "x" is not a number']);
   });
 
-  test('names the line that had the date first', () => {
-    expect(bad(SOUND, '2020-01-03,1,1,1,1,1,1', SOUND)).toEqual(['4: Date 2020-01-02 was already on line 2']);
+  test('names the line with the first row of the date', () => {
+    expect(badLines(GOOD_ROW, '2020-01-03,1,1,1,1,1,1', GOOD_ROW)).toEqual([
+      '4: Date 2020-01-02 was already on line 2',
+    ]);
   });
 
-  test('takes the second of two rows with one date when the first is bad', () => {
-    expect(bad('2020-01-02,x,1,1,1,1,1', SOUND)).toEqual(['2: Open "x" is not a number']);
+  test('accepts the second of two rows with one date if the first is bad', () => {
+    expect(badLines('2020-01-02,x,1,1,1,1,1', GOOD_ROW)).toEqual(['2: Open "x" is not a number']);
   });
 
-  test('takes CRLF for a line end', () => {
-    expect(findBadRows(Buffer.from(`${HEADER}\r\n${SOUND}\r\n`))).toEqual([]);
+  test('accepts CRLF line ends', () => {
+    expect(findBadRows(Buffer.from(`${HEADER}\r\n${GOOD_ROW}\r\n`))).toEqual([]);
   });
 
-  test('takes a byte-order mark for nothing', () => {
-    expect(findBadRows(Buffer.from(`\uFEFF${csv(SOUND)}`))).toEqual([]);
+  test('ignores a byte-order mark', () => {
+    expect(findBadRows(Buffer.from(`\uFEFF${csv(GOOD_ROW)}`))).toEqual([]);
   });
 
   test('keeps the text of a bad row', () => {
@@ -73,11 +75,11 @@ describe('findBadRows', () => {
     ]);
   });
 
-  test.each(['', '\n', '\r\n\r\n'])('says that %j is an empty file', (content) => {
+  test.each(['', '\n', '\r\n\r\n'])('reports %j as an empty file', (content) => {
     expect(findBadRows(Buffer.from(content))).toEqual([{ line: 1, text: '', reason: 'the file is empty' }]);
   });
 
-  test('finds every row bad under a header that lacks a column', () => {
+  test('reports every row if the header lacks a column', () => {
     const header = 'Date,Open,High,Low,Close,Adj Close';
     const reason = `the header lacks "Volume"; it must be ${HEADER}`;
     expect(findBadRows(Buffer.from(`${header}\n2020-01-02,1,1,1,1,1\n\n2020-01-03,1,1,1,1,1\n`))).toEqual([
@@ -87,7 +89,7 @@ describe('findBadRows', () => {
     ]);
   });
 
-  test('cuts a long header short', () => {
+  test('shortens a long header', () => {
     const [first] = findBadRows(Buffer.from(`${HEADER}${',x'.repeat(1e6)}\n`));
     const start = `${HEADER}${',x'.repeat(80)}`;
     expect(first?.reason).toBe(`the header is ${start.slice(0, 200)}…; it must be ${HEADER}`);
@@ -101,43 +103,15 @@ describe('findBadRows', () => {
   });
 });
 
-describe('withoutRows', () => {
+describe('removeBadRows', () => {
   test('keeps the header and the rows that are not bad', () => {
-    const content = Buffer.from(csv(SOUND, 'junk', '2020-01-03,1,1,1,1,1,1'));
-    expect(withoutRows(content, findBadRows(content))).toBe(csv(SOUND, '2020-01-03,1,1,1,1,1,1'));
+    const content = Buffer.from(csv(GOOD_ROW, 'junk', '2020-01-03,1,1,1,1,1,1'));
+    expect(removeBadRows(content, findBadRows(content))).toBe(csv(GOOD_ROW, '2020-01-03,1,1,1,1,1,1'));
   });
 
-  test('keeps nothing under a bad header', () => {
-    const content = Buffer.from(`Date,Open\n${SOUND}\n`);
-    expect(withoutRows(content, findBadRows(content))).toBe(csv());
-  });
-});
-
-describe('inspectFile', () => {
-  test.each([
-    ['', 0],
-    [HEADER, 0],
-    [`${HEADER}\n`, 0],
-    [`${HEADER}\na`, 1],
-    [`${HEADER}\na\n\nb\n`, 2],
-    [`${HEADER}\r\na\r\n\r\nb\r\n`, 2],
-    [`${HEADER}\r\na\nb\r\n`, 2],
-    [`${HEADER}\na\n\r`, 1],
-  ])('counts the rows of %j: %i', (content, rows) => {
-    expect(inspectFile(Buffer.from(content)).rows).toBe(rows);
-  });
-
-  test.each([
-    [SOUND, false],
-    ['2020-01-02,,,,,,', false],
-    ['"2020-01-02","1","2","0.5","1.5","1.4","100"', false],
-    [`${SOUND},`, true],
-    [`${SOUND},,`, true],
-    [`${SOUND},""`, true],
-    ['2020-01-02,,,,,,,', true],
-  ])('says of %s whether it has empty fields too many: %s', (row, isBad) => {
-    for (const content of [csv(row), csv(row).trimEnd(), csv(row).replaceAll('\n', '\r\n'), csv(row, SOUND)])
-      expect(inspectFile(Buffer.from(content)).isBad).toBe(isBad);
+  test('keeps no row if the header is bad', () => {
+    const content = Buffer.from(`Date,Open\n${GOOD_ROW}\n`);
+    expect(removeBadRows(content, findBadRows(content))).toBe(csv());
   });
 });
 
@@ -149,8 +123,8 @@ describe('hasGoodHeader', () => {
     ['', false],
     [`${HEADER},More\n`, false],
     [`${HEADER.toLowerCase()}\n`, false],
-    [`${SOUND}\n`, false],
-  ])('of %j is %s', (content, good) => {
+    [`${GOOD_ROW}\n`, false],
+  ])('for %j is %s', (content, good) => {
     expect(hasGoodHeader(Buffer.from(content))).toBe(good);
   });
 });

@@ -27,7 +27,7 @@ const FILES: Files = Object.fromEntries(
 );
 
 describe('the result', () => {
-  test('is of the shape of the contract', async () => {
+  test('has the documented fields', async () => {
     const source = await makeSource({
       'stocks/A.csv': csvOfVolumes(1, 2),
       'symbols_valid_meta.csv': metadata({ A: 'Agilent' }),
@@ -89,14 +89,14 @@ describe('the result', () => {
     expect(result.outputs[0]?.bytes).toBe(sizes.reduce((a, b) => a + b));
   });
 
-  test('names each check that the prices passed', async () => {
+  test('lists every check', async () => {
     const { result } = await ingestFiles({ 'stocks/A.csv': csvOfVolumes(1) });
     expect(result.checks).toEqual([
       { name: 'every_row_came_out_once', severity: 'fail', passed: true, value: 0 },
       { name: 'symbol_and_date_are_unique', severity: 'fail', passed: true, value: 0 },
       { name: 'rows_are_in_order', severity: 'fail', passed: true, value: 0 },
       { name: 'symbol_is_present', severity: 'fail', passed: true, value: 0 },
-      { name: 'date_is_a_day', severity: 'fail', passed: true, value: 0 },
+      { name: 'date_is_valid', severity: 'fail', passed: true, value: 0 },
       { name: 'prices_are_finite', severity: 'fail', passed: true, value: 0 },
       { name: 'row_has_more_than_a_date', severity: 'warn', passed: true, value: 0 },
       { name: 'high_is_not_below_low', severity: 'warn', passed: true, value: 0 },
@@ -104,13 +104,13 @@ describe('the result', () => {
       { name: 'price_is_below_a_billion', severity: 'warn', passed: true, value: 0 },
       { name: 'every_file_is_accounted_for', severity: 'fail', passed: true, value: 0 },
       { name: 'every_row_is_accounted_for', severity: 'fail', passed: true, value: 0 },
-      { name: 'csv_file_lies_where_it_is_read', severity: 'warn', passed: true, value: 0 },
+      { name: 'csv_file_is_in_stocks_or_etfs', severity: 'warn', passed: true, value: 0 },
       { name: 'file_has_rows', severity: 'warn', passed: true, value: 0 },
-      { name: 'row_is_not_set_aside', severity: 'warn', passed: true, value: 0 },
+      { name: 'row_is_not_quarantined', severity: 'warn', passed: true, value: 0 },
       { name: 'symbol_has_a_name', severity: 'warn', passed: false, value: 1, examples: ['A'] },
       { name: 'named_symbol_has_a_file', severity: 'warn', passed: true, value: 0 },
       {
-        name: 'column_is_nearly_never_null',
+        name: 'column_has_few_nulls',
         severity: 'warn',
         passed: false,
         value: 1,
@@ -118,14 +118,14 @@ describe('the result', () => {
       },
       { name: 'date_is_not_in_the_future', severity: 'warn', passed: true, value: 0 },
       { name: 'month_has_rows', severity: 'warn', passed: true, value: 0 },
-      { name: 'month_is_no_gap', severity: 'warn', passed: true, value: 0 },
+      { name: 'month_has_enough_rows', severity: 'warn', passed: true, value: 0 },
       { name: 'rows_are_no_fewer_than_before', severity: 'warn', passed: true, value: 0 },
     ]);
   });
 });
 
 describe('a run', () => {
-  test('gives the same key and the same bytes from a folder and from a zip', async () => {
+  test('gives the same key and bytes from a folder and from a zip', async () => {
     const { store } = await ingestFiles(FILES, { shards: 4 });
     const other = makeFolder();
     await ingestInto(other, await makeZip(FILES), { shards: 4 });
@@ -133,7 +133,7 @@ describe('a run', () => {
     expect(hashStore(other)).toEqual(hashStore(store));
   });
 
-  test('gives the same bytes with one thread and with three, in whatever order the rows are', async () => {
+  test('gives the same bytes with one thread and with three, sorted rows or not', async () => {
     const source = await makeSource({
       ...FILES,
       'stocks/LATE.csv': csv('2020-01-02,2,2,2,2,2,2', '2020-01-01,1,1,1,1,1,1'),
@@ -152,7 +152,7 @@ describe('a run', () => {
     expect(hashStore(three)).toEqual(hashStore(one));
   });
 
-  test('is up to date when nothing has changed, and changes nothing', async () => {
+  test('is up to date if nothing has changed, and writes nothing', async () => {
     const { store } = await ingestFiles(FILES, { shards: 2 });
     const before = hashStore(store);
     const again = await ingestInto(store, await makeSource(FILES), { shards: 2 });
@@ -161,7 +161,7 @@ describe('a run', () => {
     expect(hashStore(store)).toEqual(before);
   });
 
-  test('makes again just the shard of the file that changed', async () => {
+  test('makes only the shard of the changed file again', async () => {
     const store = makeFolder();
     const source = await makeSource(FILES);
     const before = await ingestInto(store, source, { shards: 4 });
@@ -179,7 +179,7 @@ describe('a run', () => {
     expect(await readRows(after, 'Volume', `${shardName(shardOf('NAN', 4))}.parquet`)).toContainEqual([7n]);
   });
 
-  test('makes a shard again that was lost, and only that', async () => {
+  test('makes only a lost shard again', async () => {
     const { store, result } = await ingestFiles(FILES, { shards: 2 });
     const before = hashStore(store);
     const folder = String(result.outputs[0]?.uri);
@@ -190,7 +190,7 @@ describe('a run', () => {
     expect((await stat(join(folder, 'shard-01.parquet'))).ino).toBe(kept);
   });
 
-  test('gives other keys to other names, other shard counts, and quarantine', async () => {
+  test('gives another key for other names, another number of shards, or quarantine', async () => {
     const { store, result } = await ingestFiles(FILES);
     const source = await makeSource(FILES);
     const named = await makeSource({ ...FILES, 'symbols_valid_meta.csv': metadata({ NAN: 'Nuveen' }) });
@@ -200,7 +200,7 @@ describe('a run', () => {
     expect(new Set(keys).size).toBe(4);
   });
 
-  test('in three parts gives the same bytes as in one', async () => {
+  test('in three parts gives the same bytes as one run', async () => {
     const whole = await ingestFiles(FILES, { shards: 5 });
     const store = makeFolder();
     const source = await makeSource(FILES);
@@ -211,7 +211,7 @@ describe('a run', () => {
     expect(parts.reduce((rows, part) => rows + Number(part.outputs[0]?.rows), 0)).toBe(12);
   });
 
-  test('of one part alone publishes no dataset yet', async () => {
+  test('of only one part does not publish the dataset', async () => {
     const store = makeFolder();
     const source = await makeSource(FILES);
     await ingestInto(store, source, { shards: 5, shard: { index: 2, count: 5 } });
@@ -222,7 +222,7 @@ describe('a run', () => {
     ]);
   });
 
-  test('does no harm to another on the same store', async () => {
+  test('can run beside others on the same store', async () => {
     const alone = await ingestFiles(FILES, { shards: 4 });
     const store = makeFolder();
     const source = await makeSource(FILES);
@@ -232,7 +232,7 @@ describe('a run', () => {
     expect(hashStore(store)).toEqual(hashStore(alone.store));
   });
 
-  test('leaves the source as it was', async () => {
+  test('does not change the source', async () => {
     const source = await makeSource(FILES);
     const copy = join(makeFolder(), 'copy');
     await cp(source, copy, { recursive: true });

@@ -11,10 +11,10 @@ import {
   query,
 } from '../../support/fixtures.ts';
 
-describe('what is absurd is flagged, not altered:', () => {
+describe('absurd values are reported, not changed:', () => {
   test.each<[string, string, string]>([
     ['a row with only a date', '2020-01-02,,,,,,', 'row_has_more_than_a_date'],
-    ['a day to come', '2999-01-02,1,1,1,1,1,1', 'date_is_not_in_the_future'],
+    ['a date in the future', '2999-01-02,1,1,1,1,1,1', 'date_is_not_in_the_future'],
     ['a high below the low', '2020-01-02,1,1,2,1,1,1', 'high_is_not_below_low'],
     ['a negative price, as NVO has', '2020-01-02,1,1,-1,1,1,1', 'price_is_not_negative'],
     ['an adjusted close as AAN has', '2020-01-02,1,1,1,1,-2.4e21,1', 'price_is_not_negative'],
@@ -28,7 +28,7 @@ describe('what is absurd is flagged, not altered:', () => {
       'stocks/A.csv': csv('2020-01-01,1,1,1,1,1,1', row),
       'symbols_valid_meta.csv': metadata({ A: 'Agilent' }),
     });
-    const others = ['month_has_rows', 'column_is_nearly_never_null'];
+    const others = ['month_has_rows', 'column_has_few_nulls'];
     expect(result.checks.filter((check) => !check.passed && !others.includes(check.name))).toEqual([
       {
         name,
@@ -47,7 +47,7 @@ describe('what is absurd is flagged, not altered:', () => {
   });
 });
 
-test('what is odd of the whole is counted and told beside the data', async () => {
+test('oddities of the whole dataset are counted in the result and in checks.md', async () => {
   const files = {
     'stocks/A.csv': csv('2020-01-01,1,1,1,1,1,1', '2020-04-01,,,,,,'),
     'stocks/B.csv': csvOfVolumes(1, 2),
@@ -61,13 +61,13 @@ test('what is odd of the whole is counted and told beside the data', async () =>
     month_has_rows: 2,
     rows_are_no_fewer_than_before: 0,
   });
-  const report = await readFile(join(String(result.outputs[0]?.uri), 'checks.md'), 'utf8');
-  expect(report).toContain('4 rows in 1 shard.');
-  expect(report).toContain('| named_symbol_has_a_file | warn | warning | 2 |');
-  expect(report).toContain('| every_row_came_out_once | fail | passed | 0 |');
-  expect(report).toContain('| symbol_has_a_name | warn | warning | 1 | B |');
-  expect(report).toContain('| Volume | 1 | 25.0000 % |');
-  expect(report).toContain('| 2020 | 3 |  |  | 1 |  |  |  |  |  |  |  |  |');
+  const summary = await readFile(join(String(result.outputs[0]?.uri), 'checks.md'), 'utf8');
+  expect(summary).toContain('4 rows in 1 shard.');
+  expect(summary).toContain('| named_symbol_has_a_file | warn | warning | 2 |');
+  expect(summary).toContain('| every_row_came_out_once | fail | passed | 0 |');
+  expect(summary).toContain('| symbol_has_a_name | warn | warning | 1 | B |');
+  expect(summary).toContain('| Volume | 1 | 25.0000 % |');
+  expect(summary).toContain('| 2020 | 3 |  |  | 1 |  |  |  |  |  |  |  |  |');
 
   const { 'stocks/B.csv': _gone, ...fewer } = files;
   const source = await makeSource(fewer);
@@ -83,21 +83,21 @@ test('what is odd of the whole is counted and told beside the data', async () =>
     expect(await readFile(join(String(second.outputs[0]?.uri), 'checks.md'), 'utf8')).toContain(
       '| rows_are_no_fewer_than_before | warn | warning | 2 |',
     );
-    // What prune removes is still known by its number of rows.
+    // The number of rows is still known after prune removes the prices.
     await rm(String(result.outputs[0]?.uri), { recursive: true, force: true });
   }
 });
 
-test('the report tells of names that lost their files, though no shard changed', async () => {
+test('checks.md lists names without files, even if no shard changed', async () => {
   const files = { 'stocks/A.csv': csvOfVolumes(1) };
   const { store, result } = await ingestFiles({
     ...files,
     'symbols_valid_meta.csv': metadata({ A: 'Agilent' }),
   });
-  const report = join(String(result.outputs[0]?.uri), 'checks.md');
-  expect(await readFile(report, 'utf8')).toContain('| named_symbol_has_a_file | warn | passed | 0 |');
+  const summary = join(String(result.outputs[0]?.uri), 'checks.md');
+  expect(await readFile(summary, 'utf8')).toContain('| named_symbol_has_a_file | warn | passed | 0 |');
   const names = metadata({ A: 'Agilent', GONE: 'Gone' });
   const again = await ingestInto(store, await makeSource({ ...files, 'symbols_valid_meta.csv': names }));
   expect(again.status).toBe('up_to_date');
-  expect(await readFile(report, 'utf8')).toContain('| named_symbol_has_a_file | warn | warning | 1 |');
+  expect(await readFile(summary, 'utf8')).toContain('| named_symbol_has_a_file | warn | warning | 1 |');
 });

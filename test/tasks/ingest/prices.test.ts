@@ -15,14 +15,13 @@ import {
   runHere,
 } from '../../support/fixtures.ts';
 
-const ALL = '*';
 const SYMBOLS = ['AAPL', 'NAN', 'TRUE', 'CARR#', 'LGF.B', 'AGM-A'];
 const FILES: Files = Object.fromEntries(
   SYMBOLS.map((symbol, index) => [`stocks/${symbol}.csv`, csvOfVolumes(index, index + 1)]),
 );
 
 describe('prices', () => {
-  test('have the columns and types of the contract', async () => {
+  test('have the documented columns and types', async () => {
     const { result } = await ingestFiles(FILES);
     expect(result.outputs[0]?.columns).toEqual([
       { name: 'Symbol', type: 'VARCHAR' },
@@ -37,7 +36,7 @@ describe('prices', () => {
     ]);
   });
 
-  test('hold every number as it is in the file', async () => {
+  test('have every number as it is in the file', async () => {
     const { result } = await ingestFiles({
       'stocks/A.csv': csv(
         '2020-01-01,1.2e-05,-0.5,0.1,9.050000190734863,-2.4e+21,123.0',
@@ -45,7 +44,7 @@ describe('prices', () => {
         '2020-01-03,-0,1e308,5e-324,2.2250738585072014e-308,170000000000.5,0',
       ),
     });
-    expect(await readRows(result, ALL)).toEqual([
+    expect(await readRows(result, '*')).toEqual([
       ['A', null, '2020-01-01', 0.000012, -0.5, 0.1, 9.050000190734863, -2.4e21, 123n],
       ['A', null, '2020-01-02', 1.9e19, 1.5, 0.5, 3, -1e-300, 9007199254740991n],
       ['A', null, '2020-01-03', -0, 1e308, 5e-324, 2.2250738585072014e-308, 170000000000.5, 0n],
@@ -56,14 +55,14 @@ describe('prices', () => {
     const { result } = await ingestFiles({
       'stocks/A.csv': csv('2020-01-01,1,1,1,1,1,1', '2020-01-02,,,,,,'),
     });
-    expect(await readRows(result, ALL)).toEqual([
+    expect(await readRows(result, '*')).toEqual([
       ['A', null, '2020-01-01', 1, 1, 1, 1, 1, 1n],
       ['A', null, '2020-01-02', null, null, null, null, null, null],
     ]);
     expect(result.metrics).toMatchObject({ files: 1, rows_in: 2, null_rows: 1, rows_quarantined: 0 });
   });
 
-  test('are sorted by symbol and date, whatever the order of the rows', async () => {
+  test('are sorted by symbol and date', async () => {
     const { result } = await ingestFiles({
       'stocks/B.csv': csv('2020-01-02,2,2,2,2,2,2', '2019-12-31,0,0,0,0,0,0', '2020-01-01,1,1,1,1,1,1'),
       'etfs/A.csv': csv('2020-01-01,5,5,5,5,5,5'),
@@ -76,7 +75,7 @@ describe('prices', () => {
     ]);
   });
 
-  test('take their symbols from the names of the files', async () => {
+  test('take the symbols from the file names', async () => {
     const { result } = await ingestFiles(
       {
         ...FILES,
@@ -91,14 +90,14 @@ describe('prices', () => {
     );
   });
 
-  test('lie in the shard of their symbol', async () => {
+  test('are in the shard of their symbol', async () => {
     const { result } = await ingestFiles(FILES, { shards: 4 });
     const rows = await readRows(result, 'DISTINCT Symbol, parse_filename(filename, true)');
     expect(rows.length).toBe(SYMBOLS.length);
     for (const [symbol, shard] of rows) expect(shard).toBe(shardName(shardOf(String(symbol), 4)));
   });
 
-  test('have no rows where a file has only its header', async () => {
+  test('have no rows of a file with only a header', async () => {
     const { result } = await ingestFiles({
       'stocks/A.csv': `${HEADER}\n`,
       'stocks/B.csv': HEADER,
@@ -116,7 +115,7 @@ describe('prices', () => {
     ['blank lines', csv('2020-01-01,1,1,1,1,1,1', '', '', '2020-01-02,2,2,2,2,2,2', '')],
     ['a byte-order mark', `\uFEFF${csv('2020-01-01,1,1,1,1,1,1', '2020-01-02,2,2,2,2,2,2')}`],
     ['quotes', csv('"2020-01-01","1","1","1","1","1","1"', '2020-01-02,2,"2",2,2,2,2')],
-    ['spaces round numbers', csv('2020-01-01, 1,1 ,1,1,1,1', '2020-01-02,2,2,2,2,2, 2 ')],
+    ['spaces around numbers', csv('2020-01-01, 1,1 ,1,1,1,1', '2020-01-02,2,2,2,2,2, 2 ')],
   ])('are the same from a file with %s', async (_kind, content) => {
     const { result } = await ingestFiles({ 'stocks/A.csv': content, 'stocks/B.csv': csvOfVolumes(3) });
     expect(await readRows(result, 'Symbol, Date, "Open", Volume')).toEqual([
@@ -126,7 +125,7 @@ describe('prices', () => {
     ]);
   });
 
-  test('are found when the folders have names that mean something to a shell', async () => {
+  test('can come from paths with special characters', async () => {
     const folder = join(makeFolder(), "it's [a] {copy}* ?");
     const source = await makeSource(
       { 'stocks/A[1].csv': csvOfVolumes(1), 'stocks/A1.csv': csvOfVolumes(2) },
@@ -138,7 +137,7 @@ describe('prices', () => {
   });
 });
 
-test('UTX# is kept beside UTX, of which it is a copy', async () => {
+test('UTX# is kept beside UTX, although the files are equal', async () => {
   const content = csvOfVolumes(1, 2);
   const { result } = await ingestFiles({ 'stocks/UTX.csv': content, 'stocks/UTX#.csv': content });
   expect(await readRows(result, 'Symbol, Volume')).toEqual([

@@ -25,7 +25,7 @@ describe('--quarantine', () => {
     'stocks/C.csv': csvOfVolumes(9),
   };
 
-  test('sets bad rows aside and keeps the sound ones', async () => {
+  test('sets bad rows aside and keeps the good ones', async () => {
     const { result } = await ingestFiles(mixed, { quarantine: true });
     expect(await readRows(result, 'Symbol, Date, Volume')).toEqual([
       ['A', '2020-01-01', 1n],
@@ -43,13 +43,13 @@ describe('--quarantine', () => {
     ]);
   });
 
-  test('counts them: rows in are rows out and rows set aside', async () => {
+  test('counts them: rows in are rows out plus rows set aside', async () => {
     const { result } = await ingestFiles(mixed, { quarantine: true });
     expect(result.metrics).toMatchObject({ files: 3, rows_in: 8, rows_quarantined: 5 });
     expect(result.outputs[0]?.rows).toBe(3);
   });
 
-  test('leaves no file where no row is bad', async () => {
+  test('writes no file if no row is bad', async () => {
     const { result } = await ingestFiles({ 'stocks/A.csv': csvOfVolumes(1) }, { quarantine: true });
     expect(await query(`SELECT count(*) FROM glob('${result.outputs[0]?.uri}/quarantine-*')`)).toEqual([
       [0n],
@@ -57,14 +57,14 @@ describe('--quarantine', () => {
     expect(result.metrics.rows_quarantined).toBe(0);
   });
 
-  test('goes on where every row of a shard is bad', async () => {
+  test('continues if every row of a shard is bad', async () => {
     const files = { 'stocks/A.csv': csv('a', 'b'), 'stocks/F.csv': csvOfVolumes(1) };
     const { result } = await ingestFiles(files, { quarantine: true, shards: 2 });
     expect(await readRows(result, 'Symbol')).toEqual([['F']]);
     expect(result.metrics).toMatchObject({ rows_in: 3, rows_quarantined: 2 });
   });
 
-  test('takes a file that begins with a blank line for one without its header', async () => {
+  test('treats a file that starts with a blank line as one with a bad header', async () => {
     const { result } = await ingestFiles(
       { 'stocks/A.csv': `\n${csvOfVolumes(1, 2)}`, 'stocks/B.csv': csvOfVolumes(5) },
       { quarantine: true },
@@ -79,7 +79,7 @@ describe('--quarantine', () => {
     expect(again).toMatchObject({ status: 'up_to_date', metrics: result.metrics });
   });
 
-  test('is written with the same bytes each time', async () => {
+  test('writes the same bytes each time', async () => {
     const [one, other] = [
       await ingestFiles(mixed, { quarantine: true }),
       await ingestFiles(mixed, { quarantine: true }),

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { csvOfVolumes, ingestInto, makeFolder, makeSource, readRows } from '../../support/fixtures.ts';
 
 describe('a folder that was ingested before', () => {
-  /** As a file is that was not written just now: its times can be trusted. */
+  /** Waits until the file is old enough for its times to be trusted. */
   async function settle(path: string): Promise<void> {
     const age = Date.now() - (await stat(path)).ctimeMs;
     await new Promise((done) => setTimeout(done, 2_100 - age));
@@ -23,7 +23,7 @@ describe('a folder that was ingested before', () => {
     expect((await ingestInto(store, source)).status).toBe('done');
   });
 
-  test('is read again where a file has changed, be it of the same size', async () => {
+  test('is read again if a file has changed, even with the same size', async () => {
     const store = makeFolder();
     const source = await makeSource({ 'stocks/A.csv': csvOfVolumes(1, 2), 'stocks/B.csv': csvOfVolumes(3) });
     await settle(join(source, 'stocks/A.csv'));
@@ -37,7 +37,7 @@ describe('a folder that was ingested before', () => {
     ]);
   });
 
-  test('is read where what was kept of it is damaged', async () => {
+  test('is read again if the cache is damaged', async () => {
     const store = makeFolder();
     const source = await makeSource({ 'stocks/A.csv': csvOfVolumes(1, 2) });
     await settle(join(source, 'stocks/A.csv'));

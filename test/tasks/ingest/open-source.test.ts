@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { openSource, symbolOf } from '../../../tasks/ingest/source.ts';
+import { openSource } from '../../../tasks/ingest/open-source.ts';
 import { PermanentError } from '../../../tasks/lib/errors.ts';
 import {
   claimSize,
@@ -13,22 +13,6 @@ import {
 } from '../../support/fixtures.ts';
 
 const FILES: Files = { 'stocks/B.csv': csvOfVolumes(1, 2), 'etfs/A.csv': csvOfVolumes(3) };
-
-describe('symbolOf', () => {
-  test.each([
-    ['stocks/AAPL.csv', 'AAPL'],
-    ['stocks/LGF.B.csv', 'LGF.B'],
-    ['stocks/CARR#.csv', 'CARR#'],
-    ['stocks/AGM-A.csv', 'AGM-A'],
-    ['stocks/_PRN.csv', 'PRN'],
-    ['stocks/_COM1.csv', 'COM1'],
-    ['stocks/PRN.csv', 'PRN'],
-    ['stocks/_OTHER.csv', '_OTHER'],
-    ['archive/stocks/NAN.csv', 'NAN'],
-  ])('of %s is %s', (name, symbol) => {
-    expect(symbolOf(name)).toBe(symbol);
-  });
-});
 
 describe.each([
   ['a folder', makeSource],
@@ -51,7 +35,7 @@ describe.each([
     source.close();
   });
 
-  test('finds the set below other folders and passes over what is not of it', async () => {
+  test('finds the files in other folders, and ignores other files', async () => {
     const source = await openSource(
       await make({
         'archive/stocks/A.csv': 'a',
@@ -62,58 +46,58 @@ describe.each([
       }),
     );
     expect(source.files.map(({ name }) => name)).toEqual(['archive/stocks/A.csv']);
-    expect(source.passedOver).toEqual(['archive/README.csv']);
-    // With the metadata.
-    expect(source.csvFiles).toBe(3);
+    expect(source.ignoredCsvFiles).toEqual(['archive/README.csv']);
+    // A.csv, README.csv and the metadata.
+    expect(source.csvFileCount).toBe(3);
     source.close();
   });
 
-  test('refuses two files of metadata', async () => {
+  test('refuses two metadata files', async () => {
     const path = await make({
       'stocks/A.csv': 'a',
       'symbols_valid_meta.csv': 'm',
       'archive/symbols_valid_meta.csv': 'm',
     });
     await expect(openSource(path)).rejects.toThrow(
-      'symbols_valid_meta.csv are both there; remove one of them',
+      /two files of metadata, .*symbols_valid_meta\.csv\. Remove one of them\./,
     );
   });
 
-  test('refuses a symbol that has two files', async () => {
+  test('refuses two files for one symbol', async () => {
     const opening = openSource(await make({ 'stocks/A.csv': 'a', 'etfs/A.csv': 'a' }));
     await expect(opening).rejects.toThrow(
-      /etfs\/A\.csv and stocks\/A\.csv are both about A; remove one of them/,
+      /etfs\/A\.csv and stocks\/A\.csv are both for the symbol A\. Remove one of them\./,
     );
     await expect(opening).rejects.toThrow(PermanentError);
   });
 
-  test('takes PRN.csv and _PRN.csv for the same symbol', async () => {
+  test('treats PRN.csv and _PRN.csv as the same symbol', async () => {
     await expect(openSource(await make({ 'stocks/PRN.csv': 'a', 'stocks/_PRN.csv': 'a' }))).rejects.toThrow(
-      /both about PRN/,
+      /both for the symbol PRN/,
     );
   });
 
-  test('says where the price files should be when there are none', async () => {
+  test('tells where price files must be if there are none', async () => {
     await expect(openSource(await make({ 'prices/A.csv': 'a' }))).rejects.toThrow(
-      /holds no stocks\/\*\.csv and no etfs\/\*\.csv; point --source to/,
+      /there are no stocks\/\*\.csv and no etfs\/\*\.csv\. Point --source to/,
     );
   });
 });
 
-test('openSource names a path where nothing is', async () => {
+test('openSource names a path that does not exist', async () => {
   const path = join(makeFolder(), 'nothing');
   await expect(openSource(path)).rejects.toThrow(`${path}: no such file or folder; give --source`);
 });
 
-test('openSource refuses a file that is no zip', async () => {
+test('openSource refuses a file that is not a zip', async () => {
   const path = join(makeFolder(), 'prices.csv');
   await writeFile(path, csvOfVolumes(1));
   await expect(openSource(path)).rejects.toThrow(
-    `${path}: is no zip, or one that was cut short; fetch the zip again`,
+    `${path}: not a zip file, or it is truncated; fetch the zip again`,
   );
 });
 
-test('openSource refuses a zip with a file that is too large to be a symbol’s prices', async () => {
+test('openSource refuses a zip with a file that is too large', async () => {
   const path = await makeZip(FILES);
   const zip = await readFile(path);
   claimSize(zip, 'stocks/B.csv', 2 ** 28 + 1);
@@ -123,20 +107,20 @@ test('openSource refuses a zip with a file that is too large to be a symbol’s 
   await expect(opening).rejects.toThrow(PermanentError);
 });
 
-test('a folder whose file changes after it was listed is to be tried again, not refused', async () => {
+test('a file that changes after the folder was listed is not a permanent error', async () => {
   const folder = await makeSource(FILES);
   const source = await openSource(folder);
   await writeFile(join(folder, 'etfs/A.csv'), csvOfVolumes(4));
   const [first] = source.files;
   const reading = first && source.read(first);
-  await expect(reading).rejects.toThrow(/changed while it was read; run ingest again/);
+  await expect(reading).rejects.toThrow(/the file changed while it was read\. Run ingest again\./);
   await expect(reading).rejects.not.toThrow(PermanentError);
 });
 
-test('a zip with a byte changed in a file is damaged', async () => {
+test('a changed byte in a zip is found', async () => {
   const zip = await makeZip({ 'stocks/A.csv': csvOfVolumes(...Array(100).keys()) });
   const content = await readFile(zip);
-  // The first time that the name occurs, the file's compressed bytes follow it.
+  // The compressed bytes follow the first place of the name.
   const position = content.indexOf('stocks/A.csv') + 'stocks/A.csv'.length + 50;
   content.writeUInt8(content.readUInt8(position) ^ 0xff, position);
   await writeFile(zip, content);

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { inspectFiles } from '../../../tasks/ingest/inspect.ts';
+import { inspectFiles } from '../../../tasks/ingest/inspect-files.ts';
 import { csvOfVolumes, type Files, makeSource } from '../../support/fixtures.ts';
 
 async function makeFiles(count: number): Promise<string[]> {
@@ -13,12 +13,12 @@ async function makeFiles(count: number): Promise<string[]> {
   return readdirSync(folder).map((name) => join(folder, name));
 }
 
-test('many files read on three threads tell the same as on one, in their order', async () => {
+test('many files give the same facts on three threads as on one, in the same order', async () => {
   const paths = await makeFiles(502);
   expect(await inspectFiles(paths, 3)).toEqual(await inspectFiles(paths, 1));
 });
 
-test('a file that goes while it is read on a thread is named with the reason', async () => {
+test('a file that disappears while threads read is named, with the error code', async () => {
   const paths = await makeFiles(502);
   await rm(String(paths[301]));
   await expect(inspectFiles(paths, 2)).rejects.toMatchObject({ code: 'ENOENT', path: paths[301] });

@@ -1,0 +1,124 @@
+import { type Database, parquet, quotedString } from '../lib/duckdb.ts';
+import { checkCount, checkNone } from '../store/checks.ts';
+import type { Check } from '../store/result.ts';
+import { type ShardedDataset, type ShardManifest, sumCounts } from '../store/shards.ts';
+import type { PriceFile } from './prices.ts';
+
+/** The share of NULLs in a column that needs a warning. The real set has 683 in 28 million rows. */
+const MAX_NULL_SHARE = 0.01;
+
+/** What the prices were made from. */
+interface PriceSources {
+  files: PriceFile[];
+  ignoredCsvFiles: string[];
+  /** All CSV files: price files, metadata and ignored ones. */
+  csvFileCount: number;
+  /** Security names by symbol. */
+  names: Map<string, string>;
+}
+
+/**
+ * Checks all shards of prices together, before they are published.
+ * @param futureRows the number of rows by date, for dates after today
+ */
+export function checkPricesDataset(
+  manifests: ShardManifest[],
+  sources: PriceSources,
+  futureRows: Map<string, number>,
+): Check[] {
+  const rows = manifests.reduce((total, manifest) => total + manifest.rows, 0);
+  const metrics = sumCounts(manifests.map(({ metrics }) => metrics));
+  const months = sumCounts(manifests.map(({ months = {} }) => months));
+  const { files = 0, files_with_rows = 0, rows_in = 0, rows_quarantined = 0 } = metrics;
+  return [
+    checkCount('every_file_is_accounted_for', 'fail', countLostFiles(manifests, sources, files)),
+    checkCount('every_row_is_accounted_for', 'fail', Math.abs(rows_in - rows - rows_quarantined)),
+    checkNone('csv_file_is_in_stocks_or_etfs', 'warn', sources.ignoredCsvFiles),
+    checkCount('file_has_rows', 'warn', Math.max(files - files_with_rows, 0)),
+    checkCount('row_is_not_quarantined', 'warn', rows_quarantined),
+    ...checkNames(sources),
+    checkNone('column_has_few_nulls', 'warn', findColumnsOfManyNulls(manifests, rows)),
+    checkCount(
+      'date_is_not_in_the_future',
+      'warn',
+      futureRows.values().reduce((sum, rows) => sum + rows, 0),
+      [...futureRows.keys()],
+    ),
+    checkNone('month_has_rows', 'warn', findMissingMonths(Object.keys(months))),
+    checkNone('month_has_enough_rows', 'warn', findSparseMonths(months)),
+  ];
+}
+
+/** The number of rows by date, for dates after today. Reads only shards that end after today. */
+export async function countFutureRows(
+  shards: ShardedDataset['shards'],
+  today: string,
+  database: Database,
+): Promise<Map<string, number>> {
+  const paths = shards.filter(({ manifest }) => (manifest.lastDate ?? '') > today).map(({ path }) => path);
+  if (paths.length === 0) return new Map();
+  const days = await database.rows<{ date: string; rows: number }>(
+    `SELECT Date AS date, CAST(count(*) AS DOUBLE) AS rows FROM ${parquet(...paths)} WHERE Date > ${quotedString(today)} GROUP BY Date`,
+  );
+  return new Map(days.map(({ date, rows }) => [date, rows]));
+}
+
+/** CSV files that were neither read nor ignored, and files with rows that gave no symbol. */
+function countLostFiles(
+  manifests: ShardManifest[],
+  { ignoredCsvFiles, csvFileCount }: PriceSources,
+  filesRead: number,
+): number {
+  // One CSV file is the metadata.
+  const unread = Math.abs(csvFileCount - ignoredCsvFiles.length - 1 - filesRead);
+  return manifests.reduce((sum, { metrics: { files_with_rows = 0, symbols = 0 } }) => {
+    return sum + Math.abs(files_with_rows - symbols);
+  }, unread);
+}
+
+function checkNames({ files, names }: PriceSources): Check[] {
+  const symbols = new Set(files.map(({ symbol }) => symbol));
+  const unnamed = files.filter(({ securityName }) => securityName === null).map(({ symbol }) => symbol);
+  return [
+    checkNone('symbol_has_a_name', 'warn', unnamed),
+    checkNone(
+      'named_symbol_has_a_file',
+      'warn',
+      [...names.keys()].filter((symbol) => !symbols.has(symbol)),
+    ),
+  ];
+}
+
+function findColumnsOfManyNulls(manifests: ShardManifest[], rows: number): string[] {
+  return Object.entries(sumCounts(manifests.map(({ nulls }) => nulls)))
+    .filter(([, nulls]) => nulls > MAX_NULL_SHARE * rows)
+    .map(([column]) => column);
+}
+
+/** The months, written YYYY-MM, that are missing between the first and the last. */
+function findMissingMonths(months: string[]): string[] {
+  const present = new Set(months.map(monthNumber));
+  const missing: string[] = [];
+  for (let number = Math.min(...present); number < Math.max(...present); number++)
+    if (!present.has(number))
+      missing.push(
+        `${String(Math.floor(number / 12)).padStart(4, '0')}-${String((number % 12) + 1).padStart(2, '0')}`,
+      );
+  return missing;
+}
+
+/** Months since the year 0. */
+function monthNumber(month: string): number {
+  const [year = 0, number = 0] = month.split('-').map(Number);
+  return 12 * year + number - 1;
+}
+
+/** Months with less than half the mean of the months before and after. The first and last can be incomplete. */
+function findSparseMonths(rows: Record<string, number>): string[] {
+  return Object.keys(rows)
+    .sort()
+    .filter((month, index, months) => {
+      const [before, after] = [rows[months[index - 1] ?? ''], rows[months[index + 1] ?? '']];
+      return before !== undefined && after !== undefined && 4 * (rows[month] as number) < before + after;
+    });
+}

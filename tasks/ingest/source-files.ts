@@ -1,0 +1,121 @@
+import { crc32 } from 'node:zlib';
+import { PermanentError } from '../lib/errors.ts';
+import type { FileFacts } from './file-facts.ts';
+
+export const METADATA = 'symbols_valid_meta.csv';
+
+/** One CSV file of a symbol's daily prices, or the metadata. */
+export interface SourceFile {
+  /** As in the Kaggle set: `stocks/AAPL.csv`. */
+  name: string;
+  symbol: string;
+  bytes: number;
+  crc32: number;
+  /** Set if the file can be read in place. */
+  inPlace?: { path: string; fingerprint: string; facts: FileFacts };
+}
+
+/** A folder or zip with `stocks/*.csv`, `etfs/*.csv` and `symbols_valid_meta.csv`, at any depth. */
+export interface Source {
+  uri: string;
+  /** The price files, sorted by name. No two have the same symbol. */
+  files: SourceFile[];
+  /** Security names by symbol. */
+  metadata: SourceFile;
+  /** CSV files in other folders. They are not read. */
+  ignoredCsvFiles: string[];
+  /** All CSV files: price files, metadata and ignored ones. */
+  csvFileCount: number;
+  /** The bytes of a file, checked against its size and CRC-32. */
+  read(file: SourceFile): Promise<Buffer>;
+  /** @throws Error if a file that is read in place has changed since the source was opened */
+  assertUnchanged(file: SourceFile): void;
+  close(): void;
+}
+
+/** The symbol of a price file. On Windows, PRN.csv is reserved, so that copies have `_PRN.csv`. */
+export function symbolOf(name: string): string {
+  const stem = name.replace(/^.*\//, '').replace(/\.csv$/i, '');
+  return /^_(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])$/.test(stem) ? stem.slice(1) : stem;
+}
+
+/** Whether a price file is of an ETF: it is in `etfs/`. Those of stocks are in `stocks/`. */
+export function isEtf(name: string): boolean {
+  return /(^|\/)etfs\/[^/]+$/i.test(name);
+}
+
+/** The names that are read, the names of CSV files that are ignored, and the number of all CSV files. */
+export function selectSourceFiles<Entry>(
+  entries: Entry[],
+  nameOf: (entry: Entry) => string,
+): { selected: Entry[]; ignoredCsvFiles: string[]; csvFileCount: number } {
+  const visible = entries.filter((entry) => !isAddedByMacOs(nameOf(entry)));
+  const names = visible.map(nameOf).filter(isCsv);
+  return {
+    selected: visible.filter((entry) => isSourceFile(nameOf(entry))),
+    ignoredCsvFiles: names.filter((name) => !isSourceFile(name)),
+    csvFileCount: names.length,
+  };
+}
+
+/**
+ * Separates the metadata from the price files, and sorts these by name.
+ * @throws PermanentError if one of them is missing, or there are two for one symbol
+ */
+export function separateMetadata(
+  uri: string,
+  found: SourceFile[],
+): Pick<Source, 'uri' | 'files' | 'metadata'> {
+  const files = found.filter(({ name }) => !isMetadata(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const [metadata, second] = found.filter(({ name }) => isMetadata(name));
+  if (files.length === 0)
+    throw new PermanentError(
+      `${uri}: there are no stocks/*.csv and no etfs/*.csv. Point --source to the folder or zip that has them (links to folders are not followed).`,
+    );
+  if (!metadata)
+    throw new PermanentError(
+      `${uri}: ${METADATA} is missing. Add the one that came with the prices: it has the security names.`,
+    );
+  if (second)
+    throw new PermanentError(
+      `${uri}: there are two files of metadata, ${metadata.name} and ${second.name}. Remove one of them.`,
+    );
+  const nameOfSymbol = new Map<string, string>();
+  for (const { name, symbol } of files) {
+    const other = nameOfSymbol.get(symbol);
+    if (other)
+      throw new PermanentError(
+        `${uri}: ${other} and ${name} are both for the symbol ${symbol}. Remove one of them.`,
+      );
+    nameOfSymbol.set(symbol, name);
+  }
+  return { uri, files, metadata };
+}
+
+export function hasSameBytes(file: SourceFile, content: Buffer): boolean {
+  return content.length === file.bytes && crc32(content) === file.crc32;
+}
+
+/** Not permanent: the same run can succeed once nobody writes to the file. */
+export function changedError(path: string): Error {
+  return new Error(`${path}: the file changed while it was read. Run ingest again.`);
+}
+
+/** A price file or metadata. */
+function isSourceFile(name: string): boolean {
+  return /(^|\/)(stocks|etfs)\/[^/]+\.csv$/i.test(name) || isMetadata(name);
+}
+
+function isMetadata(name: string): boolean {
+  return name.split('/').at(-1) === METADATA;
+}
+
+/** Also if the CSV file is compressed: `A.csv.gz`. */
+function isCsv(name: string): boolean {
+  return /\.csv(\.\w+)?$/i.test(name);
+}
+
+/** Files that macOS adds to a zip. */
+function isAddedByMacOs(name: string): boolean {
+  return /(^|\/)(__MACOSX\/|\._)/.test(name);
+}
