@@ -1,4 +1,4 @@
-/** Programs in processes of their own, as users and Airflow run them. */
+/** Programs in their own processes, as users and Airflow run them. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -14,12 +14,12 @@ export const SAMPLE = join(ROOT, 'data/sample.zip');
 const CLI = join(ROOT, 'tasks/cli.ts');
 const { PATH, HOME, TMPDIR } = process.env;
 
-/** How a process ended and what it said. */
+/** How a process ended, and its output. */
 export interface Ended {
-  /** The exit code; null where a signal ended it. */
+  /** The exit code; null if a signal ended the process. */
   code: number | null;
   signal: NodeJS.Signals | null;
-  /** What it reported last, as its log line says it. */
+  /** The message of the last log line. */
   message: string;
   stdout: string;
   stderr: string;
@@ -30,7 +30,7 @@ export interface Running {
   ended: Promise<Ended>;
 }
 
-/** Starts a program in the repository, in an environment that holds nothing but what is named here. */
+/** Starts a program in the repository. Its environment has only the given variables, PATH, HOME and TMPDIR. */
 export function start(file: string, args: string[], environment: Record<string, string> = {}): Running {
   const kept = Object.fromEntries(Object.entries({ PATH, HOME, TMPDIR }).filter(([, value]) => value));
   const child = spawn(file, args, {
@@ -48,31 +48,31 @@ export function start(file: string, args: string[], environment: Record<string, 
   return { process: child, ended };
 }
 
-/** Starts `node tasks/cli.ts` with these words. */
+/** Starts `node tasks/cli.ts` with these arguments. */
 export function startCli(args: string[], environment?: Record<string, string>): Running {
   return start(process.execPath, [CLI, ...args], environment);
 }
 
-/** Runs `node tasks/cli.ts` with these words, to whatever end. */
+/** Runs `node tasks/cli.ts` with these arguments. It may fail. */
 export function runCli(args: string[], environment?: Record<string, string>): Promise<Ended> {
   return startCli(args, environment).ended;
 }
 
-/** Runs `node tasks/cli.ts` with these words, which must succeed. */
+/** Runs `node tasks/cli.ts` with these arguments. It must succeed. */
 export async function succeed(args: string[], environment?: Record<string, string>): Promise<Ended> {
   const ended = await runCli(args, environment);
   if (ended.code !== 0) throw new Error(`${args.join(' ')} ended with ${ended.code}: ${ended.stderr}`);
   return ended;
 }
 
-/** Runs a task, which must succeed, and gives what it wrote to its result file. */
+/** Runs a task, which must succeed, and returns the content of its result file. */
 export async function runTask(args: string[], environment?: Record<string, string>): Promise<ResultFile> {
   const file = join(makeFolder(), 'result.json');
   await succeed([...args, '--result', file], environment);
   return JSON.parse(await readFile(file, 'utf8'));
 }
 
-/** Waits until something is there. */
+/** Waits until `look` returns a value, and returns it. */
 export async function until<T>(look: () => T | undefined | false, what: string): Promise<T> {
   for (const deadline = Date.now() + 20_000; Date.now() < deadline; await sleep(2)) {
     const found = look();

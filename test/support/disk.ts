@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { type Ended, start } from './command.ts';
 import { makeFolder } from './fixtures.ts';
 
-/** Whether this user may mount a disk of its own. */
+/** Whether this user may mount a disk. */
 export function mayMount(): boolean {
   return spawnSync('unshare', [...unshare(), 'mount', '-t', 'tmpfs', 'tmpfs', tmpdir()]).status === 0;
 }
 
-/** Runs a shell script that finds in $DISK a disk that was mounted with these options, for that script alone. */
+/** Mounts a disk with these options, visible only to this shell script, which finds it as $DISK. */
 export function runOnDisk(options: string, script: string): Promise<Ended> {
   const disk = join(makeFolder(), 'disk');
   mkdirSync(disk);
@@ -18,7 +18,7 @@ export function runOnDisk(options: string, script: string): Promise<Ended> {
   return start('unshare', [...unshare(), 'sh', '-c', mounted], { DISK: disk }).ended;
 }
 
-/** How to get a mount namespace, in which a process may mount a disk: root in its own, others beside a user namespace. */
+/** The options of `unshare` for a mount namespace. Users other than root need a user namespace, too. */
 function unshare(): string[] {
   return process.getuid?.() === 0 ? ['--mount'] : ['--user', '--map-root-user', '--mount'];
 }

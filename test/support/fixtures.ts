@@ -1,4 +1,4 @@
-/** What tests work on: folders, price files made by hand, stores that are filled within this process, and what lies in a store. */
+/** What tests work on: folders, price files, stores that this process fills, and the content of stores. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,22 +16,22 @@ import { Store } from '../../tasks/store/store.ts';
 
 export const HEADER = 'Date,Open,High,Low,Close,Adj Close,Volume';
 
-/** Name -> content, as in the Kaggle set: `stocks/AAPL.csv`. */
+/** Contents by name, as in the Kaggle dataset: `stocks/AAPL.csv`. */
 export type Files = Record<string, string | Buffer>;
 
-/** A price file of these rows. */
+/** A price file with these rows. */
 export function csv(...rows: string[]): string {
   return [HEADER, ...rows, ''].join('\n');
 }
 
-/** A price file with a row for each volume, a day apart from 2020-01-01 on. */
+/** A price file with a row for each volume, one per day from 2020-01-01 on. */
 export function csvOfVolumes(...volumes: number[]): string {
   const day = (index: number) => new Date(Date.UTC(2020, 0, 1 + index)).toISOString().slice(0, 10);
   const rows = volumes.map((volume, index) => `${day(index)},1,1,1,1,1,${volume}\n`);
   return `${HEADER}\n${rows.join('')}`;
 }
 
-/** `symbols_valid_meta.csv`: from NASDAQ Symbol to Security Name, both as they are written in the file. */
+/** `symbols_valid_meta.csv` with these Security Names by NASDAQ Symbol, both as written in the file. */
 export function metadata(names: Record<string, string> = {}): string {
   const rows = Object.entries(names).map(
     ([symbol, name]) => `Y,${symbol},${name},N,,N,100.0,N,,,${symbol},N`,
@@ -43,14 +43,14 @@ export function metadata(names: Record<string, string> = {}): string {
   ].join('\n');
 }
 
-/** An empty folder that is gone after the test. */
+/** An empty folder, removed after the test. */
 export function makeFolder(): string {
   const path = mkdtempSync(join(tmpdir(), 'stock-market-test-'));
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));
   return path;
 }
 
-/** A source folder. Metadata without names is added where the files have none of their own. */
+/** A source folder with these files. If they have no metadata, it gets metadata without names. */
 export async function makeSource(files: Files, path?: string): Promise<string> {
   const folder = path ?? makeFolder();
   const isThere = Object.keys(files).some((name) => name.endsWith('symbols_valid_meta.csv'));
@@ -62,7 +62,7 @@ export async function makeSource(files: Files, path?: string): Promise<string> {
   return folder;
 }
 
-/** A zip of the same files, by Python's zipfile. */
+/** A zip of such files, made by Python's zipfile. */
 export async function makeZip(files: Files): Promise<string> {
   const folder = await makeSource(files);
   const zip = join(makeFolder(), 'source.zip');
@@ -71,13 +71,13 @@ export async function makeZip(files: Files): Promise<string> {
   return zip;
 }
 
-/** Has a zip's directory say that a file unpacks to so many bytes. */
+/** Makes the directory of a zip claim another unpacked size of a file. */
 export function claimSize(zip: Buffer, name: string, bytes: number): void {
-  // A header in the directory has this size 24 bytes after its start, and the name after 46.
+  // A directory entry has the size at byte 24, and the name at byte 46.
   zip.writeUInt32LE(bytes, zip.lastIndexOf(name) - 46 + 24);
 }
 
-/** Runs a task within this process, where neither exit code nor output is the point. */
+/** Runs a task in this process. Use runTask() to test exit codes and output. */
 export async function runHere<Options, Result = TaskResult>(
   task: (options: Options, context: Context) => Promise<Result>,
   options: Options,
@@ -91,7 +91,7 @@ export async function runHere<Options, Result = TaskResult>(
   return await task(options, { store: await Store.open(store), database, log, progress });
 }
 
-/** Ingests within this process: a source, into a store, in one shard unless told otherwise. */
+/** Ingests a source into a store, in this process. The default is one shard. */
 export async function ingestInto(
   store: string,
   source: string,
@@ -100,7 +100,7 @@ export async function ingestInto(
   return runHere(ingest, { source, shards: 1, quarantine: false, ...options }, store);
 }
 
-/** The same from these files, into a new store. */
+/** Ingests these files into a new store, in this process. */
 export async function ingestFiles(
   files: Files,
   options: Partial<IngestOptions> = {},
@@ -113,7 +113,7 @@ export async function openDatabase(threads = 1): Promise<Database> {
   return Database.open({ threads, memoryLimit: '256MB', tempDirectory: tmpdir() });
 }
 
-/** The rows of a dataset as arrays, in the order of shards and rows. 64-bit integers come as bigint. */
+/** The rows of a dataset as arrays, in order of shards and rows. 64-bit integers are bigint. */
 export async function readRows(
   result: TaskResult,
   columns: string,
@@ -128,18 +128,18 @@ export async function query(sql: string): Promise<unknown[][]> {
   return (await (await database.connection.run(sql)).getRowsJS()) as unknown[][];
 }
 
-/** Puts as many other bytes into shards of the features, from one position up to another; a negative one counts from the end. */
+/** Overwrites bytes of the shards of the features. A negative position counts from the end. */
 export function damageFeatures(store: string, from: number, to?: number, shard = '*'): void {
   for (const path of globSync(join(store, `features/*/${shard}.parquet`))) {
     const bytes = readFileSync(path);
-    // A new file: the old one may be shared with other stores.
+    // A new file, since the old one may be a hard link to another store.
     rmSync(path);
     bytes.subarray(from, to).fill(0xff);
     writeFileSync(path, bytes);
   }
 }
 
-/** Name -> SHA-256 of each file that is published in a store, or in some folders of it. */
+/** The SHA-256 of each published file of a store, or of some of its folders, by name. */
 export function hashStore(store: string, ...folders: string[]): Record<string, string> {
   const hashes: Record<string, string> = {};
   for (const entry of readdirSync(store, { recursive: true, withFileTypes: true })) {
@@ -153,7 +153,7 @@ export function hashStore(store: string, ...folders: string[]): Record<string, s
   return hashes;
 }
 
-/** What lies in a store's scratch folder. */
+/** The entries of a store's scratch folder. */
 export function scratchOf(store: string): string[] {
   return existsSync(join(store, 'tmp')) ? readdirSync(join(store, 'tmp')) : [];
 }

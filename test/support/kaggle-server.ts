@@ -3,16 +3,16 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** Answers a request in place of the server's usual way. */
+/** Answers a request instead of the server. */
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A server that behaves as Kaggle does: the API redirects to a storage server of another origin. */
+/** A server like Kaggle's: the API redirects to a storage server with another origin. */
 export interface Kaggle {
   url: string;
-  /** What was asked of each server, in order. */
+  /** The requests to each server, in order. */
   api: IncomingMessage[];
   storage: IncomingMessage[];
-  /** What the API, and then the storage, answer before they do what is usual. */
+  /** The first answers of each server, before its usual ones. */
   apiAnswers: Answer[];
   storageAnswers: Answer[];
   content: Buffer;
@@ -39,7 +39,7 @@ export async function startKaggle(content: Buffer): Promise<Kaggle> {
   return kaggle;
 }
 
-/** Sends the file, or its rest, as the storage does. `cutAfter` bytes, the connection breaks. */
+/** Sends the file, or the rest of it, as the storage does. The connection breaks after `cutAfter` bytes. */
 export function sendContent({ content }: Pick<Kaggle, 'content'>, cutAfter?: number): Answer {
   return (request, response) => {
     const etag = `"${createHash('sha1').update(content).digest('hex')}"`;
@@ -58,7 +58,7 @@ export function sendContent({ content }: Pick<Kaggle, 'content'>, cutAfter?: num
   };
 }
 
-/** Answers with a status and nothing else. */
+/** Answers with a status and no body. */
 export function refuse(status: number, headers: Record<string, string> = {}): Answer {
   return (_request, response) => response.writeHead(status, headers).end();
 }
