@@ -15,7 +15,7 @@ const CLI = join(ROOT, 'tasks/cli.ts');
 const { PATH, HOME, TMPDIR } = process.env;
 
 /** How a process ended, and its output. */
-export interface Ended {
+export interface ProcessResult {
   /** The exit code; null if a signal ended the process. */
   code: number | null;
   signal: NodeJS.Signals | null;
@@ -27,7 +27,7 @@ export interface Ended {
 
 export interface Running {
   process: ChildProcess;
-  ended: Promise<Ended>;
+  ended: Promise<ProcessResult>;
 }
 
 /** Starts a program in the repository. Its environment has only the given variables, PATH, HOME and TMPDIR. */
@@ -54,12 +54,12 @@ export function startCli(args: string[], environment?: Record<string, string>): 
 }
 
 /** Runs `node tasks/cli.ts` with these arguments. It may fail. */
-export function runCli(args: string[], environment?: Record<string, string>): Promise<Ended> {
+export function runCli(args: string[], environment?: Record<string, string>): Promise<ProcessResult> {
   return startCli(args, environment).ended;
 }
 
 /** Runs `node tasks/cli.ts` with these arguments. It must succeed. */
-export async function succeed(args: string[], environment?: Record<string, string>): Promise<Ended> {
+export async function succeed(args: string[], environment?: Record<string, string>): Promise<ProcessResult> {
   const ended = await runCli(args, environment);
   if (ended.code !== 0) throw new Error(`${args.join(' ')} ended with ${ended.code}: ${ended.stderr}`);
   return ended;

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Ended, start } from './command.ts';
+import { type ProcessResult, start } from './command.ts';
 import { makeFolder } from './fixtures.ts';
 
 /** Whether this user may mount a disk. */
@@ -11,7 +11,7 @@ export function mayMount(): boolean {
 }
 
 /** Mounts a disk with these options, visible only to this shell script, which finds it as $DISK. */
-export function runOnDisk(options: string, script: string): Promise<Ended> {
+export function runOnDisk(options: string, script: string): Promise<ProcessResult> {
   const disk = join(makeFolder(), 'disk');
   mkdirSync(disk);
   const mounted = `mount -t tmpfs -o ${options} tmpfs $DISK || exit 99; ${script}`;

@@ -72,13 +72,13 @@ export async function makeZip(files: Files): Promise<string> {
 }
 
 /** Makes the directory of a zip claim another unpacked size of a file. */
-export function claimSize(zip: Buffer, name: string, bytes: number): void {
+export function setClaimedSize(zip: Buffer, name: string, bytes: number): void {
   // A directory entry has the size at byte 24, and the name at byte 46.
   zip.writeUInt32LE(bytes, zip.lastIndexOf(name) - 46 + 24);
 }
 
 /** Runs a task in this process. Use runTask() to test exit codes and output. */
-export async function runHere<Options, Result = TaskResult>(
+export async function runInProcess<Options, Result = TaskResult>(
   task: (options: Options, context: Context) => Promise<Result>,
   options: Options,
   store: string,
@@ -97,7 +97,7 @@ export async function ingestInto(
   source: string,
   options: Partial<IngestOptions> = {},
 ): Promise<TaskResult> {
-  return runHere(ingest, { source, shards: 1, quarantine: false, ...options }, store);
+  return runInProcess(ingest, { source, shards: 1, quarantine: false, ...options }, store);
 }
 
 /** Ingests these files into a new store, in this process. */
@@ -154,6 +154,6 @@ export function hashStore(store: string, ...folders: string[]): Record<string, s
 }
 
 /** The entries of a store's scratch folder. */
-export function scratchOf(store: string): string[] {
+export function listScratch(store: string): string[] {
   return existsSync(join(store, 'tmp')) ? readdirSync(join(store, 'tmp')) : [];
 }

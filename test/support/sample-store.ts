@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { type Ended, SAMPLE, succeed } from './command.ts';
+import { type ProcessResult, SAMPLE, succeed } from './command.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** A store after the pipeline on the bundled sample, and the output. Do not write to it. */
-    sample: Ended & { store: string };
+    sample: ProcessResult & { store: string };
   }
 }
 

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { runCli, start, startCli, succeed, until } from '../support/command.ts';
-import { csvOfVolumes, hashStore, makeFolder, makeSource, scratchOf } from '../support/fixtures.ts';
+import { csvOfVolumes, hashStore, listScratch, makeFolder, makeSource } from '../support/fixtures.ts';
 
 const STAGES = ['ingest', 'features', 'train', 'promote'];
 
@@ -61,7 +61,7 @@ describe('the pipeline', () => {
     expect((await running.ended).code).toBe(143);
     expect(performance.now() - signalled).toBeLessThan(3_000);
     expect(existsSync(losses)).toBe(true);
-    expect(scratchOf(store)).toEqual([]);
+    expect(listScratch(store)).toEqual([]);
     expect(existsSync(join(store, 'models'))).toBe(false);
     expect(readdirSync(folder).filter((name) => name.startsWith('stock-market-'))).toEqual([]);
   });

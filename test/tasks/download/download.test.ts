@@ -7,7 +7,14 @@ import { PermanentError } from '../../../tasks/lib/errors.ts';
 import type { TaskResult } from '../../../tasks/store/result.ts';
 import { runCli, runTask } from '../../support/command.ts';
 import { mayMount, runOnDisk } from '../../support/disk.ts';
-import { claimSize, csvOfVolumes, hashStore, makeFolder, makeZip, runHere } from '../../support/fixtures.ts';
+import {
+  csvOfVolumes,
+  hashStore,
+  makeFolder,
+  makeZip,
+  runInProcess,
+  setClaimedSize,
+} from '../../support/fixtures.ts';
 import { type Answer, refuse, sendContent, startKaggle } from '../../support/kaggle-server.ts';
 
 const MEBIBYTE = 2 ** 20;
@@ -19,7 +26,7 @@ async function makeArchive(): Promise<Buffer> {
 }
 
 async function downloadInto(store: string, options: Partial<DownloadOptions>): Promise<TaskResult> {
-  return runHere(download, { dataset: 'ana/prices', url: '', firstWaitMs: 1, ...options }, store);
+  return runInProcess(download, { dataset: 'ana/prices', url: '', firstWaitMs: 1, ...options }, store);
 }
 
 function archiveOf(outcome: TaskResult): Promise<Buffer> {
@@ -290,7 +297,7 @@ describe('a download', () => {
     const zip = await readFile(
       await makeZip(Object.fromEntries(names.map((name) => [name, csvOfVolumes(1)]))),
     );
-    for (const name of names) claimSize(zip, name, 0xfffffff0);
+    for (const name of names) setClaimedSize(zip, name, 0xfffffff0);
     const store = await makeFolder();
     const downloading = downloadInto(store, { url: (await startKaggle(zip)).url });
     await expect(downloading).rejects.toThrow(
@@ -305,7 +312,7 @@ describe('a download', () => {
     ['more', 0xfffffff0],
   ])('does not believe a zip that unpacks to %s than it says', async (_what, bytes) => {
     const zip = await makeArchive();
-    claimSize(zip, 'stocks/A.csv', bytes);
+    setClaimedSize(zip, 'stocks/A.csv', bytes);
     const kaggle = await startKaggle(zip);
     await expect(downloadInto(await makeFolder(), { url: kaggle.url })).rejects.toThrow(/the zip is damaged/);
   });

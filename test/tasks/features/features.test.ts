@@ -15,7 +15,7 @@ import {
   makeSource,
   openDatabase,
   readRows,
-  runHere,
+  runInProcess,
 } from '../../support/fixtures.ts';
 
 const FOLDER = new URL('../../../tasks/features/', import.meta.url);
@@ -312,7 +312,7 @@ describe('the features task', () => {
   };
 
   const makeFeatures = (store: string, options: Partial<FeaturesOptions> = {}) =>
-    runHere(features, { window: 30, ...options }, store);
+    runInProcess(features, { window: 30, ...options }, store);
 
   test('adds two columns to every row of the prices', async () => {
     const { store } = await ingestFiles({
@@ -390,7 +390,7 @@ describe('the features task', () => {
   test('names the keys that there are where --prices is none of them', async () => {
     const { store, result } = await ingestFiles({ 'stocks/A.csv': csvOfVolumes(1, 2) });
     const prices = '0123456789abcdef';
-    await expect(runHere(features, { window: 2, prices }, store)).rejects.toEqual(
+    await expect(runInProcess(features, { window: 2, prices }, store)).rejects.toEqual(
       new PermanentError(
         `${store}/prices/${prices}: there is no such key; run ingest, or use --prices with one of these keys: ${result.outputs[0]?.key}`,
       ),

@@ -19,7 +19,7 @@ import {
   makeSource,
   makeZip,
   readRows,
-  runHere,
+  runInProcess,
 } from '../../support/fixtures.ts';
 
 const GOOD_ROW = '2020-01-01,1,1,1,1,1,1';
@@ -140,7 +140,7 @@ describe('a bad row stops ingest; the message names file, line, field and what t
     const names = ['stocks/B.csv', 'stocks/A.csv', 'etfs/C.csv', 'etfs/D.csv'];
     const source = await makeSource(Object.fromEntries(names.map((name) => [name, bad])));
     const ingesting = (shards: number) =>
-      runHere(ingest, { source, shards, quarantine: false }, makeFolder(), 3);
+      runInProcess(ingest, { source, shards, quarantine: false }, makeFolder(), 3);
     await expect(ingesting(1)).rejects.toThrow(`${source}: etfs/C.csv, line 3: `);
     const first = names.map((name) => shardOf(symbolOf(name), 4));
     const [lowest] = names.sort().filter((name) => shardOf(symbolOf(name), 4) === Math.min(...first));

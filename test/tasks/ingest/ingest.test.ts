@@ -18,7 +18,7 @@ import {
   makeZip,
   metadata,
   readRows,
-  runHere,
+  runInProcess,
 } from '../../support/fixtures.ts';
 
 const SYMBOLS = ['AAPL', 'NAN', 'TRUE', 'CARR#', 'LGF.B', 'AGM-A'];
@@ -146,8 +146,8 @@ describe('a run', () => {
       [one, 1],
       [three, 3],
     ] as const) {
-      await runHere(ingest, { source, shards: 3, quarantine: false }, store, threads);
-      await runHere(features, { window: 2 }, store, threads);
+      await runInProcess(ingest, { source, shards: 3, quarantine: false }, store, threads);
+      await runInProcess(features, { window: 2 }, store, threads);
     }
     expect(hashStore(three)).toEqual(hashStore(one));
   });
@@ -215,7 +215,7 @@ describe('a run', () => {
     const store = makeFolder();
     const source = await makeSource(FILES);
     await ingestInto(store, source, { shards: 5, shard: { index: 2, count: 5 } });
-    await expect(runHere(features, { window: 30 }, store)).rejects.toThrow(PermanentError);
+    await expect(runInProcess(features, { window: 30 }, store)).rejects.toThrow(PermanentError);
     expect(Object.keys(hashStore(store)).map((name) => basename(name))).toEqual([
       'shard-01.json',
       'shard-01.parquet',

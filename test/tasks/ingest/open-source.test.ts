@@ -4,12 +4,12 @@ import { describe, expect, test } from 'vitest';
 import { openSource } from '../../../tasks/ingest/open-source.ts';
 import { PermanentError } from '../../../tasks/lib/errors.ts';
 import {
-  claimSize,
   csvOfVolumes,
   type Files,
   makeFolder,
   makeSource,
   makeZip,
+  setClaimedSize,
 } from '../../support/fixtures.ts';
 
 const FILES: Files = { 'stocks/B.csv': csvOfVolumes(1, 2), 'etfs/A.csv': csvOfVolumes(3) };
@@ -100,7 +100,7 @@ test('openSource refuses a file that is not a zip', async () => {
 test('openSource refuses a zip with a file that is too large', async () => {
   const path = await makeZip(FILES);
   const zip = await readFile(path);
-  claimSize(zip, 'stocks/B.csv', 2 ** 28 + 1);
+  setClaimedSize(zip, 'stocks/B.csv', 2 ** 28 + 1);
   await writeFile(path, zip);
   const opening = openSource(path);
   await expect(opening).rejects.toThrow('stocks/B.csv would unpack to 268435457 bytes');

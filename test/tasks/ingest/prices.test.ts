@@ -12,7 +12,7 @@ import {
   makeFolder,
   makeSource,
   readRows,
-  runHere,
+  runInProcess,
 } from '../../support/fixtures.ts';
 
 const SYMBOLS = ['AAPL', 'NAN', 'TRUE', 'CARR#', 'LGF.B', 'AGM-A'];
@@ -133,7 +133,7 @@ describe('prices', () => {
     );
     const store = join(folder, 'store');
     expect((await ingestInto(store, source)).outputs[0]?.rows).toBe(2);
-    expect((await runHere(features, { window: 2 }, store)).outputs[0]?.rows).toBe(2);
+    expect((await runInProcess(features, { window: 2 }, store)).outputs[0]?.rows).toBe(2);
   });
 });
 

@@ -9,7 +9,7 @@ import { rollback } from '../../../tasks/promote/rollback.ts';
 import type { ChampionChange } from '../../../tasks/store/champion-history.ts';
 import type { TaskResult } from '../../../tasks/store/result.ts';
 import { runTask, succeed } from '../../support/command.ts';
-import { csvOfVolumes, hashStore, ingestFiles, runHere, scratchOf } from '../../support/fixtures.ts';
+import { csvOfVolumes, hashStore, ingestFiles, listScratch, runInProcess } from '../../support/fixtures.ts';
 import { addModel } from '../../support/tiny-model.ts';
 
 let store: string;
@@ -19,7 +19,7 @@ const GATES = { maxMaeRatio: 1.02, maxRmsleRatio: 1.02, minCoverage: 0.7, maxCov
 
 beforeEach(async () => {
   store = (await ingestFiles({ 'stocks/A.csv': csvOfVolumes(100, 100, 100) })).store;
-  await runHere(features, { window: 2 }, store);
+  await runInProcess(features, { window: 2 }, store);
 });
 
 it('puts the newest model into service when no date is given', async () => {
@@ -79,7 +79,7 @@ it('ends with the newest model however many promote at once', async () => {
   const words = ['promote', '--store', store, '--max-coverage', '1', '--as-of'];
   await Promise.all(dates.map((date) => succeed([...words, date])));
   expectChampion('2020-01-01');
-  expect(scratchOf(store)).toEqual([]);
+  expect(listScratch(store)).toEqual([]);
 });
 
 describe('goes by the model in service, whatever champion.json says', () => {
@@ -134,7 +134,7 @@ describe.each([
   });
 
   it('a model that was rolled back stays out', async () => {
-    await runHere(rollback, {}, store);
+    await runInProcess(rollback, {}, store);
     spoil();
     expect(await promoteHere('2020-06-01')).toMatchObject({
       status: 'refused',
@@ -219,11 +219,11 @@ describe('the first model', () => {
   const gates = { ...GATES, maxCoverage: 0.9 };
   const promoteFirst = (outputs: [number, number, number], force = false) => {
     addModel(store, outputs, '2020-01-01');
-    return runHere(promote, { force, gates }, store);
+    return runInProcess(promote, { force, gates }, store);
   };
   beforeEach(async () => {
     store = (await ingestFiles({ 'stocks/A.csv': csvOfVolumes(100, 100, 100, 100, 100, 2) })).store;
-    await runHere(features, { window: 2 }, store);
+    await runInProcess(features, { window: 2 }, store);
   });
 
   // It predicts vol_moving_avg, and between half and twice as much (of 1 + x) lie four of the five volumes.
@@ -349,7 +349,7 @@ describe('the rows that two models are compared on', () => {
       ]),
     );
     store = (await ingestFiles(files)).store;
-    await runHere(features, { window: 2 }, store);
+    await runInProcess(features, { window: 2 }, store);
     addModel(store, [0, 0, 0], '2019-01-01');
     addModel(store, [0, 1, 1], unseenFrom, provenance);
     await promoteHere('2019-01-01');
@@ -405,12 +405,12 @@ it('a champion that a killed run left out of the history is written there as fou
   ]);
   expect(await promoteHere('2020-01-01')).toMatchObject({ status: 'up_to_date' });
   expect(written()).toHaveLength(2);
-  await runHere(rollback, {}, store);
+  await runInProcess(rollback, {}, store);
   expectChampion('2019-01-01');
 });
 
 describe('rollback', () => {
-  const rollBack = () => runHere(rollback, {}, store);
+  const rollBack = () => runInProcess(rollback, {}, store);
   beforeEach(async () => {
     addModels('2019-01-01', '2020-01-01', '2020-02-01');
     for (const date of ['2019-01-01', '2020-01-01', '2020-02-01']) await promoteHere(date);
@@ -488,7 +488,7 @@ describe('rollback', () => {
 it('models lists what there is, marks the champion, what was rolled back and what is damaged, and says where rollback leads', async () => {
   addModels('2019-01-01', '2019-06-01', '2020-01-01', '2020-02-01');
   for (const date of ['2019-01-01', '2019-06-01', '2020-01-01']) await promoteHere(date);
-  await runHere(rollback, {}, store);
+  await runInProcess(rollback, {}, store);
   writeFileSync(join(store, 'models/2020-02-01/model.bin'), 'damaged');
   const { table, metrics } = await runTask(['models', '--store', store]);
   expect(table?.map(({ as_of, state }) => [as_of, state])).toEqual([
@@ -524,7 +524,7 @@ function addModels(...dates: string[]): void {
 }
 
 function promoteHere(asOf?: string, force = false): Promise<TaskResult> {
-  return runHere(promote, { asOf, force, gates: GATES }, store);
+  return runInProcess(promote, { asOf, force, gates: GATES }, store);
 }
 
 /** The model file as of 2020-06-01, but for the format that its header names. */

@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
 import { features } from '../../../tasks/features/features.ts';
 import { runCli } from '../../support/command.ts';
-import { csvOfVolumes, damageFeatures, ingestFiles, runHere } from '../../support/fixtures.ts';
+import { csvOfVolumes, damageFeatures, ingestFiles, runInProcess } from '../../support/fixtures.ts';
 import { addModel } from '../../support/tiny-model.ts';
 
 let store: string;
 beforeEach(async () => {
   store = (await ingestFiles({ 'stocks/A.csv': csvOfVolumes(100, 100, 100) })).store;
-  await runHere(features, { window: 2 }, store);
+  await runInProcess(features, { window: 2 }, store);
   addModel(store, [0, 0, 0], '2020-01-01');
 });
 
@@ -19,7 +19,7 @@ it.each([
   ['promote', 'footers', 100],
   ['walk-forward', 'rows', 4, 100],
   ['walk-forward', 'footers', 100],
-])('%s says what to remove where features have damaged %s', async (task, _what, from, to?: number) => {
+])('%s says what to remove if the features have damaged %s', async (task, _what, from, to?: number) => {
   damageFeatures(store, from, to);
   const { code, message } = await runCli([task, '--store', store]);
   expect(message).toContain(

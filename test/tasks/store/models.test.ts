@@ -11,7 +11,7 @@ const DATE = '2020-01-01';
 const KEYS = ['0000000000000001', '0000000000000002'] as const;
 
 describe('publishing a model', () => {
-  it('leaves one of the same key as it is', async () => {
+  it('keeps a model with the same key', async () => {
     const store = makeFolder();
     await publish(store, modelBytes(0), KEYS[0]);
     const before = hashStore(store);
@@ -19,7 +19,7 @@ describe('publishing a model', () => {
     expect(hashStore(store)).toEqual(before);
   });
 
-  it('refuses another key for a sound one, and puts it aside when told to', async () => {
+  it('refuses to replace a sound model with another key, and puts it aside with replace', async () => {
     const store = makeFolder();
     await publish(store, modelBytes(0), KEYS[0]);
     const before = hashStore(store);
@@ -32,9 +32,9 @@ describe('publishing a model', () => {
 
   it.each([
     ['damaged', () => Buffer.from('damaged')],
-    ['cut short', () => modelBytes(0).subarray(0, -4)],
+    ['truncated', () => modelBytes(0).subarray(0, -4)],
     ['of another date', () => modelBytes(0, '2019-01-01')],
-  ])('puts one aside that is %s, without being told to', async (_kind, bytes) => {
+  ])('puts a model aside that is %s, even without replace', async (_kind, bytes) => {
     const store = makeFolder();
     await publish(store, bytes(), KEYS[0]);
     const before = hashStore(store);
@@ -42,7 +42,7 @@ describe('publishing a model', () => {
     expectKept(store, before);
   });
 
-  it('puts a folder aside that has no model.bin', async () => {
+  it('puts a folder without model.bin aside', async () => {
     const store = makeFolder();
     mkdirSync(join(store, 'models', DATE), { recursive: true });
     writeFileSync(join(store, 'models', DATE, 'note.txt'), 'mine');
@@ -51,7 +51,7 @@ describe('publishing a model', () => {
     expectKept(store, before);
   });
 
-  it('finds another name where one is taken, and keeps both', async () => {
+  it('uses another name if the first is taken, and keeps both', async () => {
     const store = makeFolder();
     await publish(store, modelBytes(0), KEYS[0]);
     await publish(store, modelBytes(1), KEYS[1], true);
@@ -63,7 +63,7 @@ describe('publishing a model', () => {
   });
 });
 
-/** The model.bin of a model that differs by a number from others. */
+/** The model.bin of a model with this output. */
 function modelBytes(number: number, date = DATE): Buffer {
   const store = makeFolder();
   addModel(store, [number, 0, 0], date);
@@ -79,7 +79,7 @@ async function publish(store: string, bytes: Buffer, key: string, replace = fals
   await publishModel(scratch.path, DATE, { key, replace }, opened);
 }
 
-/** Every file that there was is there still, be it under another name. */
+/** Expects that every file is still there, perhaps under another name. */
 function expectKept(store: string, before: Record<string, string>): void {
   expect(Object.values(hashStore(store))).toEqual(expect.arrayContaining(Object.values(before)));
 }

@@ -9,20 +9,20 @@ import {
 } from '../../../tasks/store/publish-shards.ts';
 import type { Check } from '../../../tasks/store/result.ts';
 import { shardName } from '../../../tasks/store/shards.ts';
-import { hashStore, makeFolder, runHere } from '../../support/fixtures.ts';
+import { hashStore, makeFolder, runInProcess } from '../../support/fixtures.ts';
 
-const SOUND: Check = { name: 'promise', severity: 'fail', passed: true, value: 0 };
-const WARNED: Check = { name: 'hope', severity: 'warn', passed: false, value: 3 };
-const BROKEN: Check = { name: 'promise', severity: 'fail', passed: false, value: 2 };
+const PASSED: Check = { name: 'promise', severity: 'fail', passed: true, value: 0 };
+const WARNING: Check = { name: 'hope', severity: 'warn', passed: false, value: 3 };
+const FAILED: Check = { name: 'promise', severity: 'fail', passed: false, value: 2 };
 
-/** Publishes two shards into a store; what is checked of each and of the whole is given. */
+/** Publishes two shards with these checks of each shard and of the dataset. */
 function publish(
   store: string,
-  ofShard: Check[],
-  ofWhole: Check[],
+  shardChecks: Check[],
+  datasetChecks: Check[],
   before: (index: number) => Promise<void> = async () => {},
 ): Promise<PublishedShards> {
-  return runHere<object, PublishedShards>(
+  return runInProcess<object, PublishedShards>(
     (_options, context) =>
       publishShards(
         'prices',
@@ -38,19 +38,19 @@ function publish(
             rows: 1,
             nulls: {},
             etfs: [],
-            checks: ofShard,
+            checks: shardChecks,
             parameters: {},
             metrics: {},
           };
         },
-        async () => ofWhole,
+        async () => datasetChecks,
       ),
     {},
     store,
   );
 }
 
-/** The names of what is published, without the key. */
+/** The names of the published files, without the key. */
 function published(store: string): string[] {
   return Object.keys(hashStore(store))
     .map((name) => name.replace(/[0-9a-f]{16}/, 'KEY'))
@@ -63,15 +63,15 @@ const SHARDS = [0, 1].flatMap((index) =>
 
 test('checks that pass or warn let the dataset be published', async () => {
   const store = makeFolder();
-  const { status, checks } = await publish(store, [SOUND, WARNED], [SOUND, WARNED]);
+  const { status, checks } = await publish(store, [PASSED, WARNING], [PASSED, WARNING]);
   expect(status).toBe('done');
   expect(checks.map(({ name }) => name)).toEqual(['promise', 'hope', 'rows_are_no_fewer_than_before']);
   expect(published(store)).toEqual(['prices/KEY/checks.md', ...SHARDS, 'prices/latest.json']);
 });
 
-test('a broken check of a shard keeps it from being published', async () => {
+test('a failed check of a shard keeps it from being published', async () => {
   const store = makeFolder();
-  const publishing = publish(store, [SOUND, BROKEN], [SOUND]);
+  const publishing = publish(store, [PASSED, FAILED], [PASSED]);
   await expect(publishing).rejects.toThrow(
     /^prices\/[0-9a-f]{16}\/shard-00: the check promise failed with 2 violations; the shard was not published$/,
   );
@@ -79,9 +79,9 @@ test('a broken check of a shard keeps it from being published', async () => {
   expect(hashStore(store)).toEqual({});
 });
 
-test('a broken check of the whole keeps it from becoming the latest', async () => {
+test('a failed check of the dataset keeps it from becoming the latest', async () => {
   const store = makeFolder();
-  const publishing = publish(store, [SOUND], [WARNED, BROKEN]);
+  const publishing = publish(store, [PASSED], [WARNING, FAILED]);
   await expect(publishing).rejects.toThrow(
     /^prices\/[0-9a-f]{16}: the check promise failed with 2 violations; it did not become the latest$/,
   );
@@ -89,9 +89,9 @@ test('a broken check of the whole keeps it from becoming the latest', async () =
   expect(published(store)).toEqual(['prices/KEY/checks.md', ...SHARDS]);
 });
 
-test('a shard that vanishes while the others are made is not passed over', async () => {
+test('a shard that is removed while the others are made is an error', async () => {
   const store = makeFolder();
-  const publishing = publish(store, [SOUND], [SOUND], async (index) => {
+  const publishing = publish(store, [PASSED], [PASSED], async (index) => {
     const [made = ''] = Object.keys(hashStore(store)).filter((name) => name.endsWith('shard-00.parquet'));
     if (index === 1) await rm(join(store, made));
   });

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { tryLock } from 'fs-native-extensions';
 import { expect, test, vi } from 'vitest';
 import { Store } from '../../../tasks/store/store.ts';
-import { makeFolder, scratchOf } from '../../support/fixtures.ts';
+import { listScratch, makeFolder } from '../../support/fixtures.ts';
 
 vi.mock('node:crypto', { spy: true });
 
-test('a lock that another run clears away before its owner has it is made anew', async () => {
+test('a lock that another run removes before its owner holds it is created again', async () => {
   const root = makeFolder();
   const store = await Store.open(root);
   vi.mocked(randomUUID).mockReturnValueOnce('0-0-0-0-0').mockReturnValueOnce('1-1-1-1-1');
@@ -21,14 +21,14 @@ test('a lock that another run clears away before its owner has it is made anew',
   await other.close();
   expect(scratch.path).toBe(join(root, 'tmp/1-1-1-1-1'));
   expect(existsSync(scratch.path)).toBe(true);
-  expect(scratchOf(root)).toEqual(['1-1-1-1-1', '1-1-1-1-1.lock']);
+  expect(listScratch(root)).toEqual(['1-1-1-1-1', '1-1-1-1-1.lock']);
 });
 
-test('a signal that comes while scratch is made finds it', async () => {
+test('a signal during scratch() removes its folder', async () => {
   const root = makeFolder();
   const store = await Store.open(root);
-  const making = store.scratch();
+  const pending = store.scratch();
   store.removeScratch();
-  await making;
-  expect(scratchOf(root)).toEqual([]);
+  await pending;
+  expect(listScratch(root)).toEqual([]);
 });

@@ -12,10 +12,10 @@ import {
   hashStore,
   ingestFiles,
   ingestInto,
+  listScratch,
   makeFolder,
   makeSource,
-  runHere,
-  scratchOf,
+  runInProcess,
 } from '../../support/fixtures.ts';
 
 const { store: sample } = inject('sample');
@@ -26,7 +26,7 @@ beforeEach(() => {
 });
 
 describe('publish', () => {
-  it('is seen whole or not at all, however often a name is published anew', async () => {
+  it('shows readers a whole file or none, however often it is replaced', async () => {
     const store = await Store.open(root);
     const texts = ['a', 'b'].map((letter) => letter.repeat(1_000_000));
     const seen = new Set<string>();
@@ -44,17 +44,17 @@ describe('publish', () => {
     seen.delete('nothing');
     expect([...seen].every((text) => texts.includes(text))).toBe(true);
     expect(seen.size).toBeGreaterThan(0);
-    expect(scratchOf(root)).toEqual([]);
+    expect(listScratch(root)).toEqual([]);
   });
 
-  it('leaves the old content where the new cannot be made', async () => {
+  it('keeps the old content if publishing fails', async () => {
     const store = await Store.open(root);
     await store.publishText('text', 'old');
     await expect(store.publish(join(root, 'not there'), 'text')).rejects.toThrow('ENOENT');
     expect(readFileSync(join(root, 'text'), 'utf8')).toBe('old');
   });
 
-  it('of a folder replaces the old one, and never mixes the two', async () => {
+  it('of a folder replaces the old one and never mixes the two', async () => {
     const store = await Store.open(root);
     const seen: string[][] = [];
     let publishing = true;
@@ -72,10 +72,10 @@ describe('publish', () => {
     expect(mixed).toEqual([]);
     expect(seen.every((names) => names.length === 0 || names.length === 2)).toBe(true);
     expect(readdirSync(join(root, 'folder')).sort()).toEqual(['x19', 'y19']);
-    expect(scratchOf(root)).toEqual([]);
+    expect(listScratch(root)).toEqual([]);
   });
 
-  it('of one folder by many at once leaves one of theirs, whole', async () => {
+  it('of one folder by many processes at once leaves one of them, whole', async () => {
     await Promise.all(
       Array.from({ length: 8 }, async (_, number) => {
         const store = await Store.open(root);
@@ -89,7 +89,7 @@ describe('publish', () => {
     expect(y).toBe(x);
   });
 
-  it('again gives a file a second name that outlives the first', async () => {
+  it('under a second name keeps the file when the first name is removed', async () => {
     const store = await Store.open(root);
     await store.publishText('one/text', 'content');
     await store.publishAgain('one/text', 'two/text');
@@ -99,31 +99,31 @@ describe('publish', () => {
 });
 
 describe('withLock', () => {
-  it('lets one in at a time', async () => {
+  it('admits one holder at a time', async () => {
     let inside = 0;
-    let most = 0;
+    let max = 0;
     const visits = Array.from({ length: 5 }, async () => {
       const store = await Store.open(root);
       await store.withLock('door', async () => {
-        most = Math.max(most, ++inside);
+        max = Math.max(max, ++inside);
         await sleep(20);
         inside--;
       });
     });
     await Promise.all(visits);
-    expect(most).toBe(1);
-    expect(scratchOf(root)).toEqual([]);
+    expect(max).toBe(1);
+    expect(listScratch(root)).toEqual([]);
   });
 
-  it('opens again when the work fails', async () => {
+  it('is released when the work fails', async () => {
     const store = await Store.open(root);
     const failing = store.withLock('door', () => Promise.reject(new Error('no')));
     await expect(failing).rejects.toThrow('no');
     expect(await store.withLock('door', async () => 'in')).toBe('in');
   });
 
-  it('opens again when the process that holds it is killed', async () => {
-    const holder = startToStay(
+  it('is released when its process is killed', async () => {
+    const holder = startHolder(
       `store.withLock('door', () => { console.log('in'); return new Promise(() => {}); })`,
     );
     await firstLine(holder);
@@ -136,27 +136,27 @@ describe('withLock', () => {
 });
 
 describe('scratch', () => {
-  it('goes when it is disposed of', async () => {
+  it('is removed on disposal', async () => {
     const store = await Store.open(root);
     {
       await using scratch = await store.scratch();
       writeFileSync(join(scratch.path, 'file'), 'content');
-      expect(scratchOf(root)).toContain(basename(scratch.path));
+      expect(listScratch(root)).toContain(basename(scratch.path));
     }
-    expect(scratchOf(root)).toEqual([]);
+    expect(listScratch(root)).toEqual([]);
   });
 
-  it('goes at once when the process is told to stop', async () => {
+  it('is removed synchronously by removeScratch()', async () => {
     const store = await Store.open(root);
     await store.scratch();
     await store.scratch();
     store.removeScratch();
-    expect(scratchOf(root)).toEqual([]);
+    expect(listScratch(root)).toEqual([]);
   });
 
-  it('of a killed run is cleared away by the next, and that of a live one is not', async () => {
+  it('of a killed run is removed by the next run, but not that of a live one', async () => {
     const live = await (await Store.open(root)).scratch();
-    const holder = startToStay('console.log((await store.scratch()).path)');
+    const holder = startHolder('console.log((await store.scratch()).path)');
     const dead = await firstLine(holder);
     expect(existsSync(dead)).toBe(true);
     holder.process.kill('SIGKILL');
@@ -165,29 +165,29 @@ describe('scratch', () => {
     expect(existsSync(dead)).toBe(false);
     expect(existsSync(live.path)).toBe(true);
     await live[Symbol.asyncDispose]();
-    expect(scratchOf(root)).toEqual([]);
+    expect(listScratch(root)).toEqual([]);
   });
 });
 
 describe('a lock in scratch', () => {
-  it('that was left without its folder goes when the next run begins, and one that somebody holds does not', async () => {
+  it('without its folder is removed by the next run, unless a process holds it', async () => {
     const store = await Store.open(root);
     await using live = await store.scratch();
     rmSync(live.path, { recursive: true });
     writeFileSync(join(root, 'tmp/left.lock'), '');
     await Store.open(root);
-    expect(scratchOf(root)).toEqual([`${basename(live.path)}.lock`]);
+    expect(listScratch(root)).toEqual([`${basename(live.path)}.lock`]);
   });
 });
 
-it('a damaged JSON file is named', async () => {
+it('names a damaged JSON file', async () => {
   const store = await Store.open(root);
   await store.publishText('champion.json', '{"as_of"');
   await expect(store.readJson('champion.json')).rejects.toThrow(`${root}/champion.json is damaged`);
 });
 
 it.each([['features'], ['train'], ['promote'], ['rollback'], ['models'], ['prune'], ['walk-forward']])(
-  '%s makes no store where there is none',
+  '%s does not create a missing store',
   async (task) => {
     const store = join(root, 'typo');
     const { code, message } = await runCli([task, '--store', store]);
@@ -197,7 +197,7 @@ it.each([['features'], ['train'], ['promote'], ['rollback'], ['models'], ['prune
   },
 );
 
-describe('a store that cannot be written is refused with exit code 2', () => {
+describe('a store that is not writable is refused with exit code 2', () => {
   it.each([
     ['below a file', 'file/store'],
     ['that is a file', 'file'],
@@ -217,9 +217,9 @@ describe('a store that cannot be written is refused with exit code 2', () => {
   });
 });
 
-it.skipIf(!mayMount())('a full disk ends with exit code 2, and what was published stays', async () => {
+it.skipIf(!mayMount())('a full disk ends with exit code 2, and published files stay', async () => {
   const { store } = await ingestFiles({ 'stocks/TINY.csv': csvOfVolumes(1, 2, 3) });
-  await runHere(features, { window: 2 }, store);
+  await runInProcess(features, { window: 2 }, store);
   const { code, stdout, stderr } = await runOnDisk(
     'size=1m',
     `cp -r ${store} $DISK/store
@@ -228,7 +228,7 @@ it.skipIf(!mayMount())('a full disk ends with exit code 2, and what was publishe
   );
   expect(stderr).toContain('no space left on the device; free some, or use a larger disk');
   expect(code).toBe(2);
-  // Some shards are new, and so is the log. Nothing differs, is gone, or lies in scratch.
+  // Some shards and the log are new. No file differs, is gone, or is in scratch.
   const changes = stdout.trim().split('\n');
   expect(
     changes.filter((line) => !/^Only in .*\/disk\/store(\/prices)?: (logs|[0-9a-f]{16})$/.test(line)),
@@ -242,7 +242,7 @@ describe('a task that is stopped', () => {
     ['ingest', 'prices', 15],
     ['features', 'features', 8],
   ])(
-    'by kill -9 in the middle of %s goes on to the same %s, with %i of 16 shards there',
+    'by kill -9 in the middle of %s ends with the same %s when it is run again, from %i of 16 shards',
     async (...moment) => {
       const [task, dataset, shards] = moment;
       const store = await killAt(task, dataset, shards);
@@ -260,17 +260,17 @@ describe('a task that is stopped', () => {
       if (task === 'features') cpSync(join(sample, 'prices'), join(root, 'prices'), { recursive: true });
       const running = startCli([task, '--store', root]);
       await until(() => countShards(root, dataset) > 1, `a shard of ${dataset}`);
-      const told = performance.now();
+      const signalled = performance.now();
       running.process.kill('SIGTERM');
       expect((await running.ended).code).toBe(143);
-      expect(performance.now() - told).toBeLessThan(3_000);
-      expect(scratchOf(root)).toEqual([]);
+      expect(performance.now() - signalled).toBeLessThan(3_000);
+      expect(listScratch(root)).toEqual([]);
       expect(existsSync(join(root, dataset, 'latest.json'))).toBe(false);
       expect(hashStore(sample, dataset)).toMatchObject(hashStore(root, dataset));
     },
   );
 
-  /** A store of a run that was killed with so many shards there. A run that got away is started anew. */
+  /** The store of a run that was killed once it had this many shards. Repeats if the run ended first. */
   async function killAt(task: string, dataset: string, shards: number): Promise<string> {
     for (;;) {
       const store = makeFolder();
@@ -290,7 +290,7 @@ describe('a task that is stopped', () => {
   }
 });
 
-it('two pipelines at once on one store end well, with the same bytes as one alone', async () => {
+it('two pipelines at once on one store succeed, with the same bytes as one alone', async () => {
   const volumes = Array.from({ length: 200 }, (_, day) => 1000 + ((day * 37) % 101));
   const source = await makeSource({
     'stocks/A.csv': csvOfVolumes(...volumes),
@@ -298,9 +298,9 @@ it('two pipelines at once on one store end well, with the same bytes as one alon
   });
   const alone = makeFolder();
   await ingestInto(alone, source, { shards: 16 });
-  await runHere(features, { window: 30 }, alone);
+  await runInProcess(features, { window: 30 }, alone);
 
-  // After 8 steps of training the volumes do not lie between p10 and p90.
+  // After 8 steps of training the volumes are not between p10 and p90.
   const pipe = () => succeed(['pipeline', '--store', root, '--source', source], { MIN_COVERAGE: '0' });
   const [one, two] = await Promise.all([pipe(), pipe()]);
   const answer = (stdout: string) => stdout.trim().split('\n').at(-1);
@@ -310,11 +310,11 @@ it('two pipelines at once on one store end well, with the same bytes as one alon
   const [model] = readdirSync(join(root, 'models')) as [string];
   const hashes = hashStore(root);
   expect(hashes['model.bin']).toBe(hashes[`models/${model}/model.bin`]);
-  expect(scratchOf(root)).toEqual([]);
+  expect(listScratch(root)).toEqual([]);
 });
 
-/** Starts a process that opens the store, does this work with it, and stays. */
-function startToStay(work: string): Running {
+/** Starts a process that opens the store, does this work, and keeps running. */
+function startHolder(work: string): Running {
   const script = `
     import { Store } from './tasks/store/store.ts';
     const store = await Store.open(process.argv[1]);

@@ -7,7 +7,7 @@ import { features } from '../../../tasks/features/features.ts';
 import type { Check } from '../../../tasks/store/result.ts';
 import { isMonotone } from '../../../tasks/train/fit/monotone.ts';
 import { train } from '../../../tasks/train/train.ts';
-import { csv, csvOfVolumes, type Files, ingestFiles, runHere } from '../../support/fixtures.ts';
+import { csv, csvOfVolumes, type Files, ingestFiles, runInProcess } from '../../support/fixtures.ts';
 import { predict } from '../../support/tiny-model.ts';
 
 const DAYS = 600;
@@ -71,8 +71,8 @@ function gridOver({ min, max }: Scale): number[] {
 
 async function trainOn(files: Files): Promise<{ model: Model; read(file: string): string; checks: Check[] }> {
   const { store } = await ingestFiles(files);
-  await runHere(features, { window: 30 }, store);
-  const { outputs, checks } = await runHere(train, { seed: 1 }, store);
+  await runInProcess(features, { window: 30 }, store);
+  const { outputs, checks } = await runInProcess(train, { seed: 1 }, store);
   const path = (file: string) => join(String(outputs[0]?.uri), file);
   return {
     model: decodeModel(readFileSync(path('model.bin'))),

@@ -22,10 +22,10 @@ import {
   damageFeatures,
   hashStore,
   ingestFiles,
+  listScratch,
   makeFolder,
   query,
-  runHere,
-  scratchOf,
+  runInProcess,
 } from '../../support/fixtures.ts';
 
 const { store: sample } = inject('sample');
@@ -141,8 +141,8 @@ describe('the model of a date and a seed', () => {
     async (asOf, passed, value) => {
       const volumes = Array.from({ length: 100 }, (_, day) => 1_000 + day);
       const { store: few } = await ingestFiles({ 'stocks/FEW.csv': csvOfVolumes(...volumes) });
-      await runHere(features, { window: 2 }, few);
-      const { checks } = await runHere(train, { seed: 1, asOf }, few);
+      await runInProcess(features, { window: 2 }, few);
+      const { checks } = await runInProcess(train, { seed: 1, asOf }, few);
       const name = 'as_of_follows_the_newest_row';
       expect(checks).toContainEqual({ name, severity: 'warn', passed, value });
     },
@@ -207,16 +207,16 @@ describe('train refuses with the reason and publishes nothing for', () => {
 
   it('fewer rows than a window', async () => {
     const { store: few } = await ingestFiles({ 'stocks/FEW.csv': csvOfVolumes(...Array(29).fill(100)) });
-    await runHere(features, { window: 30 }, few);
+    await runInProcess(features, { window: 30 }, few);
     await expectRefusal(few, 'has a full window');
   });
 
   async function expectRefusal(store: string, reason: string, options: Partial<TrainOptions> = {}) {
-    const training = runHere(train, { seed: 1, ...options }, store);
+    const training = runInProcess(train, { seed: 1, ...options }, store);
     await expect(training).rejects.toThrow(reason);
     await expect(training).rejects.toThrow(PermanentError);
     expect(existsSync(join(store, 'models'))).toBe(false);
-    expect(scratchOf(store)).toEqual([]);
+    expect(listScratch(store)).toEqual([]);
   }
 });
 
@@ -231,7 +231,7 @@ describe('training that is stopped', () => {
     expect(performance.now() - stopped).toBeLessThan(3_000);
     expectLosses(10, stderr);
     expect(existsSync(join(store, 'models'))).toBe(false);
-    expect(scratchOf(store)).toEqual([]);
+    expect(listScratch(store)).toEqual([]);
   });
 
   it('by kill -9 leaves its losses so far, and the next run gives the usual model', async () => {
@@ -263,7 +263,7 @@ describe('training that is stopped', () => {
       ),
     });
     expect(existsSync(join(store, 'models'))).toBe(false);
-    expect(scratchOf(store)).toEqual([]);
+    expect(listScratch(store)).toEqual([]);
   });
 
   it('by a loss that is not a finite number exits with 2, names the step, keeps the losses and publishes nothing', async () => {
@@ -278,7 +278,7 @@ describe('training that is stopped', () => {
     expect(Number(loss)).not.toSatisfy(Number.isFinite);
     expect(message).toContain(`training diverged: the training loss of step ${step} is ${loss}`);
     expect(existsSync(join(store, 'models'))).toBe(false);
-    expect(scratchOf(store)).toEqual([]);
+    expect(listScratch(store)).toEqual([]);
   });
 
   it.skipIf(!mayMount()).each([
@@ -297,7 +297,7 @@ describe('training that is stopped', () => {
     expect(message).toMatch(named);
     expect(code).toBe(2);
     expect(existsSync(join(store, 'models'))).toBe(false);
-    expect(scratchOf(store)).toEqual([]);
+    expect(listScratch(store)).toEqual([]);
   });
 
   /** Replaces a column of every shard, as a faulty disk or another program might. */

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { features } from '../../../tasks/features/features.ts';
 import { formatCount } from '../../../tasks/lib/table.ts';
 import { runCli, runTask, succeed } from '../../support/command.ts';
-import { csv, hashStore, ingestFiles, makeFolder, runHere } from '../../support/fixtures.ts';
+import { csv, hashStore, ingestFiles, makeFolder, runInProcess } from '../../support/fixtures.ts';
 import { addModel } from '../../support/tiny-model.ts';
 
 // The mean volumes of two rows are 15, 30, 50 and 530. B never has a full window.
@@ -24,7 +24,7 @@ const { store: sample } = inject('sample');
 let store: string;
 beforeEach(async () => {
   store = (await ingestFiles(FILES)).store;
-  await runHere(features, { window: 2 }, store);
+  await runInProcess(features, { window: 2 }, store);
 });
 
 describe('walk-forward', () => {
@@ -89,7 +89,7 @@ describe('walk-forward', () => {
       (volume, index) => `2020-02-0${index + 2},1,1,1,1,1,${volume}`,
     );
     store = (await ingestFiles({ 'stocks/A.csv': csv(...rows) })).store;
-    await runHere(features, { window: 2 }, store);
+    await runInProcess(features, { window: 2 }, store);
     addModel(store, [-Math.LN2, 0, 0], '2020-02-01', { features_key: 'fedcba9876543210' });
     const { table } = await runTask(['walk-forward', '--store', store]);
     expect(table).toMatchObject([

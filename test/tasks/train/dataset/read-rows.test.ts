@@ -9,7 +9,7 @@ import {
   readTrainingExamples,
 } from '../../../../tasks/train/dataset/read-rows.ts';
 import { findSplit, type Split } from '../../../../tasks/train/dataset/split.ts';
-import { csvOfVolumes, ingestFiles, runHere } from '../../../support/fixtures.ts';
+import { csvOfVolumes, ingestFiles, runInProcess } from '../../../support/fixtures.ts';
 
 // Daily rows from 2020-01-01 on, with windows of two: the n-th row of A has the volume n and the
 // vol_moving_avg n - 0.5.
@@ -29,7 +29,7 @@ beforeEach(async () => {
     'etfs/B.csv': csvOfVolumes(...days(36, 1001)),
   };
   store = (await ingestFiles(files, { shards: 2 })).store;
-  await runHere(features, { window: 2 }, store);
+  await runInProcess(features, { window: 2 }, store);
 });
 
 describe('readTrainingExamples', () => {
@@ -77,7 +77,7 @@ it('readCalibrationExamples reads all rows of the first half of the validation b
 describe('too few rows', () => {
   const readRows = async (volumes: number[], asOf?: string) => {
     const { store } = await ingestFiles({ 'stocks/A.csv': csvOfVolumes(...volumes) });
-    await runHere(features, { window: 2 }, store);
+    await runInProcess(features, { window: 2 }, store);
     return onFeatures(async (dataset, context) => {
       const split = await findSplit(dataset, asOf, context);
       return toRows(readTrainingExamples(dataset, split, HALF_LIFE, context));
@@ -134,7 +134,7 @@ function onFeatures<Result>(
   work: (dataset: ShardedDataset, context: Context) => Promise<Result>,
   from = store,
 ): Promise<Result> {
-  return runHere(
+  return runInProcess(
     async (_options, context) =>
       work(await openDataset('features', undefined, 'features', context.store), context),
     {},
