@@ -12,101 +12,133 @@ import {
   publishSnapshot,
   type Snapshot,
 } from '../store/snapshots.ts';
-import { type Credentials, PartRefused, requestArchive, TryAgain } from './kaggle.ts';
-import { ensureSpace, type Part, receive, sizeOf, verify } from './receive.ts';
-import { DamagedZip } from './zip.ts';
+import type { Store } from '../store/store.ts';
+import { type Credentials, RangeRefusedError, requestArchive, TransientError } from './kaggle.ts';
+import {
+  assertFitsOnDisk,
+  type PartialArchive,
+  receiveArchive,
+  sizeOf,
+  verifyArchive,
+} from './receive-archive.ts';
+import { DamagedZipError } from './verify-zip.ts';
 
-const MOST_FAILURES = 6;
-const LONGEST_WAIT_MS = 5 * 60_000;
+const MAX_FAILURES = 6;
+const MAX_WAIT_MS = 5 * 60_000;
 
 export interface DownloadOptions {
   /** `owner/name`, as in the address of the dataset's page. */
   dataset: string;
-  /** Where Kaggle is. */
+  /** The address of Kaggle. */
   url: string;
   credentials?: Credentials | undefined;
-  /** How long to wait after a first failure; twice as long after each further one. */
+  /** The wait after the first failure. It doubles with each further failure. */
   firstWaitMs?: number;
 }
 
 /**
- * Fetches a dataset's zip into raw/<snapshot>/, verified and whole or not at all. A download that broke off goes on
- * where it was, also in a later run. Two at once on one store take turns. Nothing is fetched where the server's version is already there.
- * @throws PermanentError where trying again cannot help
+ * Downloads a dataset's zip to raw/<snapshot>/, verified and whole or not at all. An interrupted
+ * download continues where it stopped, also in a later run. Only one download at a time works on a
+ * store. Nothing is downloaded if the store has the server's version.
+ * @throws PermanentError if a second try cannot succeed
  */
 export async function download(options: DownloadOptions, context: Context): Promise<TaskResult> {
-  return context.store.withLock('download', () => fetchArchive(options, context));
+  return context.store.withLock('download', () => downloadWithRetries(options, context));
 }
 
-async function fetchArchive(
-  { dataset, url, credentials, firstWaitMs = 1_000 }: DownloadOptions,
-  { store, log, progress }: Context,
-): Promise<TaskResult> {
-  const address = `${url.replace(/\/$/, '')}/api/v1/datasets/download/${dataset}`;
-  const partials = `raw/partial/${dataset}`;
-  const part: Part = { path: '', version: '', most: 0, failures: 0 };
+async function downloadWithRetries(options: DownloadOptions, context: Context): Promise<TaskResult> {
+  const partial: PartialArchive = { path: '', version: '', maxBytes: 0, failures: 0 };
   for (;;) {
     try {
-      const aborter = new AbortController();
-      const remote = await requestArchive(address, credentials, await progressOf(part), aborter.signal);
-      const key = contentKey(dataset, remote.version, remote.bytes ?? null);
-      const present = remote.version ? await findSnapshot(key, store) : undefined;
-      if (present) {
-        await remote.body.cancel();
-        await nameLatestSnapshot(present, store);
-        return describe('up_to_date', present);
-      }
-      const path = store.locate(`${partials}/${key}.zip`);
-      const held = remote.version ? await sizeOf(path) : 0;
-      const isNew = part.path !== path;
-      Object.assign(part, { path, version: remote.version });
-      if (isNew && held > 0 && held < (remote.bytes ?? 0)) {
-        // A run before this one broke off: ask again, for the rest.
-        await remote.body.cancel();
-        continue;
-      }
-      if (held > 0 && held === remote.bytes) await remote.body.cancel();
-      else {
-        await mkdir(dirname(path), { recursive: true });
-        await ensureSpace(path, remote);
-        await receive(remote, part, dataset, aborter, progress);
-      }
-      const files = await verify(path, remote).catch(async (error) => {
-        if (error instanceof PermanentError) await rm(path, { force: true });
-        throw error;
-      });
-      const snapshot = { dataset, key, bytes: await sizeOf(path), files };
-      await publishSnapshot(path, snapshot, store);
-      await store.remove(partials);
-      return describe('done', snapshot);
+      const result = await downloadOnce(options, partial, context);
+      if (result) return result;
     } catch (error) {
-      if (error instanceof DamagedZip || error instanceof PartRefused) await rm(part.path, { force: true });
-      else if (!(error instanceof TryAgain)) throw error;
-      const message = `${dataset} cannot be fetched: ${error.message}`;
-      if (++part.failures >= MOST_FAILURES) throw new Error(message, { cause: error });
-      const asked = error instanceof TryAgain ? error.afterMs : undefined;
-      const pause = asked ?? firstWaitMs * 2 ** (part.failures - 1);
-      if (pause > LONGEST_WAIT_MS)
-        throw new Error(`${message}; it asks to be left alone for ${pause / 1000} s`, { cause: error });
-      log.warn(message, { failures: part.failures, next_try_in_seconds: pause / 1000 });
-      await wait(pause);
+      await recover(error, partial, options, context);
     }
-  }
-
-  function describe(status: TaskResult['status'], { key, bytes, files }: Snapshot): TaskResult {
-    const raw = { rows: 0, bytes, key };
-    return {
-      status,
-      inputs: [{ name: 'kaggle', uri: address, ...raw }],
-      outputs: [{ name: 'raw', uri: store.locate(archiveName(key)), format: 'zip', columns: [], ...raw }],
-      columnLineage: {},
-      checks: [],
-      metrics: { files },
-    };
   }
 }
 
-/** How much is held of a file of which version. Without a version, nothing can be held. */
-async function progressOf({ path, version }: Part): Promise<{ from: number; version: string }> {
+/** @returns undefined if the store has a part of the archive, which the next request continues */
+async function downloadOnce(
+  { dataset, url, credentials }: DownloadOptions,
+  partial: PartialArchive,
+  { store, progress }: Context,
+): Promise<TaskResult | undefined> {
+  const address = `${url.replace(/\/$/, '')}/api/v1/datasets/download/${dataset}`;
+  const aborter = new AbortController();
+  const remote = await requestArchive(address, credentials, await receivedOf(partial), aborter.signal);
+  const key = contentKey(dataset, remote.version, remote.bytes ?? null);
+  const present = remote.version ? await findSnapshot(key, store) : undefined;
+  if (present) {
+    await remote.body.cancel();
+    await nameLatestSnapshot(present, store);
+    return makeResult('up_to_date', address, present, store);
+  }
+  const folder = `raw/partial/${dataset}`;
+  const path = store.locate(`${folder}/${key}.zip`);
+  const received = remote.version ? await sizeOf(path) : 0;
+  const isNew = partial.path !== path;
+  Object.assign(partial, { path, version: remote.version });
+  if (isNew && received > 0 && received < (remote.bytes ?? 0)) {
+    await remote.body.cancel();
+    return undefined;
+  }
+  if (received > 0 && received === remote.bytes) await remote.body.cancel();
+  else {
+    await mkdir(dirname(path), { recursive: true });
+    await assertFitsOnDisk(path, remote);
+    await receiveArchive(remote, partial, dataset, aborter, progress);
+  }
+  const files = await verifyArchive(path, remote).catch(async (error) => {
+    if (error instanceof PermanentError) await rm(path, { force: true });
+    throw error;
+  });
+  const snapshot = { dataset, key, bytes: await sizeOf(path), files };
+  await publishSnapshot(path, snapshot, store);
+  await store.remove(folder);
+  return makeResult('done', address, snapshot, store);
+}
+
+/** Waits after a failure that a second try can repair. @throws the error if there is none */
+async function recover(
+  error: unknown,
+  partial: PartialArchive,
+  { dataset, firstWaitMs = 1_000 }: DownloadOptions,
+  { log }: Context,
+): Promise<void> {
+  if (error instanceof DamagedZipError || error instanceof RangeRefusedError)
+    await rm(partial.path, { force: true });
+  else if (!(error instanceof TransientError)) throw error;
+  const message = `cannot download ${dataset}: ${error.message}`;
+  if (++partial.failures >= MAX_FAILURES) throw new Error(message, { cause: error });
+  const askedMs = error instanceof TransientError ? error.afterMs : undefined;
+  const waitMs = askedMs ?? firstWaitMs * 2 ** (partial.failures - 1);
+  if (waitMs > MAX_WAIT_MS)
+    throw new Error(`${message}; the server asks to wait for ${waitMs / 1000} s. Try again later.`, {
+      cause: error,
+    });
+  log.warn(message, { failures: partial.failures, next_try_in_seconds: waitMs / 1000 });
+  await wait(waitMs);
+}
+
+/** How much of which version was received. Without a version, a download cannot continue. */
+async function receivedOf({ path, version }: PartialArchive): Promise<{ from: number; version: string }> {
   return { from: version ? await sizeOf(path) : 0, version };
+}
+
+function makeResult(
+  status: TaskResult['status'],
+  address: string,
+  { key, bytes, files }: Snapshot,
+  store: Store,
+): TaskResult {
+  const raw = { rows: 0, bytes, key };
+  return {
+    status,
+    inputs: [{ name: 'kaggle', uri: address, ...raw }],
+    outputs: [{ name: 'raw', uri: store.locate(archiveName(key)), format: 'zip', columns: [], ...raw }],
+    columnLineage: {},
+    checks: [],
+    metrics: { files },
+  };
 }

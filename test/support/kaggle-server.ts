@@ -44,14 +44,14 @@ export function sendContent({ content }: Pick<Kaggle, 'content'>, cutAfter?: num
   return (request, response) => {
     const etag = `"${createHash('sha1').update(content).digest('hex')}"`;
     const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
-    const isPart = start > 0 && request.headers['if-range'] === etag;
-    const body = content.subarray(isPart ? start : 0);
-    response.writeHead(isPart ? 206 : 200, {
+    const isPartial = start > 0 && request.headers['if-range'] === etag;
+    const body = content.subarray(isPartial ? start : 0);
+    response.writeHead(isPartial ? 206 : 200, {
       'Content-Type': 'application/zip',
       'Content-Length': body.length,
       ETag: etag,
       'X-Goog-Hash': `crc32c=AAAAAA==, md5=${createHash('md5').update(content).digest('base64')}`,
-      ...(isPart && { 'Content-Range': `bytes ${start}-${content.length - 1}/${content.length}` }),
+      ...(isPartial && { 'Content-Range': `bytes ${start}-${content.length - 1}/${content.length}` }),
     });
     if (cutAfter === undefined) response.end(body);
     else response.write(body.subarray(0, cutAfter), () => setTimeout(() => response.destroy(), 200));
@@ -59,7 +59,7 @@ export function sendContent({ content }: Pick<Kaggle, 'content'>, cutAfter?: num
 }
 
 /** Answers with a status and no body. */
-export function refuse(status: number, headers: Record<string, string> = {}): Answer {
+export function answerWith(status: number, headers: Record<string, string> = {}): Answer {
   return (_request, response) => response.writeHead(status, headers).end();
 }
 

@@ -15,12 +15,12 @@ import {
   runInProcess,
   setClaimedSize,
 } from '../../support/fixtures.ts';
-import { type Answer, refuse, sendContent, startKaggle } from '../../support/kaggle-server.ts';
+import { type Answer, answerWith, sendContent, startKaggle } from '../../support/kaggle-server.ts';
 
 const MEBIBYTE = 2 ** 20;
 const CREDENTIALS = { username: 'ana', key: 'very-secret' };
 
-/** A zip of the Kaggle shape, long enough to be cut in two. */
+/** A zip with the layout of the Kaggle set, long enough to be sent in parts. */
 async function makeArchive(): Promise<Buffer> {
   return readFile(await makeZip({ 'stocks/A.csv': csvOfVolumes(...Array(3000).keys()) }));
 }
@@ -29,22 +29,22 @@ async function downloadInto(store: string, options: Partial<DownloadOptions>): P
   return runInProcess(download, { dataset: 'ana/prices', url: '', firstWaitMs: 1, ...options }, store);
 }
 
-function archiveOf(outcome: TaskResult): Promise<Buffer> {
-  return readFile(String(outcome.outputs[0]?.uri));
+function archiveOf(result: TaskResult): Promise<Buffer> {
+  return readFile(String(result.outputs[0]?.uri));
 }
 
 describe('a download', () => {
-  test('follows the redirect and keeps the zip as it is', async () => {
+  test('follows the redirect and keeps the zip unchanged', async () => {
     const kaggle = await startKaggle(await makeArchive());
-    const outcome = await downloadInto(await makeFolder(), { url: kaggle.url });
+    const result = await downloadInto(await makeFolder(), { url: kaggle.url });
     expect(kaggle.api[0]?.url).toBe('/api/v1/datasets/download/ana/prices');
-    expect(outcome.status).toBe('done');
-    expect(outcome.metrics).toEqual({ files: 2 });
-    expect(outcome.outputs[0]).toMatchObject({ name: 'raw', format: 'zip', bytes: kaggle.content.length });
-    expect(await archiveOf(outcome)).toEqual(kaggle.content);
+    expect(result.status).toBe('done');
+    expect(result.metrics).toEqual({ files: 2 });
+    expect(result.outputs[0]).toMatchObject({ name: 'raw', format: 'zip', bytes: kaggle.content.length });
+    expect(await archiveOf(result)).toEqual(kaggle.content);
   });
 
-  test('is up to date where that version is there, and fetches a newer one', async () => {
+  test('is up to date if the store has the version, and gets a newer one', async () => {
     const kaggle = await startKaggle(await makeArchive());
     const store = await makeFolder();
     const first = await downloadInto(store, { url: kaggle.url });
@@ -57,49 +57,51 @@ describe('a download', () => {
     expect(newer.outputs[0]?.key).not.toBe(first.outputs[0]?.key);
   });
 
-  test('gives its credentials to the API and not to the storage', async () => {
+  test('sends the credentials to the API and not to the storage', async () => {
     const kaggle = await startKaggle(await makeArchive());
     await downloadInto(await makeFolder(), { url: kaggle.url, credentials: CREDENTIALS });
     expect(kaggle.api[0]?.headers.authorization).toBe(`Basic ${btoa('ana:very-secret')}`);
     expect(kaggle.storage[0]?.headers.authorization).toBeUndefined();
   });
 
-  test('sends a name and a key of any letters, and leaves the judgement to the server', async () => {
+  test('sends a name and key with any characters', async () => {
     const kaggle = await startKaggle(await makeArchive());
-    kaggle.apiAnswers.push(refuse(401));
+    kaggle.apiAnswers.push(answerWith(401));
     const credentials = { username: 'aña', key: '“key”' };
     const downloading = downloadInto(makeFolder(), { url: kaggle.url, credentials });
-    await expect(downloading).rejects.toThrow(/refuses \(401\); check KAGGLE_USERNAME and KAGGLE_KEY/);
+    await expect(downloading).rejects.toThrow(
+      /status 401: access denied\. Check KAGGLE_USERNAME and KAGGLE_KEY/,
+    );
     // By Python: base64.b64encode('aña:“key”'.encode())
     expect(kaggle.api[0]?.headers.authorization).toBe('Basic YcOxYTrigJxrZXnigJ0=');
   });
 
-  test('goes on where the connection broke', async () => {
+  test('continues where the connection broke', async () => {
     const kaggle = await startKaggle(await makeArchive());
     kaggle.storageAnswers.push(sendContent(kaggle, 1000), sendContent(kaggle, 500));
-    const outcome = await downloadInto(await makeFolder(), { url: kaggle.url });
+    const result = await downloadInto(await makeFolder(), { url: kaggle.url });
     expect(kaggle.storage.map(({ headers }) => headers.range)).toEqual([
       undefined,
       'bytes=1000-',
       'bytes=1500-',
     ]);
-    expect(await archiveOf(outcome)).toEqual(kaggle.content);
+    expect(await archiveOf(result)).toEqual(kaggle.content);
   });
 
-  test('goes on where an earlier run broke off', async () => {
+  test('continues where an earlier run stopped', async () => {
     const kaggle = await startKaggle(await makeArchive());
     const store = await makeFolder();
-    kaggle.storageAnswers.push(sendContent(kaggle, 1000), ...Array<Answer>(5).fill(refuse(500)));
+    kaggle.storageAnswers.push(sendContent(kaggle, 1000), ...Array<Answer>(5).fill(answerWith(500)));
     await expect(downloadInto(store, { url: kaggle.url })).rejects.toThrow(
-      /cannot be fetched: .* answers 500/,
+      /cannot download ana\/prices: .* answers with status 500/,
     );
     kaggle.storage.length = 0;
-    const outcome = await downloadInto(store, { url: kaggle.url });
+    const result = await downloadInto(store, { url: kaggle.url });
     expect(kaggle.storage.map(({ headers }) => headers.range)).toEqual([undefined, 'bytes=1000-']);
-    expect(await archiveOf(outcome)).toEqual(kaggle.content);
+    expect(await archiveOf(result)).toEqual(kaggle.content);
   });
 
-  test('begins anew where the file changed in between', async () => {
+  test('starts again if the file has changed', async () => {
     const kaggle = await startKaggle(await makeArchive());
     const newer = await readFile(await makeZip({ 'stocks/B.csv': csvOfVolumes(...Array(100).keys()) }));
     const cut = sendContent({ content: kaggle.content }, 1000);
@@ -107,16 +109,18 @@ describe('a download', () => {
       kaggle.content = newer;
       cut(request, response);
     });
-    const outcome = await downloadInto(await makeFolder(), { url: kaggle.url });
-    expect(await archiveOf(outcome)).toEqual(newer);
+    const result = await downloadInto(await makeFolder(), { url: kaggle.url });
+    expect(await archiveOf(result)).toEqual(newer);
   });
 
-  test('leaves no other part of the dataset behind, and those of others alone', async () => {
+  test('removes partial archives of the dataset, and not those of others', async () => {
     const kaggle = await startKaggle(await makeArchive());
     const store = await makeFolder();
     for (const dataset of ['ana/prices', 'ana/rates']) {
-      kaggle.storageAnswers.push(sendContent(kaggle, 1000), ...Array<Answer>(5).fill(refuse(500)));
-      await expect(downloadInto(store, { url: kaggle.url, dataset })).rejects.toThrow(/answers 500/);
+      kaggle.storageAnswers.push(sendContent(kaggle, 1000), ...Array<Answer>(5).fill(answerWith(500)));
+      await expect(downloadInto(store, { url: kaggle.url, dataset })).rejects.toThrow(
+        /answers with status 500/,
+      );
     }
     kaggle.content = await readFile(await makeZip({ 'stocks/B.csv': csvOfVolumes(1) }));
     await downloadInto(store, { url: kaggle.url });
@@ -124,15 +128,15 @@ describe('a download', () => {
     expect(parts).toEqual([expect.stringMatching(/^raw\/partial\/ana\/rates\/[0-9a-f]{16}\.zip$/)]);
   });
 
-  test('begins anew where the server has nothing from there on', async () => {
+  test('starts again if the server refuses the range', async () => {
     const kaggle = await startKaggle(await makeArchive());
-    kaggle.storageAnswers.push(sendContent(kaggle, 1000), refuse(416));
-    const outcome = await downloadInto(await makeFolder(), { url: kaggle.url });
+    kaggle.storageAnswers.push(sendContent(kaggle, 1000), answerWith(416));
+    const result = await downloadInto(await makeFolder(), { url: kaggle.url });
     expect(kaggle.storage.map(({ headers }) => headers.range)).toEqual([undefined, 'bytes=1000-', undefined]);
-    expect(await archiveOf(outcome)).toEqual(kaggle.content);
+    expect(await archiveOf(result)).toEqual(kaggle.content);
   });
 
-  test('begins anew where more came than the server said', async () => {
+  test('starts again if the server sent more than it announced', async () => {
     const kaggle = await startKaggle(await makeArchive());
     const usual = sendContent(kaggle);
     kaggle.storageAnswers.push(sendContent(kaggle, 1000), (request, response) => {
@@ -143,29 +147,29 @@ describe('a download', () => {
       response.end = ((rest: Buffer) => end(Buffer.concat([rest, Buffer.alloc(10)]))) as never;
       usual(request, response);
     });
-    const outcome = await downloadInto(await makeFolder(), { url: kaggle.url });
+    const result = await downloadInto(await makeFolder(), { url: kaggle.url });
     expect(kaggle.storage.map(({ headers }) => headers.range)).toEqual([undefined, 'bytes=1000-', undefined]);
-    expect(await archiveOf(outcome)).toEqual(kaggle.content);
+    expect(await archiveOf(result)).toEqual(kaggle.content);
   });
 
-  test('waits until another into the same store is done, and then has nothing to fetch', async () => {
+  test('waits for another download to the same store, and is then up to date', async () => {
     const kaggle = await startKaggle(await makeArchive());
     const store = await makeFolder();
-    let asked = 0;
+    let requests = 0;
     kaggle.storageAnswers.push((request, response) => {
       setTimeout(() => {
-        asked = kaggle.api.length;
+        requests = kaggle.api.length;
         sendContent(kaggle)(request, response);
       }, 300);
     });
     const both = await Promise.all([1, 2].map(() => downloadInto(store, { url: kaggle.url })));
-    expect(asked).toBe(1);
+    expect(requests).toBe(1);
     expect(both.map(({ status }) => status).sort()).toEqual(['done', 'up_to_date']);
   });
 
   test.each([
-    ['500', refuse(500)],
-    ['503', refuse(503)],
+    ['500', answerWith(500)],
+    ['503', answerWith(503)],
     ['a closed connection', ((request) => request.socket.destroy()) as Answer],
   ])('tries again after %s', async (_what, answer) => {
     const kaggle = await startKaggle(await makeArchive());
@@ -176,50 +180,52 @@ describe('a download', () => {
 
   test('waits as long as the server asks', async () => {
     const kaggle = await startKaggle(await makeArchive());
-    kaggle.apiAnswers.push(refuse(429, { 'Retry-After': '1' }));
+    kaggle.apiAnswers.push(answerWith(429, { 'Retry-After': '1' }));
     const started = performance.now();
     await downloadInto(await makeFolder(), { url: kaggle.url });
     expect(performance.now() - started).toBeGreaterThan(990);
   });
 
-  test('waits until the day and second that the server names', async () => {
+  test('waits until the date that the server sends', async () => {
     const kaggle = await startKaggle(await makeArchive());
     kaggle.apiAnswers.push((request, response) => {
       const date = new Date(Date.now() + 2_000).toUTCString();
-      refuse(429, { 'Retry-After': date })(request, response);
+      answerWith(429, { 'Retry-After': date })(request, response);
     });
     const started = performance.now();
     await downloadInto(await makeFolder(), { url: kaggle.url });
-    // A date has no part of a second: it is one to two seconds away.
+    // A date has whole seconds: it is one to two seconds away.
     expect(performance.now() - started).toBeGreaterThan(990);
   });
 
-  test('ends rather than wait for an hour', async () => {
+  test('stops if the server asks to wait for an hour', async () => {
     const kaggle = await startKaggle(await makeArchive());
-    kaggle.apiAnswers.push(refuse(429, { 'Retry-After': '3600' }));
+    kaggle.apiAnswers.push(answerWith(429, { 'Retry-After': '3600' }));
     const downloading = downloadInto(await makeFolder(), { url: kaggle.url });
-    await expect(downloading).rejects.toThrow(/asks to be left alone for 3600 s/);
+    await expect(downloading).rejects.toThrow(/the server asks to wait for 3600 s/);
     await expect(downloading).rejects.not.toThrow(PermanentError);
   });
 
-  test('ends after six failures in a row', async () => {
+  test('stops after six failures in a row', async () => {
     const kaggle = await startKaggle(await makeArchive());
-    kaggle.apiAnswers.push(...Array<Answer>(9).fill(refuse(502)));
-    await expect(downloadInto(await makeFolder(), { url: kaggle.url })).rejects.toThrow(/answers 502/);
+    kaggle.apiAnswers.push(...Array<Answer>(9).fill(answerWith(502)));
+    await expect(downloadInto(await makeFolder(), { url: kaggle.url })).rejects.toThrow(
+      /answers with status 502/,
+    );
     expect(kaggle.api.length).toBe(6);
   });
 
   test.each<[string, Answer, RegExp]>([
-    ['401', refuse(401), /refuses \(401\); set KAGGLE_USERNAME and KAGGLE_KEY/],
-    ['403', refuse(403), /refuses \(403\); set KAGGLE_USERNAME/],
-    ['404', refuse(404), /is not there \(404\); check --dataset/],
-    ['400', refuse(400), /answers 400; the address may have changed/],
+    ['401', answerWith(401), /status 401: access denied\. Set KAGGLE_USERNAME and KAGGLE_KEY/],
+    ['403', answerWith(403), /status 403: access denied\. Set KAGGLE_USERNAME/],
+    ['404', answerWith(404), /status 404: not found\. Check --dataset/],
+    ['400', answerWith(400), /answers with status 400\. The address may have changed/],
     [
       'a web page',
       (_request, response) => response.writeHead(200, { 'Content-Type': 'text/html' }).end('<html>'),
-      /answers with a web page instead of a zip; set KAGGLE_USERNAME/,
+      /sends a web page instead of a zip\. Set KAGGLE_USERNAME/,
     ],
-  ])('is refused for good by %s', async (_what, answer, message) => {
+  ])('is not tried again after %s', async (_what, answer, message) => {
     const kaggle = await startKaggle(await makeArchive());
     kaggle.apiAnswers.push(answer);
     const store = await makeFolder();
@@ -230,10 +236,10 @@ describe('a download', () => {
   });
 
   test.each<[string, (zip: Buffer) => Buffer]>([
-    ['is cut short', (zip) => zip.subarray(0, 2000)],
-    ['is no zip', () => Buffer.from('prices')],
+    ['is truncated', (zip) => zip.subarray(0, 2000)],
+    ['is not a zip', () => Buffer.from('prices')],
     [
-      'has another byte in a file',
+      'has a changed byte in a file',
       (zip) => {
         const copy = Buffer.from(zip);
         const position = copy.indexOf('stocks/A.csv') + 100;
@@ -241,7 +247,7 @@ describe('a download', () => {
         return copy;
       },
     ],
-  ])('publishes nothing where the zip %s', async (_what, damage) => {
+  ])('publishes nothing if the zip %s', async (_what, damage) => {
     const kaggle = await startKaggle(damage(await makeArchive()));
     const store = await makeFolder();
     await expect(downloadInto(store, { url: kaggle.url })).rejects.toThrow(/the zip is damaged/);
@@ -250,26 +256,26 @@ describe('a download', () => {
 
   test.each<[string, (zip: Buffer) => Buffer, string]>([
     [
-      'leads out of its folder',
+      'has a file name that leads out of its folder',
       (zip) => replaceName(zip, 'stocks/A.csv', '../../../x.c'),
-      'holds a file whose name leads out of its folder; do not use it',
+      'the name of a file leads out of its folder; do not use this zip',
     ],
     [
-      'holds a file packed by LZMA',
+      'has a file packed by LZMA',
       (zip) => writeHeader(zip, 10, 14),
-      'stocks/A.csv is packed by method 14, but only stored and deflated files are read; fetch the zip with a browser',
+      'stocks/A.csv is packed by method 14, but only stored and deflated files can be read; download the zip with a browser',
     ],
     [
-      'holds an encrypted file',
+      'has an encrypted file',
       (zip) => writeHeader(zip, 8, 1),
-      'stocks/A.csv is encrypted, but only stored and deflated files are read',
+      'stocks/A.csv is encrypted, but only stored and deflated files can be read',
     ],
     [
       'is a web page',
       () => Buffer.from('<!DOCTYPE html><title>Sign in</title>'),
-      'is a web page instead of a zip',
+      'this is a web page, not a zip',
     ],
-  ])('asks once and publishes nothing where the zip %s', async (_what, damage, message) => {
+  ])('sends one request and publishes nothing if the zip %s', async (_what, damage, message) => {
     const kaggle = await startKaggle(damage(await makeArchive()));
     const store = await makeFolder();
     const downloading = downloadInto(store, { url: kaggle.url });
@@ -279,7 +285,7 @@ describe('a download', () => {
     expect(await hashStore(store)).toEqual({});
   });
 
-  test('fetches again what the checksum shows to be damaged', async () => {
+  test('downloads again if the checksum is wrong', async () => {
     const kaggle = await startKaggle(await makeArchive());
     const usual = sendContent(kaggle);
     kaggle.storageAnswers.push((request, response) => {
@@ -287,12 +293,12 @@ describe('a download', () => {
       response.end = ((body: Buffer) => end(Buffer.alloc(body.length))) as never;
       usual(request, response);
     });
-    const outcome = await downloadInto(await makeFolder(), { url: kaggle.url });
-    expect(await archiveOf(outcome)).toEqual(kaggle.content);
+    const result = await downloadInto(await makeFolder(), { url: kaggle.url });
+    expect(await archiveOf(result)).toEqual(kaggle.content);
     expect(kaggle.storage.length).toBe(2);
   });
 
-  test('refuses a zip that would unpack to far more than a dataset', async () => {
+  test('refuses a zip that would unpack to more than the limit', async () => {
     const names = Array.from({ length: 13 }, (_, index) => `stocks/A${index}.csv`);
     const zip = await readFile(
       await makeZip(Object.fromEntries(names.map((name) => [name, csvOfVolumes(1)]))),
@@ -300,9 +306,7 @@ describe('a download', () => {
     for (const name of names) setClaimedSize(zip, name, 0xfffffff0);
     const store = await makeFolder();
     const downloading = downloadInto(store, { url: (await startKaggle(zip)).url });
-    await expect(downloading).rejects.toThrow(
-      /would unpack to 558\d+ bytes; more than 53687091200 are not taken/,
-    );
+    await expect(downloading).rejects.toThrow(/would unpack to 558\d+ bytes; the limit is 53687091200/);
     await expect(downloading).rejects.toThrow(PermanentError);
     expect(hashStore(store)).toEqual({});
   });
@@ -310,7 +314,7 @@ describe('a download', () => {
   test.each([
     ['less', 100],
     ['more', 0xfffffff0],
-  ])('does not believe a zip that unpacks to %s than it says', async (_what, bytes) => {
+  ])('refuses a zip that unpacks to %s than its directory states', async (_what, bytes) => {
     const zip = await makeArchive();
     setClaimedSize(zip, 'stocks/A.csv', bytes);
     const kaggle = await startKaggle(zip);
@@ -319,9 +323,9 @@ describe('a download', () => {
 });
 
 describe('the command line', () => {
-  test('takes credentials from the environment and tells nobody', async () => {
+  test('takes credentials from the environment and does not print them', async () => {
     const kaggle = await startKaggle(await makeArchive());
-    kaggle.apiAnswers.push(refuse(403));
+    kaggle.apiAnswers.push(answerWith(403));
     const store = await makeFolder();
     const { code, stdout, stderr } = await runCli(
       ['download', '--store', store, '--kaggle-url', kaggle.url, '--log-level', 'debug'],
@@ -336,7 +340,7 @@ describe('the command line', () => {
     }
   });
 
-  test('refuses a dataset that is no owner/name', async () => {
+  test('refuses a dataset that is not owner/name', async () => {
     const { code, message } = await runCli([
       'download',
       '--dataset',
@@ -347,16 +351,16 @@ describe('the command line', () => {
     expect({ code, message }).toEqual({ code: 2, message: expect.stringContaining('use owner/name') });
   });
 
-  test.skipIf(!mayMount())('ends where the disk is too small for what is to come', async () => {
+  test.skipIf(!mayMount())('stops if the disk is too small for the rest', async () => {
     const kaggle = await startKaggle(Buffer.alloc(2 * MEBIBYTE));
     const { code, message } = await runOnDisk('size=1m', downloadOnDisk(kaggle.url));
     expect(message).toMatch(
-      /store\/raw\/partial\/[^:]*: 2 MiB are to come, but only [01] MiB are free; free some/,
+      /store\/raw\/partial\/[^:]*: the download needs 2 MiB, but only [01] MiB are free\. Free some space/,
     );
     expect(code).toBe(2);
   });
 
-  test.skipIf(!mayMount())('ends where the disk fills up on the way', async () => {
+  test.skipIf(!mayMount())('stops if the disk fills up', async () => {
     const kaggle = await startKaggle(Buffer.alloc(0));
     kaggle.storageAnswers.push((_request, response) => {
       response.writeHead(200, { 'Content-Type': 'application/zip' });
@@ -371,7 +375,7 @@ describe('the command line', () => {
     expect(stdout.trim().split('\n').at(-1)).toBe('partial');
   });
 
-  test('makes ingest take what was downloaded', async () => {
+  test('makes ingest read the downloaded zip', async () => {
     const kaggle = await startKaggle(await makeArchive());
     const store = await makeFolder();
     const raw = await runTask(['download', '--store', store, '--kaggle-url', kaggle.url]);
@@ -386,12 +390,12 @@ function downloadOnDisk(url: string): string {
   return `node tasks/cli.ts download --store $DISK/store --kaggle-url ${url}`;
 }
 
-/** Puts a name of the same length in place of another, wherever a zip says it. */
+/** Replaces a file name by one of the same length. */
 function replaceName(zip: Buffer, name: string, other: string): Buffer {
   return Buffer.from(zip.toString('latin1').replaceAll(name, other), 'latin1');
 }
 
-/** Writes 16 bits so many bytes after the start of the header of stocks/A.csv in a zip's directory. */
+/** Writes 16 bits at an offset into the header of stocks/A.csv in a zip's directory. */
 function writeHeader(zip: Buffer, offset: number, value: number): Buffer {
   const copy = Buffer.from(zip);
   copy.writeUInt16LE(value, copy.lastIndexOf('stocks/A.csv') - 46 + offset);
