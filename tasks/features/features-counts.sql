@@ -1,56 +1,57 @@
--- What a shard of features holds, counted over the file as it was written.
---   features         the shard, and the place of each row in the order of Symbol, Date
---   variable window  how many rows a window spans
--- Symbols without a NULL have values from their row "window" on: so many, the first of them there. The few with one are counted anew.
+-- Counts what is in a shard of features, as read back from its file.
+--   features         the shard, with "place": the number of the row in the order of Symbol, Date
+--   variable window  the number of rows in a window
+-- A symbol without NULLs has values from its row number "window" to its last row: comparing the number of
+-- values and the place of the first is enough. Only symbols with NULLs need their windows counted again.
 WITH symbols AS (
   SELECT
     Symbol,
     count(*) AS rows,
-    greatest(count(*) - getvariable('window') + 1, 0) AS full_rows,
-    min(place) + getvariable('window') - 1 AS first_full,
+    greatest(count(*) - getvariable('window') + 1, 0) AS expected_values,
+    min(place) + getvariable('window') - 1 AS expected_first,
     count(*) - count(Volume) + count(*) - count("Adj Close") AS nulls,
-    count(vol_moving_avg) AS averages,
-    min(place) FILTER (vol_moving_avg IS NOT NULL) AS first_average,
-    count(adj_close_rolling_med) AS medians,
-    min(place) FILTER (adj_close_rolling_med IS NOT NULL) AS first_median,
+    count(vol_moving_avg) AS avg_values,
+    min(place) FILTER (vol_moving_avg IS NOT NULL) AS avg_first,
+    count(adj_close_rolling_med) AS med_values,
+    min(place) FILTER (adj_close_rolling_med IS NOT NULL) AS med_first,
     count(*) FILTER (vol_moving_avg IS NOT NULL AND adj_close_rolling_med IS NOT NULL) AS full_windows,
     count(*) FILTER (vol_moving_avg < 0) AS negative,
     count(*) FILTER (NOT isfinite(vol_moving_avg) OR NOT isfinite(adj_close_rolling_med)) AS not_finite
   FROM features
   GROUP BY Symbol
 ),
-of_whole_symbols AS (
+without_nulls AS (
   SELECT
     sum(
-      greatest(averages - full_rows, CAST(first_average < first_full AS INTEGER), 0)
-      + greatest(medians - full_rows, CAST(first_median < first_full AS INTEGER), 0)
-    ) AS too_many,
-    sum(greatest(full_rows - averages, 0) + greatest(full_rows - medians, 0)) AS too_few
+      greatest(avg_values - expected_values, CAST(avg_first < expected_first AS INTEGER), 0)
+      + greatest(med_values - expected_values, CAST(med_first < expected_first AS INTEGER), 0)
+    ) AS extra_values,
+    sum(greatest(expected_values - avg_values, 0) + greatest(expected_values - med_values, 0)) AS missing_values
   FROM symbols
   WHERE nulls = 0
 ),
-recounted AS (
+windows_with_nulls AS (
   SELECT
-    count(Volume) OVER w = getvariable('window') AS has_volumes,
-    count("Adj Close") OVER w = getvariable('window') AS has_closes,
-    vol_moving_avg IS NOT NULL AS has_average,
-    adj_close_rolling_med IS NOT NULL AS has_median
+    count(Volume) OVER w = getvariable('window') AS needs_avg,
+    count("Adj Close") OVER w = getvariable('window') AS needs_med,
+    vol_moving_avg IS NOT NULL AS has_avg,
+    adj_close_rolling_med IS NOT NULL AS has_med
   FROM features
   WHERE Symbol IN (SELECT Symbol FROM symbols WHERE nulls > 0)
   WINDOW w AS (PARTITION BY Symbol ORDER BY place ROWS BETWEEN getvariable('window') - 1 PRECEDING AND CURRENT ROW)
 ),
-of_gapped_symbols AS (
+with_nulls AS (
   SELECT
-    count(*) FILTER (has_average AND NOT has_volumes) + count(*) FILTER (has_median AND NOT has_closes) AS too_many,
-    count(*) FILTER (has_volumes AND NOT has_average) + count(*) FILTER (has_closes AND NOT has_median) AS too_few
-  FROM recounted
+    count(*) FILTER (has_avg AND NOT needs_avg) + count(*) FILTER (has_med AND NOT needs_med) AS extra_values,
+    count(*) FILTER (needs_avg AND NOT has_avg) + count(*) FILTER (needs_med AND NOT has_med) AS missing_values
+  FROM windows_with_nulls
 )
 SELECT
   CAST(coalesce(sum(rows), 0) AS BIGINT) AS rows,
   count(*) AS symbols,
   CAST(coalesce(sum(full_windows), 0) AS BIGINT) AS full_windows,
-  CAST(coalesce(any_value(of_whole_symbols.too_many), 0) + any_value(of_gapped_symbols.too_many) AS BIGINT) AS too_many,
-  CAST(coalesce(any_value(of_whole_symbols.too_few), 0) + any_value(of_gapped_symbols.too_few) AS BIGINT) AS too_few,
+  CAST(coalesce(any_value(without_nulls.extra_values), 0) + any_value(with_nulls.extra_values) AS BIGINT) AS extra_values,
+  CAST(coalesce(any_value(without_nulls.missing_values), 0) + any_value(with_nulls.missing_values) AS BIGINT) AS missing_values,
   CAST(coalesce(sum(negative), 0) AS BIGINT) AS negative,
   CAST(coalesce(sum(not_finite), 0) AS BIGINT) AS not_finite
-FROM symbols, of_whole_symbols, of_gapped_symbols
+FROM symbols, without_nulls, with_nulls

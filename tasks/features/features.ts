@@ -9,28 +9,39 @@ import type { TaskResult } from '../store/result.ts';
 import { openDataset, shardName, shardReadError } from '../store/shards.ts';
 import { summarizeShards } from '../store/summarize-shards.ts';
 
-/** Goes up whenever the same prices give other Parquet files than before. */
+/** Raise it when the same prices give other Parquet files than before. */
 const FORMAT_VERSION = 4;
 
-const COPIED = ['Symbol', 'Security Name', 'Date', 'Open', 'High', 'Low', 'Close', 'Adj Close', 'Volume'];
+const COPIED_COLUMNS = [
+  'Symbol',
+  'Security Name',
+  'Date',
+  'Open',
+  'High',
+  'Low',
+  'Close',
+  'Adj Close',
+  'Volume',
+];
 const LINEAGE = {
-  ...Object.fromEntries(COPIED.map((column) => [column, [`prices.${column}`]])),
+  ...Object.fromEntries(COPIED_COLUMNS.map((column) => [column, [`prices.${column}`]])),
   vol_moving_avg: ['prices.Symbol', 'prices.Date', 'prices.Volume'],
   adj_close_rolling_med: ['prices.Symbol', 'prices.Date', 'prices.Adj Close'],
 };
 
 export interface FeaturesOptions {
-  /** The key of the prices; those that were ingested last, if not given. */
+  /** The key of the prices. The default is the latest. */
   prices?: string | undefined;
-  /** How many rows a window spans. */
+  /** The number of rows in a window. */
   window: number;
-  /** Make only a part of the shards. */
+  /** Make only some of the shards. */
   shard?: ShardSubset | undefined;
 }
 
 /**
- * Adds vol_moving_avg and adj_close_rolling_med to the prices: for each row, over the last `window` rows of its symbol.
- * @throws PermanentError when there are no prices
+ * Adds vol_moving_avg and adj_close_rolling_med to the prices. Both are over the last `window` rows
+ * of the symbol, including the row itself.
+ * @throws PermanentError if there are no prices
  */
 export async function features(
   { prices: key, window, shard }: FeaturesOptions,
@@ -49,7 +60,7 @@ export async function features(
     shard,
     context,
     async ({ index, path, etfs }, scratch, database) => ({
-      ...(await makeShard(path, join(scratch, `${shardName(index)}.parquet`), window, database)),
+      ...(await makeFeatureShard(path, join(scratch, `${shardName(index)}.parquet`), window, database)),
       etfs,
     }),
     async ({ rows }) => [checkCount('every_row_is_accounted_for', 'fail', Math.abs(prices.rows - rows))],
@@ -62,7 +73,7 @@ export async function features(
   };
 }
 
-async function makeShard(
+async function makeFeatureShard(
   prices: string,
   path: string,
   window: number,

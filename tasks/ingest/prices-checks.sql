@@ -1,16 +1,16 @@
--- What must hold for a shard of prices: each line counts the rows that break a promise, and may name their symbols.
--- One that fails keeps the shard from being published; one that warns is reported, since prices stay as the source has them.
---   counts    what the shard holds, by counts.sql
---   expected  rows: the lines of the source files, less those set aside
+-- The checks of a shard of prices. Each counts rows that break it, and can name their symbols.
+-- 'fail' keeps the shard from being published. 'warn' only reports, since prices keep what the source has.
+--   counts    the result of prices-counts.sql
+--   expected  rows: the number of lines in the source files without quarantined ones
 SELECT 'every_row_came_out_once' AS name, 'fail' AS severity, abs(counts.rows - expected.rows) AS value, NULL AS examples FROM counts, expected
 UNION ALL
 SELECT 'symbol_and_date_are_unique', 'fail', duplicates, NULL FROM counts
 UNION ALL
 SELECT 'rows_are_in_order', 'fail', out_of_order, NULL FROM counts
 UNION ALL
-SELECT 'symbol_is_present', 'fail', without_symbol, NULL FROM counts
+SELECT 'symbol_is_present', 'fail', missing_symbols, NULL FROM counts
 UNION ALL
-SELECT 'date_is_valid', 'fail', without_date, NULL FROM counts
+SELECT 'date_is_valid', 'fail', invalid_dates, NULL FROM counts
 UNION ALL
 SELECT 'prices_are_finite', 'fail', not_finite, NULL FROM counts
 UNION ALL

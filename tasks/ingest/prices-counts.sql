@@ -1,8 +1,8 @@
--- What a shard of prices holds, counted over the file as it was written.
+-- Counts what is in a shard of prices, as read back from its file.
 --   prices  the shard, in the order of the file
--- Scans for prices below 0 or above a billion and for NULLs pass over the row groups whose statistics rule them out.
-WITH followed AS (
-  SELECT Symbol, Date, lag(Symbol) OVER () AS symbol_before, lag(Date) OVER () AS date_before
+-- "extreme" and "empty_rows" are cheap: DuckDB skips row groups whose statistics rule such values out.
+WITH with_previous AS (
+  SELECT Symbol, Date, lag(Symbol) OVER () AS previous_symbol, lag(Date) OVER () AS previous_date
   FROM prices
 ),
 days AS (
@@ -29,7 +29,7 @@ extreme AS (
 ),
 extremes AS (
   SELECT
-    -- NaN is greater than any number.
+    -- DuckDB sorts NaN above all numbers, so "extreme" has it.
     count(DISTINCT (Symbol, Date)) FILTER (NOT isfinite(price)) AS not_finite,
     count(DISTINCT (Symbol, Date)) FILTER (price < 0) AS negative_prices,
     list(DISTINCT Symbol) FILTER (price < 0) AS negative_symbols,
@@ -50,18 +50,18 @@ empty_rows AS (
 in_order AS (
   SELECT
     count(*) AS rows,
-    count(*) FILTER (Symbol IS DISTINCT FROM symbol_before) AS symbols,
-    count(*) FILTER (Symbol IS NULL OR Symbol = '') AS without_symbol,
-    count(*) FILTER (Symbol < symbol_before OR (Symbol = symbol_before AND Date < date_before)) AS out_of_order,
-    count(*) FILTER (Symbol = symbol_before AND Date = date_before) AS duplicates
-  FROM followed
+    count(*) FILTER (Symbol IS DISTINCT FROM previous_symbol) AS symbols,
+    count(*) FILTER (Symbol IS NULL OR Symbol = '') AS missing_symbols,
+    count(*) FILTER (Symbol < previous_symbol OR (Symbol = previous_symbol AND Date < previous_date)) AS out_of_order,
+    count(*) FILTER (Symbol = previous_symbol AND Date = previous_date) AS duplicates
+  FROM with_previous
 )
 SELECT
   in_order.*,
   extremes.*,
   inverted.*,
   empty_rows.*,
-  (SELECT coalesce(sum(rows), 0) FROM days WHERE Date IS NULL OR CAST(TRY_CAST(Date AS DATE) AS VARCHAR) IS DISTINCT FROM Date OR NOT regexp_full_match(Date, '\d{4}-\d{2}-\d{2}')) AS without_date,
+  (SELECT coalesce(sum(rows), 0) FROM days WHERE Date IS NULL OR CAST(TRY_CAST(Date AS DATE) AS VARCHAR) IS DISTINCT FROM Date OR NOT regexp_full_match(Date, '\d{4}-\d{2}-\d{2}')) AS invalid_dates,
   (SELECT list({'month': month, 'rows': CAST(rows AS DOUBLE)} ORDER BY month) FROM months) AS months,
   (SELECT max(Date) FROM days) AS last_date,
   (SELECT count(*) FROM prices WHERE Volume = 0) AS zero_volumes

@@ -23,7 +23,7 @@ const FOLDER = new URL('../../../tasks/features/', import.meta.url);
 /** Symbol, day of January 2020, Volume, Adj Close. */
 type Row = [symbol: string, day: number, volume: number | null, adjClose: number | null];
 
-/** vol_moving_avg and adj_close_rolling_med of each row, by features.sql in the real engine. */
+/** vol_moving_avg and adj_close_rolling_med of each row, computed by features.sql in DuckDB. */
 async function computeFeatures(window: number, rows: Row[]): Promise<unknown[][]> {
   await using database = await openDatabase(2);
   const values = rows.map(
@@ -42,7 +42,7 @@ async function computeFeatures(window: number, rows: Row[]): Promise<unknown[][]
 }
 
 describe('features.sql', () => {
-  test('averages volumes and takes the median of closes over the last three rows', async () => {
+  test('gives the mean volume and the median close of the last three rows', async () => {
     expect(
       await computeFeatures(3, [
         ['A', 1, 10, 5],
@@ -60,7 +60,7 @@ describe('features.sql', () => {
     ]);
   });
 
-  test('takes the mean of the middle two as the median of an even window', async () => {
+  test('gives the mean of the middle two as the median of an even window', async () => {
     expect(
       await computeFeatures(4, [
         ['A', 1, 1, 8],
@@ -101,7 +101,7 @@ describe('features.sql', () => {
     ]);
   });
 
-  test('is null for each feature while a null is among its rows', async () => {
+  test('is null for a feature while its window has a null', async () => {
     expect(
       await computeFeatures(2, [
         ['A', 1, 10, 1],
@@ -121,7 +121,7 @@ describe('features.sql', () => {
     ]);
   });
 
-  test('starts anew at each symbol', async () => {
+  test('starts again at each symbol', async () => {
     expect(
       await computeFeatures(2, [
         ['A', 1, 1, 1],
@@ -167,7 +167,7 @@ describe('features.sql', () => {
     ]);
   });
 
-  test('is null throughout where a symbol has fewer rows than a window', async () => {
+  test('is null for symbols with fewer rows than a window', async () => {
     expect(
       await computeFeatures(3, [
         ['A', 1, 1, 1],
@@ -195,7 +195,7 @@ describe('features.sql', () => {
     ]);
   });
 
-  test('is not worn away by a value that has left the window', async () => {
+  test('keeps no rounding error of a value that has left the window', async () => {
     const rows: Row[] = [['A', 1, 9_000_000_000_000_000, 2.4e21]];
     for (let day = 2; day <= 6; day++) rows.push(['A', day, 1, 0.1]);
     expect((await computeFeatures(3, rows)).slice(3)).toEqual([
@@ -207,7 +207,7 @@ describe('features.sql', () => {
 });
 
 describe('features-checks.sql', () => {
-  /** What each check counts for features made by hand, from prices with as many rows as said. */
+  /** What each check counts, for features made by hand and prices with this number of rows. */
   async function runChecks(
     window: number,
     prices: number,
@@ -218,8 +218,8 @@ describe('features-checks.sql', () => {
     await database.createView('prices', `SELECT * FROM range(${prices})`);
     await database.createView(
       'features',
-      `SELECT Symbol, row_number() OVER () AS place, average::DOUBLE AS vol_moving_avg, median::DOUBLE AS adj_close_rolling_med, Volume, "Adj Close"
-       FROM (VALUES ${features.join()}) AS features(Symbol, average, median, Volume, "Adj Close")`,
+      `SELECT Symbol, row_number() OVER () AS place, moving_avg::DOUBLE AS vol_moving_avg, rolling_med::DOUBLE AS adj_close_rolling_med, Volume, "Adj Close"
+       FROM (VALUES ${features.join()}) AS features(Symbol, moving_avg, rolling_med, Volume, "Adj Close")`,
     );
     await database.createView('counts', await readFile(new URL('features-counts.sql', FOLDER), 'utf8'));
     const rows = await database.rows<{ name: string; value: number | bigint }>(
@@ -228,77 +228,77 @@ describe('features-checks.sql', () => {
     return Object.fromEntries(rows.map(({ name, value }) => [name, Number(value)]));
   }
 
-  const SOUND = {
+  const PASSED = {
     one_row_out_for_one_row_in: 0,
     no_value_before_a_full_window: 0,
     value_after_a_full_window: 0,
-    average_is_not_negative: 0,
+    vol_moving_avg_is_not_negative: 0,
     features_are_finite: 0,
   };
 
-  /** A row of features from a price that has a volume and a close. */
+  /** A row of features whose price has a volume and a close. */
   const row = (symbol: string, volMovingAvg: string, adjCloseRollingMed: string) =>
     `('${symbol}', ${volMovingAvg}, ${adjCloseRollingMed}, 1, 1)`;
 
-  test('finds nothing in sound features', async () => {
+  test('finds nothing in good features', async () => {
     const rows = [row('A', 'NULL', 'NULL'), row('A', '1', '-1'), row('B', 'NULL', 'NULL')];
-    expect(await runChecks(2, 3, rows)).toEqual(SOUND);
+    expect(await runChecks(2, 3, rows)).toEqual(PASSED);
   });
 
   test('finds lost rows', async () => {
     expect(await runChecks(2, 5, [row('A', 'NULL', 'NULL'), row('A', '1', '1')])).toEqual({
-      ...SOUND,
+      ...PASSED,
       one_row_out_for_one_row_in: 3,
     });
   });
 
   test('finds values before a full window', async () => {
     const rows = [row('A', '1', 'NULL'), row('A', '1', '1'), row('B', 'NULL', 'NULL')];
-    expect(await runChecks(2, 3, rows)).toEqual({ ...SOUND, no_value_before_a_full_window: 1 });
+    expect(await runChecks(2, 3, rows)).toEqual({ ...PASSED, no_value_before_a_full_window: 1 });
   });
 
-  test('finds values in the wrong places, though there are as many as there should be', async () => {
+  test('finds values in the wrong rows, even if their number is right', async () => {
     const rows = [row('A', '1', '1'), row('A', '1', '1'), row('A', 'NULL', 'NULL'), row('A', '1', '1')];
     expect(await runChecks(2, 4, rows)).toEqual({
-      ...SOUND,
+      ...PASSED,
       no_value_before_a_full_window: 2,
     });
   });
 
-  test('finds a value of a window with a null among them', async () => {
+  test('finds a value of a window with a null', async () => {
     const rows = [
       row('A', 'NULL', 'NULL'),
       `('A', NULL, 1, NULL, 1)`,
       row('A', '1', '1'),
       row('A', '1', '1'),
     ];
-    expect(await runChecks(2, 4, rows)).toEqual({ ...SOUND, no_value_before_a_full_window: 1 });
+    expect(await runChecks(2, 4, rows)).toEqual({ ...PASSED, no_value_before_a_full_window: 1 });
   });
 
-  test('finds rows that lack values of full windows', async () => {
+  test('finds missing values of full windows', async () => {
     const rows = ['A', 'B', 'C'].flatMap((symbol) => [row(symbol, 'NULL', 'NULL'), row(symbol, '1', '1')]);
     rows[1] = row('A', 'NULL', '1');
     rows[3] = row('B', '1', 'NULL');
-    expect(await runChecks(2, 6, rows)).toEqual({ ...SOUND, value_after_a_full_window: 2 });
+    expect(await runChecks(2, 6, rows)).toEqual({ ...PASSED, value_after_a_full_window: 2 });
   });
 
-  test('wants no value of windows with a null among them, and all others', async () => {
-    // Windows of two rows: the null of row 2 leaves out those that end at rows 2 and 3; the one at row 4 is full.
+  test('expects no values of windows with a null, and all others', async () => {
+    // Windows of two rows: row 2 is null, so that the windows of rows 2 and 3 have no value. That of row 4 has.
     const rows = ['NULL', 'NULL', 'NULL', '1'].map((volMovingAvg, index) =>
       index === 1 ? `('A', NULL, 1, NULL, 1)` : row('A', volMovingAvg, index === 0 ? 'NULL' : '1'),
     );
-    expect(await runChecks(2, 4, rows)).toEqual(SOUND);
+    expect(await runChecks(2, 4, rows)).toEqual(PASSED);
     expect(await runChecks(2, 4, [...rows.slice(0, 3), row('A', 'NULL', '1')])).toEqual({
-      ...SOUND,
+      ...PASSED,
       value_after_a_full_window: 1,
     });
   });
 
-  test('finds negative averages and what is not finite', async () => {
+  test('finds a negative vol_moving_avg and values that are not finite', async () => {
     const rows = [row('A', '-1', '1'), row('A', `'inf'::DOUBLE`, '1'), row('A', '1', `'nan'::DOUBLE`)];
     expect(await runChecks(1, 3, rows)).toEqual({
-      ...SOUND,
-      average_is_not_negative: 1,
+      ...PASSED,
+      vol_moving_avg_is_not_negative: 1,
       features_are_finite: 2,
     });
   });
@@ -329,7 +329,7 @@ describe('the features task', () => {
     ]);
   });
 
-  test('says what it read and what it made', async () => {
+  test('reports its inputs and outputs', async () => {
     const { store, result: ingested } = await ingestFiles(files);
     const prices = ingested.outputs[0];
     const result = await runTask(['features', '--store', store, '--window', '2']);
@@ -347,12 +347,12 @@ describe('the features task', () => {
     expect(result.checks.every(({ passed, value }) => passed && value === 0)).toBe(true);
   });
 
-  test('works on shards without any row', async () => {
+  test('works on shards without rows', async () => {
     const { store } = await ingestFiles({ 'stocks/A.csv': csvOfVolumes(1) }, { shards: 4 });
     expect((await makeFeatures(store)).outputs[0]?.rows).toBe(1);
   });
 
-  test('is up to date when run again, and has another key for another window', async () => {
+  test('is up to date in a second run, and has another key for another window', async () => {
     const { store } = await ingestFiles(files);
     const first = await makeFeatures(store);
     const before = hashStore(store);
@@ -364,14 +364,14 @@ describe('the features task', () => {
     expect(other.outputs[0]?.key).not.toBe(first.outputs[0]?.key);
   });
 
-  test('in two parts gives the same bytes as in one', async () => {
+  test('in two parts gives the same bytes as one run', async () => {
     const [one, other] = [await ingestFiles(files, { shards: 3 }), await ingestFiles(files, { shards: 3 })];
     await makeFeatures(one.store);
     await Promise.all([1, 2].map((index) => makeFeatures(other.store, { shard: { index, count: 2 } })));
     expect(hashStore(other.store)).toEqual(hashStore(one.store));
   });
 
-  test('takes the prices that were ingested last, or those of --prices', async () => {
+  test('reads the latest prices, or those of --prices', async () => {
     const { store, result: old } = await ingestFiles(files);
     const source = await makeSource({ 'stocks/A.csv': csvOfVolumes(1) });
     const latest = await ingestInto(store, source);
@@ -380,14 +380,14 @@ describe('the features task', () => {
     expect((await makeFeatures(store, { prices: key })).inputs[0]?.key).toBe(key);
   });
 
-  test('sends who comes before ingest to ingest', async () => {
+  test('asks for ingest if there are no prices', async () => {
     const store = makeFolder();
     await expect(makeFeatures(store)).rejects.toThrow(
       new PermanentError(`${store}/prices: there are no prices in this store; run ingest first`),
     );
   });
 
-  test('names the keys that there are where --prices is none of them', async () => {
+  test('lists the keys of prices if --prices is not one of them', async () => {
     const { store, result } = await ingestFiles({ 'stocks/A.csv': csvOfVolumes(1, 2) });
     const prices = '0123456789abcdef';
     await expect(runInProcess(features, { window: 2, prices }, store)).rejects.toEqual(
@@ -399,8 +399,8 @@ describe('the features task', () => {
 
   test.each([
     ['missing', (path: string) => rm(path)],
-    ['cut short', (path: string) => truncate(path, 100)],
-  ])('names a shard that is %s as ingest to be run again', async (_kind, spoil) => {
+    ['truncated', (path: string) => truncate(path, 100)],
+  ])('names a shard that is %s, and asks for ingest', async (_kind, spoil) => {
     const { store, result } = await ingestFiles(files, { shards: 2 });
     const before = hashStore(store);
     const folder = String(result.outputs[0]?.uri);
@@ -414,7 +414,7 @@ describe('the features task', () => {
     expect(hashStore(store)).toEqual(before);
   });
 
-  test('publishes nothing from a shard whose bytes are damaged', async () => {
+  test('publishes nothing from a damaged shard', async () => {
     const { store, result } = await ingestFiles(files);
     const path = join(String(result.outputs[0]?.uri), 'shard-00.parquet');
     await writeFile(path, Buffer.alloc((await readFile(path)).length));
