@@ -107,7 +107,10 @@ export const shardSubset = z
   .refine(({ index, count }) => index >= 1 && index <= count)
   .describe('i/n with 1 <= i <= n, such as 3/16');
 
-/** The same options for yargs, which parses the command line and prints --help; readOptions() checks the values. */
+/**
+ * The same options for yargs, which parses the command line and prints --help; readOptions() checks
+ * the values.
+ */
 export function toYargs(options: Options): Record<string, YargsOptions> {
   return Object.fromEntries(
     Object.entries(options).map(([name, schema]) => {
@@ -127,8 +130,8 @@ export function toYargs(options: Options): Record<string, YargsOptions> {
 }
 
 /**
- * Reads the options of a task: from the command line, else from the environment, where --as-of is AS_OF. An empty
- * variable counts as not given.
+ * Reads the options of a task: from the command line, else from the environment, where --as-of is
+ * AS_OF. An empty variable counts as not given.
  * @param parsed the options as yargs parsed them
  * @param args the words of the command line
  * @throws PermanentError that names the option or the variable whose value is not valid

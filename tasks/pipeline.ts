@@ -19,8 +19,8 @@ const SERVER = fileURLToPath(new URL('../serving/server.ts', import.meta.url));
 const PREDICT_PATH = '/predict?vol_moving_avg=12345&adj_close_rolling_med=25';
 
 /**
- * Runs each task in its own process, as Airflow does, and prints the results. If a model is in service, starts the server
- * and asks it for one prediction.
+ * Runs each task in its own process, as Airflow does, and prints the results. If a model is in
+ * service, starts the server and asks it for one prediction.
  * @throws PermanentError or Error as the task that failed did; its log says why
  */
 export async function runPipeline(

@@ -15,8 +15,8 @@ const DATASETS = ['raw', 'prices', 'features'] as const;
 const MIN_INCOMPLETE_AGE_MS = 3_600_000;
 
 /**
- * Removes old keys of every dataset. It keeps the latest key, the newest complete ones up to `keep` in all, and those that
- * the model in service was made from. Models stay, since they are small.
+ * Removes old keys of every dataset. It keeps the latest key, the newest complete ones up to `keep`
+ * in all, and those that the model in service was made from. Models stay, since they are small.
  * @throws PermanentError when the model in service does not say what it was made from
  */
 export async function prune({ keep }: { keep: number }, { store, log }: Context): Promise<TaskResult> {
@@ -66,7 +66,9 @@ async function isComplete(dataset: (typeof DATASETS)[number], key: string, store
   return ((await findDataset(dataset, key, store))?.rows ?? 0) > 0;
 }
 
-/** The keys of the features, the prices and the download that the model in service was made from. */
+/**
+ * The keys of the features, the prices and the download that the model in service was made from.
+ */
 async function keysOfChampion(store: Store): Promise<Set<string>> {
   if ((await store.size('model.bin')) === undefined) return new Set();
   const model = (await readChampion(store)).champion?.model;

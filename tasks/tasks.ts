@@ -57,7 +57,9 @@ export const pipelineOptions = {
   'as-of': asOf,
 } satisfies Options;
 
-/** The tasks that create the store if it does not exist. For the others a missing store is an error. */
+/**
+ * The tasks that create the store if it does not exist. For the others a missing store is an error.
+ */
 export const STORE_CREATORS = ['download', 'ingest'];
 
 export const tasks: Record<string, Task> = {

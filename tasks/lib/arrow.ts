@@ -21,8 +21,8 @@ const TYPES = {
 };
 
 /**
- * The result of a query as an Arrow table. Its columns must be FLOAT, DOUBLE or INTEGER; NULL stays null.
- * Copies whole vectors of 2,048 values, which is faster than value by value.
+ * The result of a query as an Arrow table. Its columns must be FLOAT, DOUBLE or INTEGER; NULL stays
+ * null. Copies whole vectors of 2,048 values, which is faster than value by value.
  * @throws QueryError
  */
 export async function readArrowTable(sql: string, { connection }: Database): Promise<Table> {

@@ -1,9 +1,9 @@
 import type { Database } from './duckdb.ts';
 
 /**
- * Runs `work` for each item, in order, on as many connections as there are threads. One more connection computes while
- * another waits for the disk. After the first error no more work starts. Of several errors it throws that of the first
- * item, so that the error does not depend on timing.
+ * Runs `work` for each item, in order, on as many connections as there are threads. One more
+ * connection computes while another waits for the disk. After the first error no more work starts.
+ * Of several errors it throws that of the first item, so that the error does not depend on timing.
  */
 export async function runConcurrently<Item>(
   items: Item[],

@@ -54,7 +54,10 @@ export class Database {
     return new Database(instance, true, new Set(), await instance.connect(), threads);
   }
 
-  /** Another connection, with its own views and variables. It shares memory and threads; close it before this one. */
+  /**
+   * Another connection, with its own views and variables. It shares memory and threads; close it
+   * before this one.
+   */
   async connect(): Promise<Database> {
     const connection = await this.#instance.connect();
     return new Database(this.#instance, false, this.#connections, connection, this.threads);

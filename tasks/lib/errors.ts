@@ -1,6 +1,6 @@
 /**
- * A failure that a retry cannot fix: bad input, a bad option, a missing or damaged file of the store, a full or read-only
- * disk, too little memory. The process exits with 2.
+ * A failure that a retry cannot fix: bad input, a bad option, a missing or damaged file of the
+ * store, a full or read-only disk, too little memory. The process exits with 2.
  */
 export class PermanentError extends Error {}
 
@@ -15,7 +15,10 @@ const REMEDIES: Record<string, string> = {
   ENOMEM: 'DuckDB needs more memory; raise --memory-limit, or spread the prices over more --shards',
 };
 
-/** Turns an error whose cause no retry can fix, such as a full disk, into a PermanentError. Returns others as they are. */
+/**
+ * Turns an error whose cause no retry can fix, such as a full disk, into a PermanentError. Returns
+ * others as they are.
+ */
 export function classifyError(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(String(error));
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {

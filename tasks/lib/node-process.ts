@@ -14,7 +14,10 @@ export function startNode(args: string[], options: SpawnOptions): ChildProcess {
   return child;
 }
 
-/** Waits for a task to end; it logs why if it fails. @throws PermanentError or Error with this message, as the task did */
+/**
+ * Waits for a task to end; it logs why if it fails.
+ * @throws PermanentError or Error with this message, as the task did
+ */
 export async function waitForSuccess(child: ChildProcess, message: string): Promise<void> {
   const [code] = await once(child, 'exit');
   if (code === 2) throw new PermanentError(message);

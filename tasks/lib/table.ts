@@ -3,7 +3,10 @@ export function formatCount(number: number): string {
   return Math.round(number).toLocaleString('en-US');
 }
 
-/** A table as aligned text: numbers to the right, other columns to the left. The first row is the header. */
+/**
+ * A table as aligned text: numbers to the right, other columns to the left. The first row is the
+ * header.
+ */
 export function formatTable(rows: string[][]): string {
   const [header = [], ...body] = rows;
   const columns = header.map((_, column) => ({

@@ -1,4 +1,5 @@
--- The first and the last of the newest days of the features, and their number of rows that no model has seen.
+-- The first and the last of the newest days of the features, and their number of rows that no model
+-- has seen.
 --   features               all shards
 --   variables unseen_from  YYYY-MM-DD
 --             block_days   number of calendar days

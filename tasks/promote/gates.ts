@@ -4,7 +4,10 @@ import type { ModelFile } from '../store/models.ts';
 import type { Check } from '../store/result.ts';
 import type { NewestBlock } from './newest-block.ts';
 
-/** The bounds that a challenger must keep: its errors as multiples of the champion's, and its coverage. */
+/**
+ * The bounds that a challenger must keep: its errors as multiples of the champion's, and its
+ * coverage.
+ */
 export interface Gates {
   maxMaeRatio: number;
   maxRmsleRatio: number;
@@ -47,7 +50,10 @@ export async function compareWithChampion(
   };
 }
 
-/** Measures a model where none is in service. Its coverage can refuse it; a MAE above that of vol_moving_avg only warns. */
+/**
+ * Measures a model where none is in service. Its coverage can refuse it; a MAE above that of
+ * vol_moving_avg only warns.
+ */
 export async function measureFirstModel(
   challenger: ModelFile,
   gates: Gates,
@@ -75,7 +81,10 @@ export async function measureFirstModel(
   };
 }
 
-/** Applies the gates. A coverage out of bounds passes if it is no further from 0.8 than the champion's. */
+/**
+ * Applies the gates. A coverage out of bounds passes if it is no further from 0.8 than the
+ * champion's.
+ */
 export function applyGates(
   challenger: CoverageScore,
   champion: CoverageScore,

@@ -21,8 +21,8 @@ type TableRow = NonNullable<TaskResult['table']>[number];
 const TABLE_HEADER = ['as of', 'rows', 'MAE', 'of vol_moving_avg', 'RMSLE', 'coverage', 'SHA-256', 'state'];
 
 /**
- * Lists the models of the store: their scores, each measured on other days, and whether they are in service, rolled back,
- * replaced or damaged.
+ * Lists the models of the store: their scores, each measured on other days, and whether they are in
+ * service, rolled back, replaced or damaged.
  * @throws PermanentError when there are none, or the history of the champions is damaged
  */
 export async function listModels({ store, log }: Context): Promise<TaskResult> {
@@ -62,7 +62,9 @@ export async function listModels({ store, log }: Context): Promise<TaskResult> {
   };
 }
 
-/** The folder that the champion came from, where it is damaged: the first damaged one of its date. */
+/**
+ * The folder that the champion came from, where it is damaged: the first damaged one of its date.
+ */
 function findDamagedChampion(
   models: ListedModel[],
   champion: ModelFile | undefined,

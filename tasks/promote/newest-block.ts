@@ -7,7 +7,10 @@ import { openDataset } from '../store/shards.ts';
 
 /** The newest calendar days of the features. */
 const BLOCK_DAYS = 90;
-/** If fewer rows than these are unseen by every model, the block includes rows that a model has seen. */
+/**
+ * If fewer rows than these are unseen by every model, the block includes rows that a model has
+ * seen.
+ */
 const MIN_UNSEEN_ROWS = 1_000;
 
 /** The rows that models are measured on before promotion. */
@@ -22,7 +25,8 @@ export interface NewestBlock {
 
 /**
  * Reads the newest rows of the features: those that no model has seen, if there are enough of them.
- * @throws PermanentError when there are no features, a shard is damaged, or no row has a full window
+ * @throws PermanentError when there are no features, a shard is damaged, or no row has a full
+ * window
  */
 export async function readNewestBlock(
   models: ModelFile[],

@@ -27,11 +27,13 @@ interface Decision {
 }
 
 /**
- * Puts a model into service: copies its model.bin to the store's model.bin, and names it in champion.json. Unless forced,
- * it refuses a model that is older than the champion, that is worse on the newest rows, or that was rolled back, and a
- * first model whose coverage on those rows is out of bounds. The champion is the model in model.bin, or what the history
- * says if that file cannot be read.
- * @throws PermanentError when there is no such model, it is damaged, or there are no features to measure it on
+ * Puts a model into service: copies its model.bin to the store's model.bin, and names it in
+ * champion.json. Unless forced, it refuses a model that is older than the champion, that is worse
+ * on the newest rows, or that was rolled back, and a first model whose coverage on those rows is
+ * out of bounds. The champion is the model in model.bin, or what the history says if that file
+ * cannot be read.
+ * @throws PermanentError when there is no such model, it is damaged, or there are no features to
+ * measure it on
  */
 export async function promote(options: PromoteOptions, context: Context): Promise<TaskResult> {
   const { store, log } = context;

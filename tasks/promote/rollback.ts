@@ -7,8 +7,8 @@ import type { TaskResult } from '../store/result.ts';
 import type { Store } from '../store/store.ts';
 
 /**
- * Puts the previous champion back into service, and the one before that when it is run again. promote does not undo it.
- * If a rollback was killed, the next one completes it and does no more.
+ * Puts the previous champion back into service, and the one before that when it is run again.
+ * promote does not undo it. If a rollback was killed, the next one completes it and does no more.
  * @throws PermanentError when there was no previous champion, or its model is gone
  */
 export async function rollback(

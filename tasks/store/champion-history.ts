@@ -17,7 +17,10 @@ export interface Champion {
 export interface ChampionChange {
   /** The time, as ISO 8601 in UTC. */
   at: string;
-  /** `found`: model.bin held a model that the history did not have, since a run was killed between the two writes. */
+  /**
+   * `found`: model.bin held a model that the history did not have, since a run was killed between
+   * the two writes.
+   */
   by: 'promote' | 'rollback' | 'found';
   /** The command that made the change; empty where it is not known. */
   command: string;
@@ -26,7 +29,10 @@ export interface ChampionChange {
   why: string;
 }
 
-/** Every change of the champion, the oldest first. @throws PermanentError when a line is not valid */
+/**
+ * Every change of the champion, the oldest first.
+ * @throws PermanentError when a line is not valid
+ */
 export async function readHistory(store: Store): Promise<ChampionChange[]> {
   const path = store.locate(HISTORY);
   const text = await readFile(path, 'utf8').catch((error) => {
@@ -54,7 +60,10 @@ export function successionOf(history: ChampionChange[]): Champion[] {
   return succession;
 }
 
-/** The time at which a model was rolled back; undefined if it was not, or was put into service again. */
+/**
+ * The time at which a model was rolled back; undefined if it was not, or was put into service
+ * again.
+ */
 export function rolledBackAt(sha256: string, history: ChampionChange[]): string | undefined {
   const last = history.findLast(
     ({ by, from, to }) => to.sha256 === sha256 || (by === 'rollback' && from?.sha256 === sha256),

@@ -26,8 +26,8 @@ export interface ChampionState {
 }
 
 /**
- * Runs `work` while no other process can change the champion. If a run was killed between its writes, champion.json and
- * the history are first made to match model.bin.
+ * Runs `work` while no other process can change the champion. If a run was killed between its
+ * writes, champion.json and the history are first made to match model.bin.
  * @throws PermanentError when the history is damaged
  */
 export async function withChampionLock<T>(
@@ -59,7 +59,10 @@ export async function withChampionLock<T>(
   });
 }
 
-/** Puts a model into service and appends the change to the history. Requires the lock of the champion. */
+/**
+ * Puts a model into service and appends the change to the history. Requires the lock of the
+ * champion.
+ */
 export async function installChampion(
   file: ModelFile,
   change: Pick<ChampionChange, 'by' | 'command' | 'why'>,

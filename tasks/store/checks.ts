@@ -4,7 +4,10 @@ import type { Check } from './result.ts';
 
 const MAX_EXAMPLES = 5;
 
-/** Runs a query whose rows are checks: the name, the severity, the number of violations, and examples. */
+/**
+ * Runs a query whose rows are checks: the name, the severity, the number of violations, and
+ * examples.
+ */
 export async function runChecks(sql: string, database: Database): Promise<Check[]> {
   const rows = await database.rows<{
     name: string;

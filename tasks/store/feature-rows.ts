@@ -15,13 +15,19 @@ export interface FeatureRows {
 /** Features, or some of their shards. */
 export type Features = Pick<ShardedDataset, 'shards' | 'uri'>;
 
-/** Creates the view `features`, which .sql files read. @throws PermanentError when a shard is damaged */
+/**
+ * Creates the view `features`, which .sql files read.
+ * @throws PermanentError when a shard is damaged
+ */
 export async function viewFeatures(features: Features, database: Database): Promise<void> {
   const paths = features.shards.map(({ path }) => path);
   await database.createView('features', `SELECT * FROM ${parquet(...paths)}`).catch(throwReadError(features));
 }
 
-/** A handler for the errors of a query over features. @throws PermanentError when a shard is damaged, else the cause */
+/**
+ * A handler for the errors of a query over features.
+ * @throws PermanentError when a shard is damaged, else the cause
+ */
 export function throwReadError({ shards: [shard, another], uri }: Features): (cause: unknown) => never {
   return (cause) => {
     const where = shard && !another ? shard.path : `a shard of ${uri}`;
@@ -30,7 +36,8 @@ export function throwReadError({ shards: [shard, another], uri }: Features): (ca
 }
 
 /**
- * Reads the rows of a range of days, both inclusive, from the view `features`. Call viewFeatures() before.
+ * Reads the rows of a range of days, both inclusive, from the view `features`. Call viewFeatures()
+ * before.
  * @throws PermanentError when a shard is damaged
  */
 export async function readFeatureRows(
@@ -50,7 +57,9 @@ export async function readFeatureRows(
   };
 }
 
-/** The scores of a model on rows, and its coverage: the share of their volumes between p10 and p90. */
+/**
+ * The scores of a model on rows, and its coverage: the share of their volumes between p10 and p90.
+ */
 export async function evaluate(
   model: Model,
   { volume, volMovingAvg, adjCloseRollingMed }: FeatureRows,

@@ -1,6 +1,6 @@
 declare module 'fs-native-extensions' {
-  /** Takes an exclusive lock on an open file, if nobody else has it, and says whether it did. */
+  /** Takes an exclusive lock on an open file if no other process holds it. Returns whether it did. */
   export function tryLock(fd: number): boolean;
-  /** Takes an exclusive lock on an open file, once nobody else has it. The system frees it when the file is closed, or its process ends. */
+  /** Waits for an exclusive lock on an open file. Closing the file or ending the process releases it. */
   export function waitForLock(fd: number): Promise<void>;
 }

@@ -12,14 +12,19 @@ export interface ModelFile {
   sha256: string;
 }
 
-/** A folder of models/: `2020-01-01`, or `2020-01-01.<hash>` for a model that another has replaced. */
+/**
+ * A folder of models/: `2020-01-01`, or `2020-01-01.<hash>` for a model that another has replaced.
+ */
 export interface ModelFolder {
   name: string;
   asOf: string;
   isReplaced: boolean;
 }
 
-/** The folders of models/ by as-of date: for each date first the current one, then the replaced ones. */
+/**
+ * The folders of models/ by as-of date: for each date first the current one, then the replaced
+ * ones.
+ */
 export async function modelFolders(store: Store): Promise<ModelFolder[]> {
   return (await store.list('models')).flatMap((name) => {
     const [, asOf, hash] = /^(\d{4}-\d{2}-\d{2})(\.[0-9a-f]{16})?$/.exec(name) ?? [];
@@ -27,7 +32,10 @@ export async function modelFolders(store: Store): Promise<ModelFolder[]> {
   });
 }
 
-/** The as-of dates of the store's models, oldest first. @throws PermanentError when there are none */
+/**
+ * The as-of dates of the store's models, oldest first.
+ * @throws PermanentError when there are none
+ */
 export async function modelDates(store: Store): Promise<string[]> {
   const folders = await modelFolders(store);
   const dates = folders.filter(({ isReplaced }) => !isReplaced).map(({ asOf }) => asOf);
@@ -61,9 +69,10 @@ export function openModel(bytes: Buffer): ModelFile {
 }
 
 /**
- * Whether the model with this key is published. A damaged or unreadable model counts as missing; publishModel() puts it
- * aside.
- * @throws PermanentError when there is a sound model of the same date with another key, and `replace` is false
+ * Whether the model with this key is published. A damaged or unreadable model counts as missing;
+ * publishModel() puts it aside.
+ * @throws PermanentError when there is a sound model of the same date with another key, and
+ * `replace` is false
  */
 export async function isModelThere(
   asOf: string,
@@ -86,8 +95,8 @@ export async function isModelThere(
 }
 
 /**
- * Publishes the folder of a model, unless the model of this date has the same key. Any other folder of this date is put
- * aside as it is, since a champion may have come from it.
+ * Publishes the folder of a model, unless the model of this date has the same key. Any other folder
+ * of this date is put aside as it is, since a champion may have come from it.
  * @throws PermanentError when there is a sound model with another key, and `replace` is false
  */
 export async function publishModel(
@@ -105,7 +114,10 @@ export async function publishModel(
   });
 }
 
-/** A free name: the date and 16 digits of the SHA-256 of model.bin, the first 16 that no other folder has. */
+/**
+ * A free name: the date and 16 digits of the SHA-256 of model.bin, the first 16 that no other
+ * folder has.
+ */
 async function nameAside(asOf: string, store: Store): Promise<string> {
   const bytes = await readFile(store.locate(`models/${asOf}/model.bin`)).catch(() => '');
   const sha256 = createHash('sha256').update(bytes).digest('hex');

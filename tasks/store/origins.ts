@@ -1,6 +1,9 @@
 import type { Store } from './store.ts';
 
-/** Records which key a dataset was made from, as `features/<key>/prices.json`. prune needs it. The first record stays. */
+/**
+ * Records which key a dataset was made from, as `features/<key>/prices.json`. prune needs it. The
+ * first record stays.
+ */
 export async function publishOrigin(
   dataset: 'prices' | 'features',
   key: string,

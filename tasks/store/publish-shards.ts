@@ -18,13 +18,17 @@ import {
 } from './shards.ts';
 import type { Store } from './store.ts';
 
-/** Every count-th shard from the index-th on, as in `--shard index/count`; the index starts at 1. */
+/**
+ * Every count-th shard from the index-th on, as in `--shard index/count`; the index starts at 1.
+ */
 export interface ShardSubset {
   index: number;
   count: number;
 }
 
-/** A shard that was made: what its manifest says, and its files in scratch, the Parquet file first. */
+/**
+ * A shard that was made: what its manifest says, and its files in scratch, the Parquet file first.
+ */
 export type ShardContent = Pick<
   ShardManifest,
   'rows' | 'nulls' | 'months' | 'lastDate' | 'etfs' | 'checks' | 'parameters' | 'metrics'
@@ -43,9 +47,10 @@ export interface PublishedShards {
 }
 
 /**
- * Makes and publishes the missing shards of a dataset. The key of the dataset is a hash of the keys of all its shards. A
- * shard that another key already has is taken from there. Once the dataset is complete, its `latest.json` names the key.
- * Shards are made concurrently, but each by one thread, so that the bytes do not depend on the number of threads.
+ * Makes and publishes the missing shards of a dataset. The key of the dataset is a hash of the keys
+ * of all its shards. A shard that another key already has is taken from there. Once the dataset is
+ * complete, its `latest.json` names the key. Shards are made concurrently, but each by one thread,
+ * so that the bytes do not depend on the number of threads.
  * @param make writes the files of one shard into a scratch folder
  * @param review checks the complete dataset
  * @throws PermanentError when a check fails

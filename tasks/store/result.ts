@@ -47,7 +47,10 @@ export interface TaskResult {
 /** The result file, which Airflow and the pipeline read. */
 export type ResultFile = Omit<TaskResult, 'printedTable'> & { task: string; seconds: number };
 
-/** Creates the folder of the result file, before any work. @throws PermanentError when it is not writable */
+/**
+ * Creates the folder of the result file, before any work.
+ * @throws PermanentError when it is not writable
+ */
 export async function prepareResult(path: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true });
@@ -58,7 +61,10 @@ export async function prepareResult(path: string): Promise<void> {
   }
 }
 
-/** Writes the result file, whole or not at all; or directly where it is not a regular file, such as /dev/stdout. */
+/**
+ * Writes the result file, whole or not at all; or directly where it is not a regular file, such as
+ * /dev/stdout.
+ */
 export async function writeResult(result: ResultFile, path: string): Promise<void> {
   const text = `${JSON.stringify(result, null, 2)}\n`;
   const existing = await stat(path).catch(() => undefined);

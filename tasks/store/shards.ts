@@ -10,7 +10,10 @@ export interface ShardPlan {
   key: string;
 }
 
-/** The content of shard-NN.json. It is published last: if it exists, the shard's other files do, too. */
+/**
+ * The content of shard-NN.json. It is published last: if it exists, the shard's other files do,
+ * too.
+ */
 export interface ShardManifest {
   key: string;
   /** The number of shards of the dataset. */
@@ -99,12 +102,16 @@ async function listIncompleteShards(folder: string, store: Store): Promise<strin
   return incomplete.join(', ') || 'all';
 }
 
-/** DuckDB's messages about a Parquet file that it cannot read, but not the error that features.sql raises. */
+/**
+ * DuckDB's messages about a Parquet file that it cannot read, but not the error that features.sql
+ * raises.
+ */
 const DAMAGED =
   /^(?!.*a row left its place)((Invalid|Invalid Input|Serialization|Conversion) Error|.*(Parquet|TProtocol))/s;
 
 /**
- * The error to throw when a query over shards fails: a PermanentError if they are damaged, else the cause itself.
+ * The error to throw when a query over shards fails: a PermanentError if they are damaged, else the
+ * cause itself.
  * @param where the shard, or the dataset, that is read
  * @param folder of the dataset with all of its keys
  * @param maker the task that makes this dataset
@@ -151,7 +158,10 @@ async function listManifests(folder: string, store: Store): Promise<string[]> {
   return (await store.list(folder)).filter((name) => /^shard-\d+\.json$/.test(name));
 }
 
-/** The manifest of a shard, or undefined if a file of the shard is missing or truncated, or the key is another. */
+/**
+ * The manifest of a shard, or undefined if a file of the shard is missing or truncated, or the key
+ * is another.
+ */
 export async function findShard(
   folder: string,
   index: number,

@@ -20,8 +20,8 @@ const SCRATCH = 'tmp';
 const LOCK = '.lock';
 
 /**
- * The store: a folder of published files. A name is a path relative to the root, with forward slashes.
- * A published file is complete and on disk, or not there at all.
+ * The store: a folder of published files. A name is a path relative to the root, with forward
+ * slashes. A published file is complete and on disk, or not there at all.
  */
 export class Store {
   readonly root: string;
@@ -61,8 +61,8 @@ export class Store {
   }
 
   /**
-   * A new folder on the disk of the store. It is removed on disposal (`await using`), or on a signal. A lock, held from
-   * before the folder exists, shows that its owner is alive.
+   * A new folder on the disk of the store. It is removed on disposal (`await using`), or on a
+   * signal. A lock, held from before the folder exists, shows that its owner is alive.
    */
   async scratch(): Promise<{ path: string; [Symbol.asyncDispose](): Promise<void> }> {
     const path = this.locate(`${SCRATCH}/${randomUUID()}`);
@@ -112,8 +112,8 @@ export class Store {
   }
 
   /**
-   * Moves a folder from scratch to a name. An older folder is moved to scratch first, then removed: a reader finds the
-   * old one, the new one or, for an instant, none, but never a mixture.
+   * Moves a folder from scratch to a name. An older folder is moved to scratch first, then removed:
+   * a reader finds the old one, the new one or, for an instant, none, but never a mixture.
    */
   async publishFolder(path: string, name: string): Promise<void> {
     const target = this.locate(name);
@@ -145,7 +145,10 @@ export class Store {
     await rename(this.locate(name), join(scratch.path, 'removed')).catch(ignore('ENOENT'));
   }
 
-  /** Publishes a published file under a second name: as a hard link, or a copy where the disk has no links. */
+  /**
+   * Publishes a published file under a second name: as a hard link, or a copy where the disk has no
+   * links.
+   */
   async publishAgain(from: string, to: string): Promise<void> {
     await using scratch = await this.scratch();
     const path = join(scratch.path, 'again');
@@ -153,7 +156,10 @@ export class Store {
     await this.publish(path, to);
   }
 
-  /** The JSON of a name, or undefined if there is no file. @throws PermanentError when it is not JSON */
+  /**
+   * The JSON of a name, or undefined if there is no file.
+   * @throws PermanentError when it is not JSON
+   */
   async readJson<T>(name: string): Promise<T | undefined> {
     const text = await readFile(this.locate(name), 'utf8').catch(ignore('ENOENT'));
     if (text === undefined) return undefined;
@@ -176,7 +182,9 @@ export class Store {
     return ((await readdir(this.locate(name)).catch(ignore('ENOENT', 'ENOTDIR'))) ?? []).sort();
   }
 
-  /** Runs `work` while holding a lock. The operating system releases the lock of a killed process. */
+  /**
+   * Runs `work` while holding a lock. The operating system releases the lock of a killed process.
+   */
   async withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
     const handle = await open(this.locate(`${name}${LOCK}`), 'a+');
     try {

@@ -1,5 +1,6 @@
--- The constant multiple of vol_moving_avg with the lowest mean absolute error before a day, to three decimals: the median of
--- Volume / vol_moving_avg, where each row weighs vol_moving_avg. NULL if there is no earlier row.
+-- The constant multiple of vol_moving_avg with the lowest mean absolute error before a day, to
+-- three decimals: the median of Volume / vol_moving_avg, where each row weighs vol_moving_avg. NULL
+-- if there is no earlier row.
 --   features        all shards
 --   variable as_of  YYYY-MM-DD
 WITH ratios AS (

@@ -10,7 +10,10 @@ export interface MonthScores {
   featuresKey: string;
   model: Score & { coverage: number };
   volMovingAvg: Score;
-  /** The best constant multiple of vol_moving_avg before the as-of date; undefined where there is no earlier row. */
+  /**
+   * The best constant multiple of vol_moving_avg before the as-of date; undefined where there is no
+   * earlier row.
+   */
   multiple: (Score & { factor: number }) | undefined;
 }
 
@@ -100,7 +103,10 @@ const SERIES = [
   { name: 'constant multiple', color: '#d95f02', maeOf: ({ multiple }: MonthScores) => multiple?.mae },
 ];
 
-/** The MAE of the model and of the constant multiple by month, as shares of the MAE of vol_moving_avg, as an SVG image. */
+/**
+ * The MAE of the model and of the constant multiple by month, as shares of the MAE of
+ * vol_moving_avg, as an SVG image.
+ */
 export function drawWalkForward(months: MonthScores[]): string {
   const lines = SERIES.map(({ color, maeOf }) => ({
     color,

@@ -33,15 +33,19 @@ interface SharedOptions {
 export interface WalkForwardOptions extends SharedOptions {
   /** The key of the features; the latest, if not given. */
   features?: string | undefined;
-  /** YYYY-MM, both inclusive: a model as of the first of each month. All models of the store, if not given. */
+  /**
+   * YYYY-MM, both inclusive: a model as of the first of each month. All models of the store, if not
+   * given.
+   */
   from?: string | undefined;
   to?: string | undefined;
 }
 
 /**
- * Measures models on the month that begins on their as-of date, beside vol_moving_avg and the best constant multiple of it
- * before that date. Writes walk-forward.md and walk-forward.svg. With `from`, missing models are trained, each in its own
- * process. A model is left out if the features have no row of its month.
+ * Measures models on the month that begins on their as-of date, beside vol_moving_avg and the best
+ * constant multiple of it before that date. Writes walk-forward.md and walk-forward.svg. With
+ * `from`, missing models are trained, each in its own process. A model is left out if the features
+ * have no row of its month.
  * @throws PermanentError when there are no models or no features, or training ends with exit code 2
  */
 export async function walkForward(
@@ -84,7 +88,10 @@ export async function walkForward(
   };
 }
 
-/** The multiple of vol_moving_avg with the lowest MAE on the rows before a date; undefined where there are none. */
+/**
+ * The multiple of vol_moving_avg with the lowest MAE on the rows before a date; undefined where
+ * there are none.
+ */
 async function fitMultiple(
   features: Features,
   asOf: string,
@@ -121,7 +128,10 @@ async function scoreMonth(
   };
 }
 
-/** Trains a model in its own process, which logs why if it fails. @throws PermanentError or Error when it fails */
+/**
+ * Trains a model in its own process, which logs why if it fails.
+ * @throws PermanentError or Error when it fails
+ */
 async function train(
   asOf: string,
   featuresKey: string,
@@ -138,7 +148,10 @@ async function train(
   );
 }
 
-/** The last day of the month that begins on this date. A day that the next month lacks counts as its last day. */
+/**
+ * The last day of the month that begins on this date. A day that the next month lacks counts as its
+ * last day.
+ */
 function lastDayOfMonthFrom(asOf: string): string {
   const [year = 0, month = 0, day = 0] = asOf.split('-').map(Number);
   const length = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();

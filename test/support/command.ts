@@ -30,7 +30,10 @@ export interface Running {
   ended: Promise<ProcessResult>;
 }
 
-/** Starts a program in the repository. Its environment has only the given variables, PATH, HOME and TMPDIR. */
+/**
+ * Starts a program in the repository. Its environment has only the given variables, PATH, HOME and
+ * TMPDIR.
+ */
 export function start(file: string, args: string[], environment: Record<string, string> = {}): Running {
   const kept = Object.fromEntries(Object.entries({ PATH, HOME, TMPDIR }).filter(([, value]) => value));
   const child = spawn(file, args, {

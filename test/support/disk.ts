@@ -18,7 +18,9 @@ export function runOnDisk(options: string, script: string): Promise<ProcessResul
   return start('unshare', [...unshare(), 'sh', '-c', mounted], { DISK: disk }).ended;
 }
 
-/** The options of `unshare` for a mount namespace. Users other than root need a user namespace, too. */
+/**
+ * The options of `unshare` for a mount namespace. Users other than root need a user namespace, too.
+ */
 function unshare(): string[] {
   return process.getuid?.() === 0 ? ['--mount'] : ['--user', '--map-root-user', '--mount'];
 }

@@ -1,4 +1,7 @@
-/** What tests work on: folders, price files, stores that this process fills, and the content of stores. */
+/**
+ * What tests work on: folders, price files, stores that this process fills, and the content of
+ * stores.
+ */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -31,7 +34,9 @@ export function csvOfVolumes(...volumes: number[]): string {
   return `${HEADER}\n${rows.join('')}`;
 }
 
-/** `symbols_valid_meta.csv` with these Security Names by NASDAQ Symbol, both as written in the file. */
+/**
+ * `symbols_valid_meta.csv` with these Security Names by NASDAQ Symbol, both as written in the file.
+ */
 export function metadata(names: Record<string, string> = {}): string {
   const rows = Object.entries(names).map(
     ([symbol, name]) => `Y,${symbol},${name},N,,N,100.0,N,,,${symbol},N`,

@@ -1,4 +1,7 @@
-/** Opens idle connections, the second half of them after one response each. Closes them when its input ends. */
+/**
+ * Opens idle connections, the second half of them after one response each. Closes them when its
+ * input ends.
+ */
 import { connect, type Socket } from 'node:net';
 
 const [port, count] = process.argv.slice(2).map(Number) as [number, number];

@@ -39,7 +39,10 @@ export async function startKaggle(content: Buffer): Promise<Kaggle> {
   return kaggle;
 }
 
-/** Sends the file, or the rest of it, as the storage does. The connection breaks after `cutAfter` bytes. */
+/**
+ * Sends the file, or the rest of it, as the storage does. The connection breaks after `cutAfter`
+ * bytes.
+ */
 export function sendContent({ content }: Pick<Kaggle, 'content'>, cutAfter?: number): Answer {
   return (request, response) => {
     const etag = `"${createHash('sha1').update(content).digest('hex')}"`;

@@ -25,7 +25,10 @@ console.log(
 );
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
 
-/** A static check counts as one test. So does a test runner that failed without reporting a failed test. */
+/**
+ * A static check counts as one test. So does a test runner that failed without reporting a failed
+ * test.
+ */
 function countTests(name: string, succeeded: boolean): TestCounts {
   const counts = readVitest(`${name}.json`) ??
     readJunit(`${name}.xml`) ?? { passed: succeeded ? 1 : 0, failed: 0, skipped: 0 };

@@ -72,7 +72,7 @@ describe('options', () => {
 });
 
 describe('--help', () => {
-  test('of each task names its options', async () => {
+  test('of each task shows its options', async () => {
     const common = ['store', 'result', 'threads', 'memory-limit', 'log-level'];
     const names = Object.keys(tasks);
     const ended = await Promise.all(names.map((name) => succeed([name, '--help'])));
@@ -82,7 +82,7 @@ describe('--help', () => {
     }
   });
 
-  test('names each task and the exit codes', async () => {
+  test('shows each task and the exit codes', async () => {
     const { stdout } = await succeed(['--help']);
     for (const name of [...Object.keys(tasks), 'pipeline']) expect(stdout).toContain(name);
     expect(stdout).toMatch(/143/);
@@ -104,15 +104,16 @@ describe('the result file', () => {
     expect(await readFile(file, 'utf8')).toBe('older');
   });
 
-  test('goes to standard output when asked to', async () => {
+  test('can be written to standard output', async () => {
     const ingest = `node tasks/cli.ts ingest --store ${makeFolder()} --source ${await makeSource(FILES)}`;
-    // A pipe, as in a container: what Node gives a child is a socket, which nobody can open by its name.
+    // A pipe, as in a container. Node gives a child a socket, which cannot be opened as
+    // /dev/stdout.
     const { stdout } = await start('sh', ['-c', `${ingest} --result /dev/stdout | cat`]).ended;
     expect(JSON.parse(stdout)).toMatchObject({ task: 'ingest', status: 'done' });
   });
 });
 
-test('a run that is not on a terminal logs a JSON object a line, also to a file, and nothing to standard output', async () => {
+test('without a terminal a run logs JSON lines to standard error and to a file, and prints nothing', async () => {
   const store = makeFolder();
   const { stdout, stderr } = await succeed(['ingest', '--store', store, '--source', await makeSource(FILES)]);
   expect(stdout).toBe('');

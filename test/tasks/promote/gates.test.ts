@@ -6,18 +6,18 @@ const GATES = { maxMaeRatio: 1.02, maxRmsleRatio: 1.02, minCoverage: 0.7, maxCov
 const withCoverage = (coverage: number) => ({ rows: 100, mae: 10, rmsle: 1, r2: 0.5, coverage });
 
 it.each([
-  ['passes within the bounds, however good the champion', 0.7, 0.8, true],
-  ['passes within the bounds, however good the champion', 0.9, 0.8, true],
-  ['is refused below them', 0.69, 0.8, false],
-  ['is refused above them', 0.91, 0.8, false],
-  // 0.15 from 0.8, the champion 0.16
-  ['passes below them where the champion lies further from 0.8', 0.65, 0.64, true],
-  ['passes below them where the champion lies further above 0.8', 0.65, 0.96, true],
-  ['passes above them where the champion lies further from 0.8', 0.95, 0.64, true],
-  // 0.15 from 0.8, the champion 0.14
-  ['is refused below them where the champion lies nearer to 0.8', 0.65, 0.66, false],
-  ['is refused above them where the champion lies nearer to 0.8', 0.95, 0.66, false],
-])('a challenger %s: it covers %f, the champion %f', (_kind, challenger, champion, passes) => {
+  ['passes within the bounds, even if the champion is better', 0.7, 0.8, true],
+  ['passes within the bounds, even if the champion is better', 0.9, 0.8, true],
+  ['is refused below the bounds', 0.69, 0.8, false],
+  ['is refused above the bounds', 0.91, 0.8, false],
+  // The distances to 0.8 are 0.15, and 0.16 for the champion.
+  ['passes below the bounds if the champion is further from 0.8', 0.65, 0.64, true],
+  ['passes below the bounds if the champion is further above 0.8', 0.65, 0.96, true],
+  ['passes above the bounds if the champion is further from 0.8', 0.95, 0.64, true],
+  // The distances to 0.8 are 0.15, and 0.14 for the champion.
+  ['is refused below the bounds if the champion is closer to 0.8', 0.65, 0.66, false],
+  ['is refused above the bounds if the champion is closer to 0.8', 0.95, 0.66, false],
+])('a challenger %s: its coverage is %f, the champion has %f', (_kind, challenger, champion, passes) => {
   const { checks, reasons } = applyGates(withCoverage(challenger), withCoverage(champion), GATES);
   expect(checks.map(({ name, passed }) => [name, passed])).toEqual([
     ['mae_is_within_gate', true],
@@ -28,7 +28,7 @@ it.each([
   expect(reasons).toHaveLength(passes ? 0 : 1);
 });
 
-it('the reason of a refusal by coverage names both coverages and the bounds', () => {
+it('a refusal by coverage names both coverages and the bounds', () => {
   expect(applyGates(withCoverage(0.6), withCoverage(0.8), GATES).reasons).toEqual([
     "60.0 % of the volumes are between its p10 and p90, the champion's 80.0 %; --min-coverage is 0.7, --max-coverage 0.9",
   ]);

@@ -22,19 +22,19 @@ beforeEach(async () => {
   await runInProcess(features, { window: 2 }, store);
 });
 
-it('puts the newest model into service when no date is given', async () => {
+it('promotes the newest model if no date is given', async () => {
   addModels('2019-01-01', '2020-01-01', '2018-01-01');
   expect(await promoteHere()).toMatchObject({ status: 'done', metrics: { champion_as_of: '2020-01-01' } });
   expectChampion('2020-01-01');
 });
 
-it('puts the model of a date into service', async () => {
+it('promotes the model with the given date', async () => {
   addModels('2019-01-01', '2020-01-01');
   await promoteHere('2019-01-01');
   expectChampion('2019-01-01');
 });
 
-it('never replaces a newer champion with an older model, and says so', async () => {
+it('refuses a model that is older than the champion, and says so', async () => {
   addModels('2019-01-01', '2020-01-01');
   await promoteHere('2020-01-01');
   const before = hashStore(store);
@@ -43,7 +43,7 @@ it('never replaces a newer champion with an older model, and says so', async () 
   expect(hashStore(store)).toEqual(before);
 });
 
-it('replaces a newer champion with an older model when it is forced to', async () => {
+it('replaces a newer champion with an older model if forced', async () => {
   addModels('2019-01-01', '2020-01-01');
   await promoteHere('2020-01-01');
   await promoteHere('2019-01-01', true);
@@ -57,7 +57,7 @@ it('replaces an older champion with a newer model', async () => {
   expectChampion('2020-01-01');
 });
 
-it('replaces a champion with the model of the same date that was trained anew', async () => {
+it('replaces a champion with a retrained model of the same date', async () => {
   addModels('2020-01-01');
   await promoteHere();
   addModel(store, [0, 1, 1], '2020-01-01');
@@ -65,7 +65,7 @@ it('replaces a champion with the model of the same date that was trained anew', 
   expectChampion('2020-01-01');
 });
 
-it('says that it is up to date the second time, and changes nothing', async () => {
+it('is up to date the second time, and changes nothing', async () => {
   addModels('2020-01-01');
   expect(await promoteHere()).toMatchObject({ status: 'done' });
   const before = hashStore(store);
@@ -73,22 +73,22 @@ it('says that it is up to date the second time, and changes nothing', async () =
   expect(hashStore(store)).toEqual(before);
 });
 
-it('ends with the newest model however many promote at once', async () => {
+it('ends with the newest model when many processes promote at once', async () => {
   const dates = ['2017-01-01', '2020-01-01', '2018-01-01', '2019-01-01'];
   addModels(...dates);
-  const words = ['promote', '--store', store, '--max-coverage', '1', '--as-of'];
-  await Promise.all(dates.map((date) => succeed([...words, date])));
+  const args = ['promote', '--store', store, '--max-coverage', '1', '--as-of'];
+  await Promise.all(dates.map((date) => succeed([...args, date])));
   expectChampion('2020-01-01');
   expect(listScratch(store)).toEqual([]);
 });
 
-describe('goes by the model in service, whatever champion.json says', () => {
+describe('uses model.bin, not champion.json, for the model in service', () => {
   beforeEach(async () => {
     addModels('2020-01-01', '2020-03-01', '2020-06-01');
     await promoteHere('2020-01-01');
   });
 
-  it('and mends it after a run that was killed between the two writes', async () => {
+  it('and corrects it after a run that was killed between the two writes', async () => {
     writeFileSync(join(store, 'model.bin'), readFileSync(join(store, 'models/2020-06-01/model.bin')));
     expect(await promoteHere('2020-03-01')).toMatchObject({
       status: 'refused',
@@ -100,8 +100,8 @@ describe('goes by the model in service, whatever champion.json says', () => {
   it.each([
     ['missing', () => rmSync(join(store, 'champion.json'))],
     ['damaged', () => writeFileSync(join(store, 'champion.json'), '{"as_of"')],
-  ])('and writes it anew where it is %s', async (_kind, spoil) => {
-    spoil();
+  ])('and writes it again if it is %s', async (_kind, damage) => {
+    damage();
     expect(await promoteHere('2020-01-01')).toMatchObject({ status: 'done' });
     expectChampion('2020-01-01');
   });
@@ -111,17 +111,17 @@ describe.each([
   ['missing', () => rmSync(join(store, 'model.bin'))],
   ['damaged', () => writeFileSync(join(store, 'model.bin'), 'damaged')],
   [
-    'of a format to come',
+    'in a later format',
     () => writeFileSync(join(store, 'model.bin'), modelOfFormat('stock-market-pipeline/99')),
   ],
-])('where model.bin is %s, the history says what should be in service, and', (_kind, spoil) => {
+])('if model.bin is %s, the history says what should be in service, and', (_kind, damage) => {
   beforeEach(async () => {
     addModels('2020-01-01', '2020-03-01', '2020-06-01', '2020-07-01');
     for (const date of ['2020-01-01', '2020-03-01', '2020-06-01']) await promoteHere(date);
-    spoil();
+    damage();
   });
 
-  it('an older model stays out', async () => {
+  it('an older model is refused', async () => {
     expect(await promoteHere('2020-03-01')).toMatchObject({
       status: 'refused',
       outputs: [],
@@ -133,36 +133,39 @@ describe.each([
     expect(readHistory()).toHaveLength(3);
   });
 
-  it('a model that was rolled back stays out', async () => {
+  it('a model that was rolled back is refused', async () => {
     await runInProcess(rollback, {}, store);
-    spoil();
+    damage();
     expect(await promoteHere('2020-06-01')).toMatchObject({
       status: 'refused',
       metrics: { reason: expect.stringContaining('this model was rolled back at') },
     });
   });
 
-  it.each(['2020-06-01', '2020-07-01'])('the model as of %s gets in, unmeasured', async (date) => {
-    expect(await promoteHere(date)).toMatchObject({
-      status: 'done',
-      checks: [],
-      metrics: {
-        champion_as_of: date,
-        reason: expect.stringMatching(
-          /model\.bin: .*not compared with the champion, the model as of 2020-06-01/,
-        ),
-      },
-    });
-    expectChampion(date);
-  });
+  it.each(['2020-06-01', '2020-07-01'])(
+    'the model as of %s is promoted without a comparison',
+    async (date) => {
+      expect(await promoteHere(date)).toMatchObject({
+        status: 'done',
+        checks: [],
+        metrics: {
+          champion_as_of: date,
+          reason: expect.stringMatching(
+            /model\.bin: .*not compared with the champion, the model as of 2020-06-01/,
+          ),
+        },
+      });
+      expectChampion(date);
+    },
+  );
 
-  it('an older model gets in by force', async () => {
+  it('an older model is promoted if forced', async () => {
     expect(await promoteHere('2020-03-01', true)).toMatchObject({ status: 'done' });
     expectChampion('2020-03-01');
   });
 });
 
-it('a model.bin that the disk does not give lets no older model in', async () => {
+it('refuses an older model if model.bin cannot be read from the disk', async () => {
   addModels('2020-01-01', '2020-06-01');
   await promoteHere('2020-06-01');
   rmSync(join(store, 'model.bin'));
@@ -173,7 +176,7 @@ it('a model.bin that the disk does not give lets no older model in', async () =>
   });
 });
 
-it('a model.bin that cannot be read and that no history knows gives way to force alone', async () => {
+it('replaces a damaged model.bin without history only if forced', async () => {
   addModels('2020-01-01');
   writeFileSync(join(store, 'model.bin'), 'damaged');
   expect(await promoteHere()).toMatchObject({
@@ -188,7 +191,7 @@ it('a model.bin that cannot be read and that no history knows gives way to force
   expectChampion('2020-01-01');
 });
 
-it('refuses a damaged model, and the champion stays', async () => {
+it('refuses a damaged model, and keeps the champion', async () => {
   addModels('2019-01-01', '2020-01-01');
   await promoteHere('2019-01-01');
   const path = join(store, 'models/2020-01-01/model.bin');
@@ -201,20 +204,21 @@ it('refuses a damaged model, and the champion stays', async () => {
   expectChampion('2019-01-01');
 });
 
-it('refuses when there are no models, and tells what to run', async () => {
+it('refuses if there are no models, and says what to run', async () => {
   await expect(promoteHere()).rejects.toThrow(
     new PermanentError(`${store}/models: there are no models in this store; run train first`),
   );
 });
 
-it('refuses a date that has no model, and names it', async () => {
+it('refuses a date without a model, and names it', async () => {
   addModels('2020-01-01');
   await expect(promoteHere('2019-01-01')).rejects.toThrow(PermanentError);
   await expect(promoteHere('2019-01-01')).rejects.toThrow('2019-01-01');
   expect(existsSync(join(store, 'champion.json'))).toBe(false);
 });
 
-// The last volume is 2, its vol_moving_avg 51, and all others are 100: 51 is 49 off, 9.8 on average of the five rows.
+// The last volume is 2 and its vol_moving_avg 51; all others are 100. The error is 49 in one of
+// five rows, 9.8 on average.
 describe('the first model', () => {
   const gates = { ...GATES, maxCoverage: 0.9 };
   const promoteFirst = (outputs: [number, number, number], force = false) => {
@@ -226,8 +230,9 @@ describe('the first model', () => {
     await runInProcess(features, { window: 2 }, store);
   });
 
-  // It predicts vol_moving_avg, and between half and twice as much (of 1 + x) lie four of the five volumes.
-  it('gets in where its coverage is within bounds', async () => {
+  // It predicts vol_moving_avg. On the scale of 1 + x four of the five volumes are between half and
+  // twice that.
+  it('is promoted if its coverage is within bounds', async () => {
     expect(await promoteFirst([0, 0, 0])).toMatchObject({
       status: 'done',
       metrics: {
@@ -246,8 +251,9 @@ describe('the first model', () => {
     expectChampion('2020-01-01');
   });
 
-  // 1.4 * 101 - 1 is 140, which is 40 off; 1.4 * 52 - 1 is 72, which is 70 off: (4 * 40 + 70) / 5 = 46.
-  it('gets in with a warning where its MAE is above that of vol_moving_avg', async () => {
+  // 1.4 * 101 - 1 is 140, an error of 40; 1.4 * 52 - 1 is 72, an error of 70. The mean is
+  // (4 * 40 + 70) / 5 = 46.
+  it('is promoted with a warning if its MAE is above that of vol_moving_avg', async () => {
     expect(await promoteFirst([Math.log(1.4), 0, 0])).toMatchObject({
       status: 'done',
       metrics: { mae_challenger: 46, mae_vol_moving_avg: 9.8 },
@@ -259,12 +265,13 @@ describe('the first model', () => {
     expectChampion('2020-01-01');
   });
 
-  // Its p10 and p90 are its prediction, 201 and 103; or more than e^3 times less and more, and 2 lies between 1.6 and 1,043.
+  // First p10 and p90 equal the predictions, 201 and 103. Then they are more than e^3 times lower
+  // and higher, so that 2 is between 1.6 and 1,043.
   it.each<[string, [number, number, number], string]>([
     ['below', [Math.LN2, -20, -20], '0.0 %'],
     ['above', [0, 3, 3], '100.0 %'],
   ])(
-    'is refused where its coverage is %s the bounds, and none is in service',
+    'is refused if its coverage is %s the bounds, and no model is in service',
     async (_kind, outputs, share) => {
       const before = hashStore(store);
       expect(await promoteFirst(outputs)).toMatchObject({
@@ -282,18 +289,19 @@ describe('the first model', () => {
     },
   );
 
-  it('gets in when it is forced', async () => {
+  it('is promoted if forced', async () => {
     expect(await promoteFirst([Math.LN2, -20, -20], true)).toMatchObject({ status: 'done', checks: [] });
     expectChampion('2020-01-01');
   });
 
-  it('cannot be judged without features', async () => {
+  it('cannot be measured without features', async () => {
     rmSync(join(store, 'features'), { recursive: true });
     await expect(promoteFirst([0, 0, 0])).rejects.toThrow('run features first');
   });
 });
 
-// vol_moving_avg is 100 and so is the volume. ln 2 predicts 2 * 101 - 1 = 201, which is 101 off; ln 1.4 predicts 140.4.
+// vol_moving_avg and the volume are 100. ln 2 predicts 2 * 101 - 1 = 201, an error of 101; ln 1.4
+// predicts 140.4.
 describe('a challenger that is worse on the newest rows', () => {
   beforeEach(async () => {
     addModel(store, [Math.log(1.4), 0, 0], '2019-01-01');
@@ -310,7 +318,7 @@ describe('a challenger that is worse on the newest rows', () => {
     expect(readHistory()).toHaveLength(1);
   });
 
-  it('is told of in the result, as refused', async () => {
+  it('is refused in the result', async () => {
     expect(await promoteHere()).toMatchObject({
       status: 'refused',
       metrics: { champion_as_of: '2019-01-01', mae_challenger: 101, mae_champion: 40, block_rows: 2 },
@@ -327,19 +335,19 @@ describe('a challenger that is worse on the newest rows', () => {
     expectChampion('2020-01-01');
   });
 
-  it('passes when it is forced', async () => {
+  it('is promoted if forced', async () => {
     await promoteHere(undefined, true);
     expectChampion('2020-01-01');
   });
 
-  it('cannot be judged without features', async () => {
+  it('cannot be measured without features', async () => {
     rmSync(join(store, 'features'), { recursive: true });
     await expect(promoteHere()).rejects.toThrow('run features first');
     expectChampion('2019-01-01');
   });
 });
 
-// Each symbol has a row a day from 2020-01-01 to 2020-10-26.
+// Each symbol has a row per day from 2020-01-01 to 2020-10-26.
 describe('the rows that two models are compared on', () => {
   const compareOver = async (symbols: number, unseenFrom: string, provenance?: Record<string, string>) => {
     const files = Object.fromEntries(
@@ -356,8 +364,8 @@ describe('the rows that two models are compared on', () => {
     return (await promoteHere()).metrics;
   };
 
-  // 2020-10-26 is the last day; 90 days before it end with 2020-07-29.
-  it('are those of the newest 90 days where neither model knows any of them', async () => {
+  // The newest 90 days are from 2020-07-29 to 2020-10-26.
+  it('are those of the newest 90 days if no model has seen any of them', async () => {
     expect(await compareOver(4, '2020-07-29')).toMatchObject({
       block_from: '2020-07-29',
       block_rows: 4 * 90,
@@ -365,7 +373,7 @@ describe('the rows that two models are compared on', () => {
     });
   });
 
-  it('begin where the newer model was trained until, with 1,000 rows or more from there on', async () => {
+  it('begin at the as-of date of the newer model if there are 1,000 rows from there on', async () => {
     expect(await compareOver(20, '2020-09-07')).toMatchObject({
       block_from: '2020-09-07',
       block_rows: 20 * 50,
@@ -373,7 +381,7 @@ describe('the rows that two models are compared on', () => {
     });
   });
 
-  it('begin where calibration ended, not where training did', async () => {
+  it('begin at the end of calibration, not of training', async () => {
     const split = { validation_from: '2020-07-01', measure_from: '2020-09-07' };
     expect(await compareOver(20, '2020-10-01', split)).toMatchObject({
       block_from: '2020-09-07',
@@ -382,7 +390,7 @@ describe('the rows that two models are compared on', () => {
     });
   });
 
-  it('are of all 90 days with fewer than 1,000, and that is said', async () => {
+  it('are those of all 90 days if fewer than 1,000 are unseen, and the result says so', async () => {
     expect(await compareOver(20, '2020-09-08')).toMatchObject({
       block_from: '2020-07-29',
       block_rows: 20 * 90,
@@ -391,20 +399,20 @@ describe('the rows that two models are compared on', () => {
   });
 });
 
-it('a champion that a killed run left out of the history is written there as found', async () => {
+it('a champion that a killed run left out of the history is added to it as found', async () => {
   addModels('2019-01-01', '2020-01-01', '2020-02-01');
   await promoteHere('2019-01-01');
-  // As a run leaves it that is killed after model.bin and before champion.json and the history.
+  // The state after a run that was killed between model.bin and champion.json.
   writeFileSync(join(store, 'model.bin'), readFileSync(join(store, 'models/2020-01-01/model.bin')));
   expect(await promoteHere('2020-01-01')).toMatchObject({ status: 'done' });
   expectChampion('2020-01-01');
-  const written = () => readHistory().map(({ by, from, to }) => [by, from?.as_of, to.as_of]);
-  expect(written()).toEqual([
+  const changes = () => readHistory().map(({ by, from, to }) => [by, from?.as_of, to.as_of]);
+  expect(changes()).toEqual([
     ['promote', undefined, '2019-01-01'],
     ['found', '2019-01-01', '2020-01-01'],
   ]);
   expect(await promoteHere('2020-01-01')).toMatchObject({ status: 'up_to_date' });
-  expect(written()).toHaveLength(2);
+  expect(changes()).toHaveLength(2);
   await runInProcess(rollback, {}, store);
   expectChampion('2019-01-01');
 });
@@ -416,7 +424,7 @@ describe('rollback', () => {
     for (const date of ['2019-01-01', '2020-01-01', '2020-02-01']) await promoteHere(date);
   });
 
-  it('puts the champion before back, and the one before that the second time', async () => {
+  it('puts the previous champion back, and the one before that the second time', async () => {
     expect(await rollBack()).toMatchObject({ metrics: { champion_as_of: '2020-01-01' } });
     expectChampion('2020-01-01');
     await rollBack();
@@ -425,7 +433,7 @@ describe('rollback', () => {
     expectChampion('2019-01-01');
   });
 
-  it('is not undone by promote, unless that is forced', async () => {
+  it('is not undone by promote unless forced', async () => {
     await rollBack();
     expect(await promoteHere('2020-02-01')).toMatchObject({ status: 'refused' });
     expectChampion('2020-01-01');
@@ -433,8 +441,8 @@ describe('rollback', () => {
     expectChampion('2020-02-01');
   });
 
-  it('run again after it was killed does what it had begun, and no more', async () => {
-    // As a run leaves it that is killed after model.bin and before champion.json and the history.
+  it('that was killed is completed by the next one, which does no more', async () => {
+    // The state after a run that was killed between model.bin and champion.json.
     writeFileSync(join(store, 'model.bin'), readFileSync(join(store, 'models/2020-01-01/model.bin')));
     expect(await rollBack()).toMatchObject({
       metrics: { champion_as_of: '2020-01-01', rolled_back_as_of: '2020-02-01' },
@@ -451,25 +459,25 @@ describe('rollback', () => {
     expectChampion('2019-01-01');
   });
 
-  it('that was killed is finished by promote, too, which does not undo it', async () => {
+  it('that was killed is also completed by promote, which does not undo it', async () => {
     writeFileSync(join(store, 'model.bin'), readFileSync(join(store, 'models/2020-01-01/model.bin')));
     expect(await promoteHere('2020-02-01')).toMatchObject({ status: 'refused' });
     expectChampion('2020-01-01');
   });
 
-  it('refuses where the model before is gone, and the champion stays', async () => {
+  it('refuses if the previous model is gone, and keeps the champion', async () => {
     rmSync(join(store, 'models/2020-01-01'), { recursive: true });
     await expect(rollBack()).rejects.toThrow('is gone or damaged');
     await expect(rollBack()).rejects.toThrow(PermanentError);
     expectChampion('2020-02-01');
   });
 
-  it('refuses where no model is in service', async () => {
+  it('refuses if no model is in service', async () => {
     for (const file of ['model.bin', 'champion.json', 'champion-history.jsonl']) rmSync(join(store, file));
     await expect(rollBack()).rejects.toThrow(`${store}/model.bin: no model is in service; run promote first`);
   });
 
-  it('is written down, as every change is', async () => {
+  it('is added to the history with its reason', async () => {
     await succeed(['rollback', '--store', store, '--why', 'it drifts']);
     expect(readHistory().map(({ by, from, to, why }) => [by, from?.as_of, to.as_of, why])).toEqual([
       [
@@ -485,7 +493,7 @@ describe('rollback', () => {
   });
 });
 
-it('models lists what there is, marks the champion, what was rolled back and what is damaged, and says where rollback leads', async () => {
+it('models lists the models with their states, and the model that rollback would restore', async () => {
   addModels('2019-01-01', '2019-06-01', '2020-01-01', '2020-02-01');
   for (const date of ['2019-01-01', '2019-06-01', '2020-01-01']) await promoteHere(date);
   await runInProcess(rollback, {}, store);
@@ -500,7 +508,7 @@ it('models lists what there is, marks the champion, what was rolled back and wha
   expect(metrics).toMatchObject({ champion_as_of: '2019-06-01', rollback_to_as_of: '2019-01-01' });
 });
 
-it('models says that the folder of the champion is damaged, and which model it is', async () => {
+it('models marks the damaged folder of the champion, and shows its SHA-256', async () => {
   addModels('2019-01-01', '2020-01-01');
   await promoteHere('2020-01-01');
   const { sha256 } = JSON.parse(readFileSync(join(store, 'champion.json'), 'utf8'));
@@ -518,7 +526,7 @@ function readHistory(): ChampionChange[] {
   return lines.map((line) => JSON.parse(line));
 }
 
-/** Models that differ in their weights, but hardly in what they predict. */
+/** Adds models with different weights but almost the same predictions. */
 function addModels(...dates: string[]): void {
   for (const date of dates) addModel(store, [Number(date.slice(2, 7).replace('-', '')) / 1e6, 0, 0], date);
 }
@@ -527,7 +535,7 @@ function promoteHere(asOf?: string, force = false): Promise<TaskResult> {
   return runInProcess(promote, { asOf, force, gates: GATES }, store);
 }
 
-/** The model file as of 2020-06-01, but for the format that its header names. */
+/** The model file as of 2020-06-01 with another format in its header. */
 function modelOfFormat(format: string): Buffer {
   const bytes = readFileSync(join(store, 'models/2020-06-01/model.bin'));
   const length = Number(bytes.readBigUInt64LE(0));

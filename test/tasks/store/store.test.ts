@@ -270,7 +270,10 @@ describe('a task that is stopped', () => {
     },
   );
 
-  /** The store of a run that was killed once it had this many shards. Repeats if the run ended first. */
+  /**
+   * The store of a run that was killed once it had this many shards. Repeats if the run ended
+   * first.
+   */
   async function killAt(task: string, dataset: string, shards: number): Promise<string> {
     for (;;) {
       const store = makeFolder();

@@ -7,7 +7,7 @@ import { runCli, runTask, succeed } from '../../support/command.ts';
 import { csv, hashStore, ingestFiles, makeFolder, runInProcess } from '../../support/fixtures.ts';
 import { addModel } from '../../support/tiny-model.ts';
 
-// The mean volumes of two rows are 15, 30, 50 and 530. B never has a full window.
+// vol_moving_avg over two rows is 15, 30, 50 and 530. B never has a full window.
 const FILES = {
   'stocks/A.csv': csv(
     '2020-01-30,1,1,1,1,1,10',
@@ -28,8 +28,8 @@ beforeEach(async () => {
 });
 
 describe('walk-forward', () => {
-  it('scores each model on the month that begins on its as-of date, beside vol_moving_avg', async () => {
-    // Twice 1 + vol_moving_avg, less 1: 31, 61, 101 and 1061
+  it('scores each model and vol_moving_avg on the month that begins on its as-of date', async () => {
+    // The predictions are 2 (1 + vol_moving_avg) - 1: 31, 61, 101 and 1061.
     for (const asOf of ['2020-02-01', '2020-01-31', '2020-03-01', '2020-03-02'])
       addModel(store, [Math.LN2, 0, 0], asOf);
     const { stdout } = await succeed(['walk-forward', '--store', store]);
@@ -58,16 +58,18 @@ describe('walk-forward', () => {
           .slice(0, 7),
       ),
     ).toEqual([
-      // Until 2020-02-28, a month after the 31st. Off by 11 and 21, vol_moving_avg by 5 and 10.
+      // Until 2020-02-28. The errors are 11 and 21, those of vol_moving_avg 5 and 10.
       ['2020-01-31', '2', '16', '8', '2.133', rmsle(32 / 21, 62 / 41), rmsle(16 / 21, 31 / 41)],
-      // The leap day, and not the first of March. Off by 21 and 41, vol_moving_avg by 10 and 10.
+      // With the leap day, without the first of March. The errors are 21 and 41, those of
+      // vol_moving_avg 10 and 10.
       ['2020-02-01', '2', '31', '10', '3.100', rmsle(62 / 41, 102 / 61), rmsle(31 / 41, 51 / 61)],
       ['2020-03-01', '1', '61', '470', '0.130', rmsle(1062 / 1001), rmsle(531 / 1001)],
     ]);
   });
 
-  it('puts the best constant multiple before the as-of date beside each model', async () => {
-    // Before 2020-02-01 lies 20 / 15 alone; before 2020-03-01 20 / 15, 40 / 30 and 60 / 50 with weights 15, 30 and 50.
+  it('compares each model with the best constant multiple before its as-of date', async () => {
+    // Before 2020-02-01 there is only 20 / 15; before 2020-03-01 20 / 15, 40 / 30 and 60 / 50 with
+    // weights 15, 30 and 50.
     for (const asOf of ['2020-01-31', '2020-02-01', '2020-03-01']) addModel(store, [Math.LN2, 0, 0], asOf);
     const { metrics } = await runTask(['walk-forward', '--store', store]);
     const page = readFileSync(join(store, 'walk-forward.md'), 'utf8');
@@ -82,9 +84,10 @@ describe('walk-forward', () => {
     expect(readFileSync(join(store, 'walk-forward.svg'), 'utf8')).toContain('>2020-03-01</text>');
   });
 
-  it('says which share of the volumes lies between p10 and p90, and which features a model is of', async () => {
-    // p10 and p90 are ln 2 away from p50 = -ln 2: from (1 + vol_moving_avg) / 4 - 1 to vol_moving_avg. The mean volumes are
-    // 200, 200, 500, 500 and 90: 300 and 900 lie above, 100 of 49 to 200 within, 100 of 124 to 500 below, 80 of 22 to 90 within.
+  it('shows the coverage, and the features that a model was trained on', async () => {
+    // p10 and p90 are ln 2 away from p50 = -ln 2: from (1 + vol_moving_avg) / 4 - 1 to
+    // vol_moving_avg. vol_moving_avg is 200, 200, 500, 500 and 90: 300 and 900 are above, 100 is in
+    // 49 to 200, 100 is below 124 to 500, 80 is in 22 to 90.
     const rows = [100, 300, 100, 900, 100, 80].map(
       (volume, index) => `2020-02-0${index + 2},1,1,1,1,1,${volume}`,
     );
@@ -99,7 +102,7 @@ describe('walk-forward', () => {
     expect(line.split('|').slice(-3, -1)).toEqual([' 0.400 ', ' fedcba98 ']);
   });
 
-  it('hands its switches on to training, and says which command failed', async () => {
+  it('passes its options to training, and names the command that failed', async () => {
     const range = ['walk-forward', '--store', store, '--from', '1984-01', '--memory-limit', '1MB'];
     rmSync(join(store, 'features'), { recursive: true });
     cpSync(join(sample, 'features'), join(store, 'features'), { recursive: true });
@@ -124,7 +127,7 @@ describe('walk-forward', () => {
     });
   });
 
-  it('trains the months that are missing, and not those that are there', async () => {
+  it('trains only the missing months', async () => {
     const range = ['walk-forward', '--store', store, '--from', '1984-01', '--to', '1984-02'];
     rmSync(join(store, 'features'), { recursive: true });
     cpSync(join(sample, 'features'), join(store, 'features'), { recursive: true });
@@ -157,7 +160,7 @@ describe('walk-forward', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   });
 
-  it('sends who comes before train to train, and who comes before features there', async () => {
+  it('says to run train first, or features', async () => {
     expect(await runCli(['walk-forward', '--store', store])).toMatchObject({
       code: 2,
       message: `${store}/models: there are no models in this store; run train first`,
