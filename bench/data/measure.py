@@ -1,4 +1,4 @@
-"""Runs a program and tells what it took: the whole of its process tree."""
+"""Run a program, and measure the time and memory of its process tree."""
 
 import os
 import subprocess
@@ -6,11 +6,11 @@ import threading
 import time
 from pathlib import Path
 
-PAGE = os.sysconf("SC_PAGE_SIZE")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def measure(command: list[str]) -> dict[str, float]:
-    """Wall and CPU seconds, and the peak of resident memory in MiB, all processes together."""
+    """Wall and CPU seconds, and the peak of resident memory in MiB, of all processes together."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     peak = 0
@@ -32,7 +32,7 @@ def measure(command: list[str]) -> dict[str, float]:
     if status != 0:
         raise RuntimeError(f"{' '.join(command)} failed: {errors.decode()[-2000:]}")
     process.returncode = 0
-    # The kernel keeps the exact peak of a single process; sampling adds up those that run side by side.
+    # The kernel knows the exact peak of one process. The samples are sums over the tree.
     return {
         "wall": wall,
         "cpu": usage.ru_utime + usage.ru_stime,
@@ -45,16 +45,16 @@ def tree_memory(root: int) -> int:
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
-            stat = read(entry / "stat")
+            stat = read_or_empty(entry / "stat")
             if stat:
                 parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
     tree = {root}
     while more := {pid for pid, parent in parents.items() if parent in tree} - tree:
         tree |= more
-    return sum(int((read(Path("/proc", str(pid), "statm")) or "0 0").split()[1]) * PAGE for pid in tree)
+    return sum(int((read_or_empty(Path("/proc", str(pid), "statm")) or "0 0").split()[1]) * PAGE_BYTES for pid in tree)
 
 
-def read(path: Path) -> str:
+def read_or_empty(path: Path) -> str:
     try:
         return path.read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""Ingest and features as other libraries do them: each a program of a few lines, in that library's idiom.
+"""Ingest and features in other libraries, each in a few lines of idiomatic code.
 
 python -m bench.data.peers polars ingest SOURCE_FOLDER OUTPUT_FILE
 python -m bench.data.peers polars features "PRICES_GLOB" OUTPUT_FILE
@@ -17,7 +17,7 @@ def polars_ingest(source: str, output: str) -> None:
 
 
 def polars_unsorted_ingest(source: str, output: str) -> None:
-    """Reads the files by symbol and trusts that each is in the order of its dates."""
+    """Reads the files by symbol. Assumes that each file is sorted by date."""
     files = sorted(csv_files(source), key=lambda path: path.stem)
     polars_prices(source, files).sink_parquet(output, compression="zstd")
 
@@ -50,7 +50,7 @@ def polars_features(prices: str, output: str) -> None:
 
 
 def polars_unsorted_features(prices: str, output: str) -> None:
-    """Trusts that the files are sorted, which a program that did not write them cannot know."""
+    """Assumes that the files are sorted, which only the program that wrote them can know."""
     import polars as pl
 
     pl.scan_parquet(prices).with_columns(

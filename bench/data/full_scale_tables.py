@@ -1,4 +1,4 @@
-"""The table, the JSON and the plot of what was measured."""
+"""Write the tables, the JSON and the plot of full_scale.py."""
 
 import json
 import statistics
@@ -19,69 +19,86 @@ def write_comparison(figures: dict, results: Path) -> None:
     lines = ["# Ingest and features at full scale\n"]
     lines.append(f"{headline(figures)}, in turn.")
     lines.append(", ".join(f"{name} {version}" for name, version in figures["versions"].items()) + ".")
-    bars = []
     for task in ("ingest", "features"):
-        ours = figures[task]["ours"]
-        count = len(ours["runs"])
-        lines.append(
-            f"\n## {task}: {ours['rows']:,} rows, {'one run' if count == 1 else f'{count} runs'} each\n"
-        )
-        lines.append("| | wall s | ours / theirs, run by run | CPU s | peak MiB | output MB |")
-        lines.append("|---|---:|---:|---:|---:|---:|")
-        for name, figure in figures[task].items():
-            figure.pop("sums")
-            runs = figure["runs"]
-            pairs = zip(ours["runs"], runs, strict=True)
-            ratios = sorted(mine["wall"] / theirs["wall"] for mine, theirs in pairs)
-            ratio = (
-                f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
-                if name != "ours"
-                else ""
-            )
-            wall, cpu, peak = (
-                statistics.median(run[key] for run in runs) for key in ("wall", "cpu", "peak_mib")
-            )
-            size = figure["bytes"] / 1e6
-            cells = [TITLES[name], f"{wall:.1f}", ratio if name != "ours" else "", f"{cpu:.1f}"]
-            lines.append(f"| {' | '.join(cells)} | {peak:,.0f} | {size:,.0f} |")
-            bars.append((f"{task}: {TITLES[name]}", wall, f"{wall:.1f} s, {peak:,.0f} MiB", name == "ours"))
+        lines += task_table(task, figures[task])
     lines.append(
         "\nAll outputs were compared: same columns and types, same rows, same nulls, zstd"
         " (ours of level 1, the others of their own default).\n"
     )
-    lines += describe_changes(figures)
-    lines += reconcile(figures["again"])
+    lines += changes_table(figures)
+    lines += accounting_table(figures["again"])
+    bars = [
+        bar(task, name, figure["runs"])
+        for task in ("ingest", "features")
+        for name, figure in figures[task].items()
+    ]
+    for task in ("ingest", "features"):
+        for figure in figures[task].values():
+            figure.pop("sums")
     (results / "full-scale.md").write_text("\n".join(lines) + "\n")
     (results / "full-scale.json").write_text(json.dumps(figures, indent=1) + "\n")
     (results / "full-scale.svg").write_text(draw_bars(bars))
     print("\n".join(lines))
 
 
-def describe_changes(figures: dict) -> list[str]:
+def task_table(task: str, figures: dict) -> list[str]:
+    ours = figures["ours"]
+    count = len(ours["runs"])
+    lines = [
+        f"\n## {task}: {ours['rows']:,} rows, {'one run' if count == 1 else f'{count} runs'} each\n",
+        "| | wall s | ours / theirs, run by run | CPU s | peak MiB | output MB |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, figure in figures.items():
+        ratio = "" if name == "ours" else ratio_to_ours(ours["runs"], figure["runs"])
+        wall, cpu, peak = (median_of(figure["runs"], key) for key in ("wall", "cpu", "peak_mib"))
+        cells = [TITLES[name], f"{wall:.1f}", ratio, f"{cpu:.1f}"]
+        lines.append(f"| {' | '.join(cells)} | {peak:,.0f} | {figure['bytes'] / 1e6:,.0f} |")
+    return lines
+
+
+def ratio_to_ours(our_runs: list[dict], their_runs: list[dict]) -> str:
+    """Median, lowest and highest ratio of the wall times of runs that followed each other."""
+    pairs = zip(our_runs, their_runs, strict=True)
+    ratios = sorted(our_run["wall"] / their_run["wall"] for our_run, their_run in pairs)
+    return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
+
+
+def median_of(runs: list[dict], key: str) -> float:
+    return statistics.median(run[key] for run in runs)
+
+
+def bar(task: str, name: str, runs: list[dict]) -> tuple[str, float, str, bool]:
+    """Label, length, text at the end, and whether it is this pipeline's."""
+    wall, peak = median_of(runs, "wall"), median_of(runs, "peak_mib")
+    return (f"{task}: {TITLES[name]}", wall, f"{wall:.1f} s, {peak:,.0f} MiB", name == "ours")
+
+
+def changes_table(figures: dict) -> list[str]:
     again, changed = figures["again"], figures["changed"]
     shards = changed["shards"]
-    wall, peak = (statistics.median(run[key] for run in figures["zip"]) for key in ("wall", "peak_mib"))
+    wall, peak = (median_of(figures["zip"], key) for key in ("wall", "peak_mib"))
     return [
         "## Ingest again\n",
         "| | wall s | peak MiB | shards made |",
         "|---|---:|---:|---:|",
         f"| nothing has changed | {again['wall']:.2f} | {again['peak_mib']:,.0f} | 0 of {shards} |",
-        f"| one file has a row more | {changed['wall']:.2f} | {changed['peak_mib']:,.0f} |"
+        f"| one file has one more row | {changed['wall']:.2f} | {changed['peak_mib']:,.0f} |"
         f" {changed['made']} of {shards} |",
-        f"| from nothing, out of a zip of the same files | {wall:.1f} | {peak:,.0f} | all |",
+        f"| first ingest, from a zip of the same files | {wall:.1f} | {peak:,.0f} | all |",
     ]
 
 
-def reconcile(again: dict) -> list[str]:
-    """Every file and row that went in, and where it is."""
+def accounting_table(again: dict) -> list[str]:
+    """Files and rows that went in and came out, and the checks."""
     metrics = again["metrics"]
     lines = [
         "\n## Files and rows\n",
         f"{metrics['files']:,} files went in, {metrics['files_with_rows']:,} of them with rows, and"
         f" {metrics['symbols']:,} symbols came out."
-        f" {metrics['rows_in']:,} rows went in by line ends, {metrics['rows_out']:,} came out and"
+        f" {metrics['rows_in']:,} rows went in (counted by line ends), {metrics['rows_out']:,} came out and"
         f" {metrics['rows_quarantined']:,} were set aside.\n",
-        "| check | broken by |",
+        "| check | violations |",
         "|---|---:|",
     ]
     return lines + [f"| {check['name']} | {check['value']:,} |" for check in again["checks"]]
@@ -99,8 +116,7 @@ def write_growth(figures: dict, results: Path) -> None:
     for size in figures["sizes"]:
         cells = [f"{size['ingest']['rows']:,}"]
         for task in ("ingest", "features"):
-            wall = statistics.median(run["wall"] for run in size[task]["runs"])
-            peak = statistics.median(run["peak_mib"] for run in size[task]["runs"])
+            wall, peak = (median_of(size[task]["runs"], key) for key in ("wall", "peak_mib"))
             cells += [f"{wall:.1f}", f"{wall / size[task]['rows'] * 1e6:.2f}", f"{peak:,.0f}"]
         lines.append(f"| {' | '.join(cells)} |")
     (results / "growth.md").write_text("\n".join(lines) + "\n")
