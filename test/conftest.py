@@ -1,4 +1,4 @@
-"""Fixtures of the Python tests. The tests compute expected values with pandas, not with DuckDB."""
+"""Fixtures of the Python tests. These compute expected values with pandas, not with DuckDB."""
 
 import json
 import shutil

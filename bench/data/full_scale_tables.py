@@ -97,7 +97,7 @@ def accounting_table(again: dict) -> list[str]:
         f"{metrics['files']:,} files went in, {metrics['files_with_rows']:,} of them with rows, and"
         f" {metrics['symbols']:,} symbols came out."
         f" {metrics['rows_in']:,} rows went in (counted by line ends), {metrics['rows_out']:,} came out and"
-        f" {metrics['rows_quarantined']:,} were set aside.\n",
+        f" {metrics['rows_quarantined']:,} were quarantined.\n",
         "| check | violations |",
         "|---|---:|",
     ]

@@ -1,5 +1,6 @@
 /**
- * Writes a set of price files as large as the real one. It repeats the files of a small set under new symbols.
+ * Writes a set of price files as large as the real one. It repeats the files of a small set under
+ * new symbols.
  *
  *     node bench/data/make-set.ts TARGET [FILES] [ROWS] [SOURCE]
  *

@@ -18,7 +18,9 @@ export interface RemoteArchive {
   body: ReadableStream<Uint8Array>;
 }
 
-/** A failure after which a second try can succeed. `afterMs` is how long the server asks to wait. */
+/**
+ * A failure after which a second try can succeed. `afterMs` is how long the server asks to wait.
+ */
 export class TransientError extends Error {
   readonly afterMs: number | undefined;
 

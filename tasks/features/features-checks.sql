@@ -1,4 +1,5 @@
--- The checks of a shard of features. Each counts rows that break it. All keep the shard from being published.
+-- The checks of a shard of features. Each counts rows that break it. All keep the shard from being
+-- published.
 --   counts  the result of features-counts.sql
 --   prices  the shard of prices that the features were made from
 SELECT 'one_row_out_for_one_row_in' AS name, 'fail' AS severity, abs(counts.rows - (SELECT count(*) FROM prices)) AS value FROM counts

@@ -1,8 +1,8 @@
 -- Counts what is in a shard of features, as read back from its file.
 --   features         the shard, with "place": the number of the row in the order of Symbol, Date
 --   variable window  the number of rows in a window
--- A symbol without NULLs has values from its row number "window" to its last row: comparing the number of
--- values and the place of the first is enough. Only symbols with NULLs need their windows counted again.
+-- A symbol without NULLs has values from its row number "window" to its last row. For these, the
+-- number of values and the place of the first are enough. Others need each window counted.
 WITH symbols AS (
   SELECT
     Symbol,

@@ -1,9 +1,13 @@
--- The prices with two features: each over the last 30 rows of the symbol by date, including the row itself.
+-- The prices with two features, each over a window of the symbol's last 30 rows by date, own row
+-- included.
 -- NULL until there are 30 rows, and where one of the 30 values is NULL.
---   prices           one shard of prices, with "place": the number of the row in the order of Symbol, Date
+--   prices           one shard of prices, with "place": the number of the row in the order of
+--                    Symbol, Date
 --   variable window  the number of rows in a window: 30
--- For speed, only the columns of the windows are partitioned and sorted; the others are joined by place.
--- Only symbols with a NULL need the values in a window counted. For others, the row number is the count.
+-- For speed, only the columns of the windows are partitioned and sorted; the others are joined by
+-- place.
+-- Only symbols with a NULL need the values in a window counted. For others, the row number is the
+-- count.
 WITH with_nulls AS (
   SELECT Symbol FROM prices WHERE Volume IS NULL
   UNION

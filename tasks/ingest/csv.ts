@@ -7,7 +7,9 @@
  */
 export const DUCKDB_CSV_OPTIONS = `auto_detect = false, header = true, delim = ',', quote = '"', escape = '"'`;
 
-/** A field, quoted or not, and what ends it. Matches anywhere: what is misquoted is a plain field. */
+/**
+ * A field, quoted or not, and what ends it. Matches anywhere: what is misquoted is a plain field.
+ */
 const FIELD = /(?:"([^"]*(?:""[^"]*)*)"|([^,\n]*?))(,|\r?\n|$)/y;
 
 /** The fields of one line, or of several where a quoted field has line ends. */

@@ -3,7 +3,9 @@ import { contentKey } from '../lib/content-key.ts';
 import type { Store } from '../store/store.ts';
 import type { FileFacts } from './file-facts.ts';
 
-/** A file that changed less than this before it was listed could change again with the same times. */
+/**
+ * A file that changed less than this before it was listed could change again with the same times.
+ */
 const SETTLED_MS = 2_000;
 
 /** Raise it when FileFacts or the fingerprint change: older caches are then ignored. */

@@ -37,7 +37,10 @@ export interface IngestOptions {
   source: string;
   /** The key of the snapshot, if the source was downloaded. */
   snapshot?: string | undefined;
-  /** The number of Parquet files. The default is the power of two that keeps each below 50 MB of CSV, and at least 16. */
+  /**
+   * The number of Parquet files. The default is the power of two that keeps each below 50 MB of
+   * CSV, and at least 16.
+   */
   shards?: number | undefined;
   /** Set bad rows aside instead of stopping at them. */
   quarantine: boolean;
@@ -89,7 +92,10 @@ export async function ingest(
   }
 }
 
-/** Spreads the files over shards by symbol. The key of a shard names everything that its bytes depend on. */
+/**
+ * Spreads the files over shards by symbol. The key of a shard names everything that its bytes
+ * depend on.
+ */
 function planShards(
   files: PriceFile[],
   givenShards: number | undefined,

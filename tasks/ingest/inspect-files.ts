@@ -22,7 +22,9 @@ export function inspectFilesHere(paths: string[]): FileFacts[] {
   return paths.map((path) => inspectFile(reader.read(path)));
 }
 
-/** Errors lose their code on the way from a thread. If it fails, this thread reads the files again. */
+/**
+ * Errors lose their code on the way from a thread. If it fails, this thread reads the files again.
+ */
 async function inspectFilesOnThread(paths: string[]): Promise<FileFacts[]> {
   const worker = new Worker(new URL('inspect-files-worker.ts', import.meta.url), { workerData: paths });
   return new Promise<FileFacts[]>((done, fail) => {
@@ -30,7 +32,9 @@ async function inspectFilesOnThread(paths: string[]): Promise<FileFacts[]> {
   }).catch(() => inspectFilesHere(paths));
 }
 
-/** Reads whole files, one after another, into the same memory. Three times as fast for thousands. */
+/**
+ * Reads whole files, one after another, into the same memory. Three times as fast for thousands.
+ */
 class FileReader {
   #memory = Buffer.allocUnsafeSlow(1 << 20);
 

@@ -1,5 +1,5 @@
 -- The checks of a shard of prices. Each counts rows that break it, and can name their symbols.
--- 'fail' keeps the shard from being published. 'warn' only reports, since prices keep what the source has.
+-- 'fail' keeps the shard from being published. 'warn' only reports: prices stay as in the source.
 --   counts    the result of prices-counts.sql
 --   expected  rows: the number of lines in the source files without quarantined ones
 SELECT 'every_row_came_out_once' AS name, 'fail' AS severity, abs(counts.rows - expected.rows) AS value, NULL AS examples FROM counts, expected

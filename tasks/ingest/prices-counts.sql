@@ -1,6 +1,6 @@
 -- Counts what is in a shard of prices, as read back from its file.
 --   prices  the shard, in the order of the file
--- "extreme" and "empty_rows" are cheap: DuckDB skips row groups whose statistics rule such values out.
+-- "extreme" and "empty_rows" are cheap: DuckDB skips row groups whose statistics exclude such rows.
 WITH with_previous AS (
   SELECT Symbol, Date, lag(Symbol) OVER () AS previous_symbol, lag(Date) OVER () AS previous_date
   FROM prices

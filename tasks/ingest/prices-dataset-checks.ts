@@ -113,7 +113,10 @@ function monthNumber(month: string): number {
   return 12 * year + number - 1;
 }
 
-/** Months with less than half the mean of the months before and after. The first and last can be incomplete. */
+/**
+ * Months with less than half the mean of the months before and after. The first and last can be
+ * incomplete.
+ */
 function findSparseMonths(rows: Record<string, number>): string[] {
   return Object.keys(rows)
     .sort()

@@ -1,5 +1,5 @@
 -- The rows of the CSV files, in the order of the files: by symbol, and nearly always by date.
---   csv    the rows with the path of their file as "filename"; Volume is a double, since some files have 123.0
+--   csv    the rows, with the path of their file as "filename"; Volume is a double: some have 123.0
 --   files  path, symbol and security_name of each file
 SELECT
   files.symbol AS Symbol,

@@ -94,7 +94,7 @@ function selectFiles(files: LocalPriceFile[]): string {
   return `SELECT path, ${symbol} AS symbol, ${name} AS security_name FROM (VALUES ${rows.join()}) AS files(path, symbol, security_name)`;
 }
 
-/** An ENUM of these texts. In Parquet they are strings, but DuckDB need not hash each row's to write it. */
+/** An ENUM of these texts. Parquet stores strings, and DuckDB is spared hashing them row by row. */
 function enumOf(texts: string[]): string {
   const distinct = [...new Set(texts)];
   return distinct.length > 0 ? `ENUM(${distinct.map(quotedString).join()})` : 'VARCHAR';

@@ -44,7 +44,7 @@ export function isEtf(name: string): boolean {
   return /(^|\/)etfs\/[^/]+$/i.test(name);
 }
 
-/** The names that are read, the names of CSV files that are ignored, and the number of all CSV files. */
+/** The entries that are read, the CSV files that are ignored, and the number of all CSV files. */
 export function selectSourceFiles<Entry>(
   entries: Entry[],
   nameOf: (entry: Entry) => string,

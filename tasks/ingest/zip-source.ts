@@ -65,7 +65,7 @@ function indexEntries(uri: string, entries: Entry[]): Map<string, Entry> {
   return entryOf;
 }
 
-/** The bytes of an entry. They are inflated in one piece: a stream costs ingest a third more CPU time. */
+/** The bytes of an entry, inflated in one piece: a stream costs ingest a third more CPU time. */
 async function unpack(zip: ZipFile, entry: Entry): Promise<Buffer> {
   if (!entry.isCompressed()) return buffer(await zip.openReadStreamPromise(entry));
   const packed = await zip.openReadStreamPromise(entry, { decompress: false }).then(buffer);

@@ -283,7 +283,8 @@ describe('features-checks.sql', () => {
   });
 
   test('expects no values of windows with a null, and all others', async () => {
-    // Windows of two rows: row 2 is null, so that the windows of rows 2 and 3 have no value. That of row 4 has.
+    // Windows of two rows: row 2 is null, so that the windows of rows 2 and 3 have no value. That
+    // of row 4 has.
     const rows = ['NULL', 'NULL', 'NULL', '1'].map((volMovingAvg, index) =>
       index === 1 ? `('A', NULL, 1, NULL, 1)` : row('A', volMovingAvg, index === 0 ? 'NULL' : '1'),
     );
