@@ -144,9 +144,10 @@ export function readOptions<Declared extends Options>(
 ): OptionValues<Declared> {
   const values: Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(options)) {
-    // yargs takes every word after `--force=` but `true` for false.
-    const flagText = isFlag(schema) ? args.findLast((arg) => arg.startsWith(`--${name}=`)) : undefined;
-    const onCommandLine = flagText?.slice(name.length + 3) ?? parsed[name];
+    // For yargs every word after `--force=` except `true` means false.
+    const isOddFlag = (arg: string) => arg.startsWith(`--${name}=`) && !/=(true|false)$/.test(arg);
+    const oddFlag = isFlag(schema) ? args.find(isOddFlag) : undefined;
+    const onCommandLine = oddFlag?.slice(`--${name}=`.length) ?? parsed[name];
     const variable = variableOf(name);
     const given = onCommandLine ?? (environment[variable] || undefined);
     const { success, data } = schema.safeParse(given === undefined ? undefined : String(given));
