@@ -39,7 +39,7 @@ export interface Answer {
  * Protocol that protocol's `{"error"}`.
  * @param path what was asked for; any other than the protocol's where it cannot be read
  */
-export function tell({ status, message, faults, headers }: RequestError, path = '/'): Answer {
+export function formatError({ status, message, faults, headers }: RequestError, path = '/'): Answer {
   const [first] = faults;
   const [type, content] = /^\/v2([/?]|$)/.test(path)
     ? ['application/json', { error: message }]

@@ -7,14 +7,15 @@ import { createApp } from './app.ts';
 import { createWatch } from './champion/champion-watcher.ts';
 import { folderSource } from './champion/model-source.ts';
 import type { Service } from './champion/service.ts';
-import { createCutOffs } from './http/aborted-responses.ts';
+import { createAbortedCounter } from './http/aborted-responses.ts';
 import { createAccessLog } from './http/access-log.ts';
 import { drain } from './http/drain.ts';
 import { createListener } from './http/listener.ts';
 import { httpOptions } from './http/node-options.ts';
-import { answerBroken, answerUnreadable } from './http/unparsable-requests.ts';
+import { answerInvalidUrl, answerUnparsable } from './http/unparsable-requests.ts';
 import { createMetrics, type Watched } from './metrics/metrics.ts';
 import { createScrape } from './metrics/scrape.ts';
+import { createRoutes } from './routes/routes.ts';
 import { Shadow } from './scoring/shadow.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { holdPort, isShareable } from './workers/port.ts';
@@ -45,21 +46,19 @@ async function answer(): Promise<void> {
     );
 
   const scrape = cluster.isWorker ? createScrape(metrics.snapshot) : () => metrics.register.metrics();
-  const app = createApp(
-    service,
-    ({ stack }, request_id) => log('error', String(stack), request_id === undefined ? {} : { request_id }),
-    settings.bodyLimit,
-    scrape,
-    source,
+  const routes = createRoutes(service, { bodyLimit: settings.bodyLimit, scrape, source });
+  const app = createApp(routes, service, ({ stack }, request_id) =>
+    log('error', String(stack), request_id === undefined ? {} : { request_id }),
   );
-  const underWay = new Set<ServerResponse>();
-  const report = createAccessLog(settings.accessLog, (fields) => process.stdout.write(line(fields)));
+  const openResponses = new Set<ServerResponse>();
+  const logAccess = createAccessLog(settings.accessLog, (fields) => process.stdout.write(line(fields)));
   const listener = createListener({
-    ...{ service, settings, metrics, app: getRequestListener(app.fetch, { errorHandler: answerUnreadable }) },
-    ...{ underWay, report, cutOff: createCutOffs(metrics.register, log) },
+    ...{ service, settings, metrics, routes, openResponses, logAccess },
+    app: getRequestListener(app.fetch, { errorHandler: answerInvalidUrl }),
+    onAborted: createAbortedCounter(metrics.register, log),
   });
   const server = createServer(httpOptions(settings), listener);
-  answerBroken(server, { service, corsOrigin: settings.corsOrigin, metrics, report });
+  answerUnparsable(server, { service, corsOrigin: settings.corsOrigin, metrics, logAccess });
   server.on('error', refuseAddress);
   server.listen({ port, host, reusePort: cluster.isWorker && isShareable }, () => {
     const address = server.address() as { port: number };
@@ -70,7 +69,7 @@ async function answer(): Promise<void> {
     ['SIGTERM', 143],
     ['SIGINT', 130],
   ] as const) {
-    process.once(signal, () => drain(server, underWay, drainMs, () => process.exit(code)));
+    process.once(signal, () => drain(server, openResponses, drainMs, () => process.exit(code)));
   }
   for (;;) {
     await sleep(pollMs);

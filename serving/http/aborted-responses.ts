@@ -3,10 +3,10 @@ import { Counter, type Registry } from 'prom-client';
 import { RequestError } from '../problem.ts';
 
 /**
- * Counts answers that had begun, with the status of a success, and ended before they were whole; and logs why, unless the client left.
- * @returns is told of such an answer, and of the path and the request id
+ * Counts answers that began with a 200 and ended early, and logs the reason, unless the client left.
+ * @returns a function to call for each such answer
  */
-export function createCutOffs(
+export function createAbortedCounter(
   register: Registry,
   log: (level: 'warn' | 'error', message: string, fields: Record<string, string>) => void,
 ): (response: ServerResponse, path: string, request_id: string) => void {

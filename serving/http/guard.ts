@@ -1,70 +1,81 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { RequestError } from '../problem.ts';
+import { pathsOf, type Route } from '../routes/route.ts';
 import type { Settings } from '../settings.ts';
 
-/** Addresses whose rate is known at once; beyond, the oldest is forgotten. */
-const ADDRESSES = 10_000;
+/** Number of addresses whose rate is kept; beyond it the oldest is forgotten. */
+const MAX_ADDRESSES = 10_000;
 
-/**
- * What is answered without a token: health, and the page's files, which hold nothing of the store. Whole paths: what only
- * begins like one of them may lead elsewhere (/health/../metrics).
- */
-const OPEN = /^\/(health\/(live|ready)|page\/[\w-]+\.(css|js|svg))?(\?|$)/;
-
-/** What is answered however often it is asked for: probes, metrics and what is the same for all. Whole paths here, too. */
-const UNLIMITED =
-  /^\/((v2\/)?health\/(live|ready)|metrics|openapi\.json|docs(\/[\w-]+\.(css|js))?|page\/[\w-]+\.(css|js|svg))?(\?|$)/;
-
-/** A name or an IPv4 address, or an IPv6 address in brackets; a port after it or not. */
+/** A name or an IPv4 address, or an IPv6 address in brackets; with or without a port. */
 const HOST = /^([a-z\d][\w.-]*|\[[\da-f:.]+\])(:\d{1,5})?$/i;
 
-/** Checks target, Host, token, rate and announced length of requests. */
+/**
+ * Checks URL, Host, token, rate and Content-Length of a request before anything of its body is read. It works on the raw
+ * request and exact paths, since a path such as /health/../metrics leads to another route. Hono's bearer-auth limits the
+ * characters of a token and answers 400 to a malformed one; its body-limit keeps a chunked body in memory.
+ * @returns a function that returns the error, or undefined if the request may pass
+ */
 export function createGuard(
   { token, rateLimit, bodyLimit }: Settings,
-  now: () => number = performance.now.bind(performance),
+  routes: Route[],
+  nowMs: () => number = performance.now.bind(performance),
 ): (request: IncomingMessage) => RequestError | undefined {
-  const expected = digest(token);
-  const buckets = new Map<string, { left: number; at: number }>();
+  const openPaths = new Set(routes.filter(({ isOpen }) => isOpen).flatMap(pathsOf));
+  const unlimitedPaths = new Set(routes.filter(({ isUnlimited }) => isUnlimited).flatMap(pathsOf));
+  const isToken = createTokenCheck(token);
+  const isWithinRate = createRateLimit(rateLimit, nowMs);
 
-  return (request) => {
-    const { url = '', socket, method, headers, rawHeaders } = request;
-    if (!url.startsWith('/') || !hasSoundHost(rawHeaders))
-      return new RequestError(400, 'give a path that begins with /, and one Host that is one');
-    if (rateLimit > 0 && !UNLIMITED.test(url) && !take(socket.remoteAddress ?? ''))
-      return refuse(429, `more than ${rateLimit} requests a second came from this address`, {
+  return ({ url = '', socket, method, headers, rawHeaders }) => {
+    const path = url.split('?', 1)[0] as string;
+    if (!url.startsWith('/') || !hasValidHost(rawHeaders))
+      return new RequestError(400, 'send a path that begins with /, and one valid Host');
+    if (rateLimit > 0 && !unlimitedPaths.has(path) && !isWithinRate(socket.remoteAddress ?? ''))
+      return new RequestError(429, `more than ${rateLimit} requests a second came from this address`, [], {
         'retry-after': '1',
       });
-    if (token && !OPEN.test(url) && method !== 'OPTIONS') {
-      const given = /^bearer +(.*)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
-      if (!timingSafeEqual(digest(given), expected))
-        return refuse(401, 'send the token as Authorization: Bearer …', { 'www-authenticate': 'Bearer' });
-    }
+    if (token && !openPaths.has(path) && method !== 'OPTIONS' && !isToken(headers.authorization))
+      return new RequestError(401, 'send the token as Authorization: Bearer …', [], {
+        'www-authenticate': 'Bearer',
+      });
     if (Number(headers['content-length'] ?? 0) > bodyLimit)
-      return refuse(413, `the body is over ${bodyLimit} bytes; send it in parts`, { connection: 'close' });
+      return new RequestError(413, `the body is over ${bodyLimit} bytes; send it in parts`, [], {
+        connection: 'close',
+      });
     return undefined;
   };
+}
 
-  /** A token bucket that holds one second's worth. */
-  function take(address: string): boolean {
-    const time = now();
-    const bucket = buckets.get(address) ?? { left: rateLimit, at: time };
-    bucket.left = Math.min(rateLimit, bucket.left + ((time - bucket.at) / 1_000) * rateLimit);
-    bucket.at = time;
-    if (!buckets.has(address) && buckets.size >= ADDRESSES)
+/** A token bucket for each address. It holds the requests of one second. */
+function createRateLimit(rate: number, nowMs: () => number): (address: string) => boolean {
+  const buckets = new Map<string, { left: number; at: number }>();
+  return (address) => {
+    const now = nowMs();
+    const bucket = buckets.get(address) ?? { left: rate, at: now };
+    bucket.left = Math.min(rate, bucket.left + ((now - bucket.at) / 1_000) * rate);
+    bucket.at = now;
+    if (!buckets.has(address) && buckets.size >= MAX_ADDRESSES)
       buckets.delete(buckets.keys().next().value as string);
     buckets.set(address, bucket);
     if (bucket.left < 1) return false;
     bucket.left--;
     return true;
-  }
+  };
+}
+
+/** Compares digests: they have one length, so that the comparison takes constant time. */
+function createTokenCheck(token: string): (authorization: string | undefined) => boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  const expected = digest(token);
+  return (authorization = '') =>
+    timingSafeEqual(digest(/^bearer +(.*)$/i.exec(authorization)?.[1] ?? ''), expected);
 }
 
 /**
- * Whether Host is given once and is one, or is not given at all. Routes are found in `http://<Host><url>`, so that a Host with
- * a / or ? in it, or with what becomes one, would lead to another path than the one that is judged here.
+ * Whether Host is given at most once and is valid. Hono finds routes in `http://<Host><url>`: a Host that contains a / or ?
+ * would lead to another path than the one that the guard checked.
  */
-export function hasSoundHost(rawHeaders: string[]): boolean {
+export function hasValidHost(rawHeaders: string[]): boolean {
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string;
@@ -72,13 +83,4 @@ export function hasSoundHost(rawHeaders: string[]): boolean {
     if (++hosts > 1 || !HOST.test(rawHeaders[i + 1] as string)) return false;
   }
   return true;
-}
-
-function refuse(status: number, detail: string, headers: Record<string, string>): RequestError {
-  return new RequestError(status, detail, [], headers);
-}
-
-// Digests have one length, so that the comparison takes one time.
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

@@ -1,29 +1,19 @@
 import { type Fault, RequestError } from '../problem.ts';
 
-/** What the assignment's clients send: a decimal number, with an exponent or without. */
+/** A decimal number, with or without an exponent. */
 const DECIMAL = /^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
-/** GET /predict as nearly all clients spell it. */
-const PLAIN =
-  /^\/predict\?vol_moving_avg=(\d{1,20}(?:\.\d{1,20})?)&adj_close_rolling_med=(-?\d{1,20}(?:\.\d{1,20})?)$/;
-
-/** The volume average and price median of a plainly spelled question, as parseQuery would read them; null for any other. */
-export function readPlain(url: string): [volMovingAvg: number, adjCloseRollingMed: number] | null {
-  const match = PLAIN.exec(url);
-  return match && [Number(match[1]), Number(match[2])];
-}
-
-/** What GET /predict asks for. */
+/** The query of GET /predict. */
 export interface Query {
   volMovingAvg: number;
   adjCloseRollingMed: number;
-  /** Whether the answer shall be an object rather than a bare integer. */
+  /** Whether to answer with an object instead of a bare integer. */
   detail: boolean;
 }
 
 /**
- * Reads the query of GET /predict. Names that it does not know are passed over.
- * @param search what follows the question mark, still percent-encoded
+ * Reads the query of GET /predict. Unknown names are ignored.
+ * @param search the part after the question mark, percent-encoded
  * @throws RequestError that names each wrong parameter
  */
 export function parseQuery(search: string): Query {
@@ -36,16 +26,12 @@ export function parseQuery(search: string): Query {
     typeof adjCloseRollingMed === 'string' ||
     typeof detail === 'string'
   )
-    throw refuse({ vol_moving_avg: volMovingAvg, adj_close_rolling_med: adjCloseRollingMed, detail });
+    throw queryError({ vol_moving_avg: volMovingAvg, adj_close_rolling_med: adjCloseRollingMed, detail });
   return { volMovingAvg, adjCloseRollingMed, detail };
 }
 
-/** The number, or what is wrong with it. */
-function readNumber(
-  query: URLSearchParams,
-  name: string,
-  minimum = Number.NEGATIVE_INFINITY,
-): number | string {
+/** The number, or a text that describes what is wrong. */
+function readNumber(query: URLSearchParams, name: string, min = Number.NEGATIVE_INFINITY): number | string {
   const [text, second] = query.getAll(name);
   if (text === undefined) return `is missing; give it as ${name}=25.5`;
   if (second !== undefined) return 'is given more than once; give it once';
@@ -53,19 +39,19 @@ function readNumber(
   const number = DECIMAL.test(text) ? Number(text) : Number.NaN;
   if (!Number.isFinite(number))
     return `must be a finite decimal number such as 25.5, not ${JSON.stringify(text.slice(0, 40).toWellFormed())}`;
-  return number < minimum ? 'must not be negative' : number;
+  return number < min ? 'must not be negative' : number;
 }
 
-/** The flag, or what is wrong with it. */
+/** The flag, or a text that describes what is wrong. */
 function readFlag(query: URLSearchParams, name: string): boolean | string {
   const [text = '0', second] = query.getAll(name);
   if (second !== undefined) return 'is given more than once; give it once';
   return text === '0' || text === '1' ? text === '1' : 'must be 1 or 0';
 }
 
-/** The texts among these are what is wrong with the parameters of those names. */
-function refuse(read: Record<string, unknown>): RequestError {
-  const faults = Object.entries(read)
+/** @param results by parameter; a text describes what is wrong with it */
+function queryError(results: Record<string, unknown>): RequestError {
+  const faults = Object.entries(results)
     .filter(([, value]) => typeof value === 'string')
     .map(([parameter, reason]): Fault => ({ parameter, detail: `${parameter} ${reason}` }));
   return new RequestError(400, faults.map(({ detail }) => detail).join('; '), faults);

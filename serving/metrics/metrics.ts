@@ -9,9 +9,6 @@ const BUCKETS = [
   0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
 ];
 const METHODS = new Set(['GET', 'POST', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'PATCH']);
-const ROUTE =
-  /^(\/|\/predict|\/metrics|\/openapi\.json|\/docs|\/health\/(live|ready)|\/v2(\/health\/(live|ready))?)$/;
-const FAMILY = /^\/(v2|page|reports)\//;
 
 /** What happens to models and to what they are asked; the metrics read it when they are scraped. */
 export interface Watched {
@@ -101,7 +98,7 @@ export function createMetrics(watched: Watched) {
   ofShadow('model_shadow_dropped_total', 'Rows it was too busy to score', ({ dropped }) => dropped);
   ofShadow('model_shadow_log_distance_sum', 'Sum of the absolute log ratios', ({ distance }) => distance);
 
-  const known = new Map<string, Series>();
+  const seriesByKind = new Map<string, Series>();
   return {
     register,
     loads,
@@ -110,17 +107,18 @@ export function createMetrics(watched: Watched) {
       values: await register.getMetricsAsJSON(),
       drift: drifts()[0],
     }),
-    /** Where answers of this kind are counted; what is not known counts as one, so that callers cannot grow the memory. */
-    answers(method: string, path: string, status: number): Series {
-      const family = FAMILY.exec(path)?.[0];
-      const http_route = ROUTE.test(path) ? path : family ? `${family}*` : 'other';
+    /**
+     * The durations of answers of this kind.
+     * @param http_route the path of a declared route or "other": callers must not be able to add series
+     */
+    durations(method: string, http_route: string, status: number): Series {
       const http_request_method = METHODS.has(method) ? method : '_OTHER';
       const key = `${http_request_method} ${http_route} ${status}`;
-      const found = known.get(key);
-      if (found) return found;
-      const made = duration({ http_request_method, http_route, http_response_status_code: String(status) });
-      known.set(key, made);
-      return made;
+      const known = seriesByKind.get(key);
+      if (known) return known;
+      const series = duration({ http_request_method, http_route, http_response_status_code: String(status) });
+      seriesByKind.set(key, series);
+      return series;
     },
   };
 }

@@ -1,8 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import type { Hono } from 'hono';
+import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
 import { describeApi } from './openapi.ts';
+import { json, type Route } from './route.ts';
 
-const TYPES = { 'swagger-ui.css': 'text/css', 'swagger-ui-bundle.js': 'text/javascript' };
+const START = 'start.js';
+const SWAGGER_FILES: Record<string, string> = {
+  'swagger-ui.css': 'text/css',
+  'swagger-ui-bundle.js': 'text/javascript',
+};
 
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -13,24 +19,37 @@ const PAGE = `<!doctype html>
 <link rel="stylesheet" href="/docs/swagger-ui.css">
 <main id="swagger-ui"></main>
 <script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
+<script src="/docs/${START}"></script>
 </html>
 `;
 
-const START = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#swagger-ui', validatorUrl: null });\n`;
+const START_SCRIPT = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#swagger-ui', validatorUrl: null });\n`;
 
-/** /openapi.json, and a page that shows it; nothing comes from elsewhere. */
-export function mountDocs(app: Hono): void {
-  const description = JSON.stringify(describeApi());
-  app.get('/openapi.json', (context) =>
-    context.body(description, 200, { 'content-type': 'application/json' }),
-  );
-  app.get('/docs', (context) => context.html(PAGE));
-  app.get('/docs/start.js', (context) => context.body(START, 200, { 'content-type': 'text/javascript' }));
-  for (const [file, type] of Object.entries(TYPES)) {
-    const url = new URL(import.meta.resolve(`swagger-ui-dist/${file}`));
-    app.get(`/docs/${file}`, async (context) =>
-      context.body(await readFile(url), 200, { 'content-type': type }),
-    );
-  }
+/** /openapi.json, and a page that shows it. The page loads nothing from other servers. */
+export function docsRoutes(others: Route[]): Route[] {
+  const openapi: Route = {
+    method: 'GET',
+    path: '/openapi.json',
+    description: { summary: 'This description', response: json(z.looseObject({})), notReady: null },
+    isUnlimited: true,
+    handler: (context) => context.body(document, 200, { 'content-type': 'application/json' }),
+  };
+  const document = JSON.stringify(describeApi([...others, openapi]));
+  return [
+    openapi,
+    { method: 'GET', path: '/docs', isUnlimited: true, handler: (context) => context.html(PAGE) },
+    {
+      method: 'GET',
+      path: '/docs/:file',
+      files: [START, ...Object.keys(SWAGGER_FILES)],
+      isUnlimited: true,
+      handler: async (context) => {
+        const { file = '' } = context.req.param();
+        if (file === START) return context.body(START_SCRIPT, 200, { 'content-type': 'text/javascript' });
+        if (!Object.hasOwn(SWAGGER_FILES, file)) return context.notFound();
+        const path = fileURLToPath(import.meta.resolve(`swagger-ui-dist/${file}`));
+        return context.body(await readFile(path), 200, { 'content-type': SWAGGER_FILES[file] as string });
+      },
+    },
+  ];
 }

@@ -1,43 +1,165 @@
-import type { Context, Hono } from 'hono';
-import type * as z from 'zod';
+import type { Context } from 'hono';
+import * as z from 'zod';
 import type { Service } from '../champion/service.ts';
 import { mediaTypeOf, readJson } from '../http/body.ts';
 import { bodyError, RequestError } from '../problem.ts';
-import { InferRequest, type Tensor } from '../schemas.ts';
+import { MAX_INSTANCES, ProtocolError, TensorRow } from '../schemas.ts';
 import { currentOf, type Scored, scoreRow } from '../scoring/score-row.ts';
+import { type Content, json, type Route, type RouteDescription } from './route.ts';
 
 /** The model's name in the Open Inference Protocol. */
-export const MODEL_NAME = 'volume';
+const MODEL_NAME = 'volume';
+
+const Parameters = z.record(z.string(), z.unknown());
+
+const Tensor = z
+  .object({
+    name: z.string(),
+    shape: z.array(z.int().min(0)).min(1).max(2),
+    datatype: z.enum(['FP64', 'FP32']),
+    parameters: Parameters.optional(),
+    data: z.array(TensorRow).max(MAX_INSTANCES),
+  })
+  .meta({ id: 'Tensor' });
+
+const InferRequest = z
+  .object({
+    id: z.string().optional(),
+    parameters: Parameters.optional(),
+    inputs: z.array(Tensor).length(2),
+    outputs: z
+      .array(z.object({ name: z.string(), parameters: Parameters.optional() }))
+      .max(4)
+      .optional(),
+  })
+  .meta({ id: 'InferRequest' });
+
+const InferResponse = z
+  .object({
+    model_name: z.string(),
+    model_version: z.string(),
+    id: z.string().optional(),
+    outputs: z.array(
+      z.object({
+        name: z.string(),
+        shape: z.array(z.int()),
+        datatype: z.enum(['INT64', 'FP64']),
+        data: z.array(z.number()),
+      }),
+    ),
+  })
+  .meta({ id: 'InferResponse' });
+
+const ServerMetadata = z
+  .object({ name: z.string(), version: z.string(), extensions: z.array(z.string()) })
+  .meta({ id: 'ServerMetadata' });
+
+const TensorMetadata = z.object({ name: z.string(), datatype: z.string(), shape: z.array(z.int()) });
+
+const ModelMetadata = z
+  .object({
+    name: z.string(),
+    versions: z.array(z.string()),
+    platform: z.string(),
+    inputs: z.array(TensorMetadata),
+    outputs: z.array(TensorMetadata),
+  })
+  .meta({ id: 'ModelMetadata' });
+
+const ModelReady = z.object({ name: z.string(), ready: z.boolean() }).meta({ id: 'ModelReady' });
+
+const ServerLive = z.object({ live: z.boolean() }).meta({ id: 'ServerLive' });
+
+const ServerReady = z.object({ ready: z.boolean() }).meta({ id: 'ServerReady' });
 
 const INPUTS = ['vol_moving_avg', 'adj_close_rolling_med'] as const;
 const OUTPUTS = ['prediction', 'p10', 'p50', 'p90'] as const;
 
 /** Open Inference Protocol v2, REST (KServe, Triton, MLServer): https://github.com/kserve/open-inference-protocol */
-export function mountProtocol(app: Hono, service: Service, bodyLimit: number): void {
-  app.get('/v2', (context) =>
-    context.json({ name: 'stock-market-pipeline', version: '2', extensions: [] as string[] }),
-  );
-  app.get('/v2/health/live', (context) => context.json({ live: true }));
-  app.get('/v2/health/ready', (context) =>
-    context.json({ ready: service.current !== undefined }, service.current ? 200 : 503),
-  );
-  for (const model of ['/v2/models/:name', '/v2/models/:name/versions/:version']) {
-    app.get(model, (context) => {
-      const { version } = modelOf(context, service);
-      return context.json({
-        name: MODEL_NAME,
-        versions: [version],
-        platform: 'stock-market-pipeline_safetensors',
-        inputs: INPUTS.map((name) => ({ name, datatype: 'FP64', shape: [-1] })),
-        outputs: OUTPUTS.map((name) => ({ name, datatype: datatypeOf(name), shape: [-1] })),
-      });
-    });
-    app.get(`${model}/ready`, (context) => {
-      modelOf(context, service);
-      return context.json({ name: MODEL_NAME, ready: true });
-    });
-    app.post(`${model}/infer`, (context) => infer(context, service, bodyLimit));
-  }
+export function protocolRoutes(service: Service, bodyLimit: number): Route[] {
+  const name = { name: 'name', in: 'path', required: true, schema: { const: MODEL_NAME } };
+  const version = { name: 'version', in: 'path', required: true, schema: { type: 'string' } };
+  return [
+    ...serverRoutes(service),
+    ...modelRoutes('/v2/models/:name', [name], service, bodyLimit),
+    ...modelRoutes('/v2/models/:name/versions/:version', [name, version], service, bodyLimit),
+  ];
+}
+
+function serverRoutes(service: Service): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/v2',
+      description: describeProtocol('the server', json(ServerMetadata), { notReady: null }),
+      handler: (context) =>
+        context.json({ name: 'stock-market-pipeline', version: '2', extensions: [] as string[] }),
+    },
+    {
+      method: 'GET',
+      path: '/v2/health/live',
+      description: describeProtocol('does the server live', json(ServerLive), { notReady: null }),
+      isUnlimited: true,
+      handler: (context) => context.json({ live: true }),
+    },
+    {
+      method: 'GET',
+      path: '/v2/health/ready',
+      description: describeProtocol('is the server ready', json(ServerReady), {
+        notReady: json(ServerReady),
+      }),
+      isUnlimited: true,
+      handler: (context) =>
+        context.json({ ready: service.current !== undefined }, service.current ? 200 : 503),
+    },
+  ];
+}
+
+/** @param path of the model, with or without its version */
+function modelRoutes(path: string, parameters: object[], service: Service, bodyLimit: number): Route[] {
+  return [
+    {
+      method: 'GET',
+      path,
+      description: describeProtocol('the model', json(ModelMetadata), { parameters }),
+      handler: (context) => {
+        const { version } = modelOf(context, service);
+        return context.json({
+          name: MODEL_NAME,
+          versions: [version],
+          platform: 'stock-market-pipeline_safetensors',
+          inputs: INPUTS.map((name) => ({ name, datatype: 'FP64', shape: [-1] })),
+          outputs: OUTPUTS.map((name) => ({ name, datatype: datatypeOf(name), shape: [-1] })),
+        });
+      },
+    },
+    {
+      method: 'GET',
+      path: `${path}/ready`,
+      description: describeProtocol('is the model ready', json(ModelReady), { parameters }),
+      handler: (context) => {
+        modelOf(context, service);
+        return context.json({ name: MODEL_NAME, ready: true });
+      },
+    },
+    {
+      method: 'POST',
+      path: `${path}/infer`,
+      description: describeProtocol('infer', json(InferResponse), {
+        parameters,
+        request: json(InferRequest),
+      }),
+      handler: (context) => infer(context, service, bodyLimit),
+    },
+  ];
+}
+
+function describeProtocol(
+  summary: string,
+  response: Content,
+  more: Partial<RouteDescription>,
+): RouteDescription {
+  return { summary: `Open Inference Protocol: ${summary}`, response, error: json(ProtocolError), ...more };
 }
 
 async function infer(context: Context, service: Service, bodyLimit: number): Promise<Response> {

@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { createApp } from '../../serving/app.ts';
 import { inService, type Service } from '../../serving/champion/service.ts';
+import { createRoutes } from '../../serving/routes/routes.ts';
 import { constantModel } from '../support/tiny-model.ts';
 
 // A log ratio of ln 2 doubles 1 + vol_moving_avg: 12345 gives 2 * 12346 - 1 = 24691.
-const app = createApp({ current: inService(constantModel([Math.LN2, 0, 0], '2020-04-02')) }, (error) => {
-  throw error;
-});
+const app = appOf({ current: inService(constantModel([Math.LN2, 0, 0], '2020-04-02')) });
 
 describe('GET /predict', () => {
   it.each([
@@ -150,9 +149,7 @@ it.each([
   async (path, first, second) => {
     const halves = [first, second];
     const service: Service = { current: inService(constantModel([Math.LN2, 0, 0], '2020-04-02')) };
-    const swapping = createApp(service, (error) => {
-      throw error;
-    });
+    const swapping = appOf(service);
     const body = new ReadableStream({
       pull(controller) {
         const half = halves.shift();
@@ -179,3 +176,9 @@ it('says that it is ready, and with which model', async () => {
   expect(response.status).toBe(200);
   expect(await response.json()).toMatchObject({ status: 'ready', model: '2020-04-02' });
 });
+
+function appOf(service: Service) {
+  return createApp(createRoutes(service), service, (error) => {
+    throw error;
+  });
+}

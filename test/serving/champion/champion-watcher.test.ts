@@ -8,6 +8,7 @@ import { createApp } from '../../../serving/app.ts';
 import { createWatch } from '../../../serving/champion/champion-watcher.ts';
 import { folderSource } from '../../../serving/champion/model-source.ts';
 import { createMetrics, type Watched } from '../../../serving/metrics/metrics.ts';
+import { createRoutes } from '../../../serving/routes/routes.ts';
 import { Shadow } from '../../../serving/scoring/shadow.ts';
 import { makeFolder } from '../../support/fixtures.ts';
 import { addModel, constantModel } from '../../support/tiny-model.ts';
@@ -46,7 +47,7 @@ describe('a model that champion.json does not vouch for', () => {
     expect(errors).toEqual([expect.stringContaining(`${reason}`)]);
     expect(errors[0]).toContain('the model as of 2020-01-01 stays in service; run the task promote again');
     expect(await failures()).toEqual(['"champion.json"} 1', ' 1']);
-    const answer = await createApp(service, () => {}).request('/health/ready');
+    const answer = await createApp(createRoutes(service), service, () => {}).request('/health/ready');
     expect(answer.status).toBe(200);
     expect(await answer.json()).toEqual({ status: 'ready', model: '2020-01-01', refused: service.fault });
 

@@ -1,11 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { expect, it } from 'vitest';
 import { createGuard } from '../../../serving/http/guard.ts';
+import { createRoutes } from '../../../serving/routes/routes.ts';
 import { readSettings } from '../../../serving/settings.ts';
 import { PREDICT_PATH } from '../../support/test-server.ts';
 
+const ROUTES = createRoutes({ current: undefined });
+
 it('lets probes, metrics and the page through however many ask, and takes nothing for them from the rate', () => {
-  const check = createGuard(readSettings({ RATE_LIMIT: '1' }), () => 0);
+  const check = createGuard(readSettings({ RATE_LIMIT: '1' }), ROUTES, () => 0);
   const free = [
     ...[
       '/health/live',
@@ -37,7 +40,7 @@ it.each([
   ...['/docs/../predict', '/page/x.js/../../predict', '/health/live#/../predict'],
 ])('turns %s away once the rate is used up, and takes it again a second later', (url) => {
   let now = 0;
-  const check = createGuard(readSettings({ RATE_LIMIT: '1' }), () => now);
+  const check = createGuard(readSettings({ RATE_LIMIT: '1' }), ROUTES, () => now);
   expect(check(request(PREDICT_PATH))).toBeUndefined();
   now = 999;
   expect(check(request(url))).toMatchObject({ status: 429 });

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { inService } from '../../../serving/champion/service.ts';
-import { parseQuery, readPlain } from '../../../serving/http/query.ts';
+import { matchUsualSpelling } from '../../../serving/http/fast-path.ts';
+import { parseQuery } from '../../../serving/http/query.ts';
 import { RequestError } from '../../../serving/problem.ts';
 import { scoreRow } from '../../../serving/scoring/score-row.ts';
 import { dense, modelOf, predict } from '../../support/tiny-model.ts';
@@ -35,7 +36,7 @@ it('reads a plain question as it reads any other', () => {
   fc.assert(
     fc.property(text, text, end, (volMovingAvg, adjCloseRollingMed, more) => {
       const query = `vol_moving_avg=${volMovingAvg}&adj_close_rolling_med=${adjCloseRollingMed}${more}`;
-      const read = readPlain(`/predict?${query}`);
+      const read = matchUsualSpelling(`/predict?${query}`);
       if (read === null) return;
       agreed++;
       expect({ volMovingAvg: read[0], adjCloseRollingMed: read[1], detail: false }).toStrictEqual(
@@ -51,7 +52,7 @@ it.each([
   '/predict?vol_moving_avg=12345&adj_close_rolling_med=25',
   '/predict?vol_moving_avg=0.5&adj_close_rolling_med=-3.25',
 ])('takes %s for a plain question', (url) => {
-  expect(readPlain(url)).not.toBeNull();
+  expect(matchUsualSpelling(url)).not.toBeNull();
 });
 
 it('gives finite numbers or a 400 that names a parameter, whatever the text', () => {
