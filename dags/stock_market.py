@@ -32,7 +32,10 @@ from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, chain, get
 from task_container import TaskContainer, remove_containers_of_run
 
 AS_OF = "{{ params.as_of or (dag_run.data_interval_end or dag_run.run_after) | ds }}"
-SOURCE = {"SOURCE": "{{ '/source/' ~ params.source if params.source else '' }}"}
+INGEST = {
+    "SOURCE": "{{ '/source/' ~ params.source if params.source else '' }}",
+    "MAX_SHRINK": "{{ params.max_shrink }}",
+}
 KEY_OF = "{{{{ ti.xcom_pull('{}')['outputs'][0]['key'] }}}}"
 WINDOW = {"WINDOW": "{{ params.window }}", "PRICES": KEY_OF.format("ingest")}
 
@@ -81,6 +84,14 @@ with DAG(
             maximum=1000,
             description="Reject a model whose MAE is more than this many times the champion's MAE.",
         ),
+        "max_shrink": Param(
+            0.1,
+            type="number",
+            minimum=0,
+            maximum=1,
+            description="Reject prices that lack more than this share of the rows, or of the symbols, "
+            "of the latest ones. 1 accepts any.",
+        ),
         "shards_in_parallel": Param(
             1,
             type="integer",
@@ -106,13 +117,13 @@ with DAG(
         private_environment={name: os.environ.get(name) for name in ("KAGGLE_USERNAME", "KAGGLE_KEY")},
     )
     shards = split()
-    ingest_shards = TaskContainer.partial(task_id="ingest_shards", cli_task="ingest", options=SOURCE).expand(
+    ingest_shards = TaskContainer.partial(task_id="ingest_shards", cli_task="ingest", options=INGEST).expand(
         shard=shards
     )
     ingest = TaskContainer(
         task_id="ingest",
         cli_task="ingest",
-        options=SOURCE,
+        options=INGEST,
         outlets=[Asset("prices")],
         max_active_tis_per_dag=1,
     )

@@ -83,7 +83,14 @@ async function runTask(name: string, task: Task, options: OptionValues<typeof co
   await using database = await Database.open({ ...options, tempDirectory: scratch.path });
   interrupt = () => database.interrupt();
   const progress = onTerminal ? progressBar() : progressLog(log);
-  const { printedTable, ...result } = await task.run(options as never, { store, database, log, progress });
+  const today = new Date().toISOString().slice(0, 10);
+  const { printedTable, ...result } = await task.run(options as never, {
+    store,
+    database,
+    log,
+    progress,
+    today,
+  });
   if (printedTable) process.stdout.write(`${formatTable(printedTable)}\n`);
   const metrics = { ...result.metrics, peak_memory_bytes: process.resourceUsage().maxRSS * 1024 };
   const seconds = Math.round(performance.now() - started) / 1000;

@@ -9,4 +9,6 @@ export interface Context {
   database: Database;
   log: Logger;
   progress: Progress;
+  /** The day on which the task runs, in UTC: YYYY-MM-DD. */
+  today: string;
 }

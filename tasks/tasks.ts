@@ -47,7 +47,15 @@ export const commonOptions = {
 const SAMPLE = fileURLToPath(new URL('../data/sample.zip', import.meta.url));
 const SOURCE_HELP = 'Folder or zip with stocks/*.csv, etfs/*.csv and symbols_valid_meta.csv';
 
-const asOf = option('Train on rows before this date only', date.optional(), 'the day after the last row');
+const asOf = option(
+  'Train on rows before this date only',
+  date.optional(),
+  'the day after the last row, today at the latest',
+);
+const maxShrink = option(
+  'Share of the rows, or of the symbols, of the latest prices that may be missing',
+  decimal(0, 1).default(0.1),
+);
 const shard = option('Make only the i-th of n parts of the shards', shardSubset.optional());
 const featuresKey = option('Features to use', key.optional(), 'the latest');
 
@@ -55,6 +63,7 @@ export const pipelineOptions = {
   store: commonOptions.store,
   source: option(SOURCE_HELP, path.default(SAMPLE), 'the bundled sample'),
   'as-of': asOf,
+  'max-shrink': maxShrink,
 } satisfies Options;
 
 /**
@@ -92,6 +101,7 @@ export const tasks: Record<string, Task> = {
         '16, or more for over 800 MB of CSV',
       ),
       quarantine: option('Set bad rows aside instead of stopping at them', flag.default(false)),
+      'max-shrink': maxShrink,
       shard,
     },
     async ({ source, ...values }, context) => {
@@ -158,7 +168,7 @@ export const tasks: Record<string, Task> = {
   promote: defineTask(
     'Put a model into service if it passes the gates',
     {
-      'as-of': option('As-of date of the model', date.optional(), 'the newest'),
+      'as-of': option('As-of date of the model', date.optional(), 'the newest, today at the latest'),
       force: option('Promote even an older, worse or rolled-back model', flag.default(false)),
       features: option('Features to measure on', key.optional(), 'the latest'),
       'max-mae-ratio': option('Largest MAE, as a multiple of the champion’s', decimal(0, 1000).default(1.02)),

@@ -44,6 +44,8 @@ export interface IngestOptions {
   shards?: number | undefined;
   /** Set bad rows aside instead of stopping at them. */
   quarantine: boolean;
+  /** The share of the rows, and of the symbols, of the latest prices that may be missing, 0 to 1; 1, if not given. */
+  maxShrink?: number | undefined;
   /** Make only some of the shards. */
   shard?: ShardSubset | undefined;
 }
@@ -55,7 +57,7 @@ type PriceShardPlan = ShardPlan & { files: PriceFile[] };
  * @throws PermanentError if the source is not valid or, without `quarantine`, if it has bad rows
  */
 export async function ingest(
-  { source: path, snapshot, shards: givenShards, quarantine, shard }: IngestOptions,
+  { source: path, snapshot, shards: givenShards, quarantine, maxShrink, shard }: IngestOptions,
   context: Context,
 ): Promise<TaskResult> {
   const cache = await FileFactsCache.open(resolve(path), context.store);
@@ -74,14 +76,13 @@ export async function ingest(
       shard,
       context,
       (plan, scratch, database) => makePriceShard(plan, source, quarantine, scratch, database),
-      async ({ shards }) => {
-        const today = new Date().toISOString().slice(0, 10);
-        return checkPricesDataset(
+      async ({ shards }) =>
+        checkPricesDataset(
           shards.map(({ manifest }) => manifest),
           { files, ignoredCsvFiles, csvFileCount, names },
-          await countFutureRows(shards, today, context.database),
-        );
-      },
+          await countFutureRows(shards, context.today, context.database),
+        ),
+      maxShrink,
     );
     if (snapshot) await publishOrigin('prices', published.key, 'raw', snapshot, context.store);
     const result = await summarizeShards('prices', published, context);

@@ -5,7 +5,7 @@ import { type FeatureRows, readFeatureRows, throwReadError, viewFeatures } from 
 import type { ModelFile } from '../store/models.ts';
 import { openDataset } from '../store/shards.ts';
 
-/** The newest calendar days of the features. */
+/** The newest calendar days of the features, up to today. */
 const BLOCK_DAYS = 90;
 /**
  * If fewer rows than these are unseen by every model, the block includes rows that a model has
@@ -31,7 +31,7 @@ export interface NewestBlock {
 export async function readNewestBlock(
   models: ModelFile[],
   featuresKey: string | undefined,
-  { store, database }: Context,
+  { store, database, today }: Context,
 ): Promise<NewestBlock> {
   const features = await openDataset('features', featuresKey, 'features', store);
   await viewFeatures(features, database);
@@ -41,6 +41,7 @@ export async function readNewestBlock(
     .at(-1) as string;
   await database.setVariable('unseen_from', unseenFrom);
   await database.setVariable('block_days', BLOCK_DAYS);
+  await database.setVariable('today', today);
   const [bounds] = await database
     .rows<{ block_until: string | null; newest_from: string; unseen_rows: bigint }>(
       await readSql(import.meta.url, 'block-bounds.sql'),
@@ -48,7 +49,7 @@ export async function readNewestBlock(
     .catch(throwReadError(features));
   if (!bounds?.block_until)
     throw new PermanentError(
-      `${features.uri}: no row has a full window to measure a model on; ingest more rows, or use --force`,
+      `${features.uri}: no row until ${today} has a full window to measure a model on; ingest more rows, or use --force`,
     );
   const hasUnseenRows = unseenFrom <= bounds.newest_from || Number(bounds.unseen_rows) >= MIN_UNSEEN_ROWS;
   const from = hasUnseenRows && unseenFrom > bounds.newest_from ? unseenFrom : bounds.newest_from;

@@ -4,6 +4,7 @@ import { rolledBackAt } from '../store/champion-history.ts';
 import { type ModelFile, modelDates, readModel } from '../store/models.ts';
 import type { TaskResult } from '../store/result.ts';
 import { compareWithChampion, type Gates, measureFirstModel } from './gates.ts';
+import { isOlder } from './is-older.ts';
 import { type NewestBlock, readNewestBlock } from './newest-block.ts';
 
 export interface PromoteOptions {
@@ -36,8 +37,8 @@ interface Decision {
  * measure it on
  */
 export async function promote(options: PromoteOptions, context: Context): Promise<TaskResult> {
-  const { store, log } = context;
-  const asOf = options.asOf ?? ((await modelDates(store)).at(-1) as string);
+  const { store, log, today } = context;
+  const asOf = options.asOf ?? newestDate(await modelDates(store), today);
   const challenger = await readModel(asOf, store);
   const command = `promote --as-of ${asOf}${options.force ? ' --force' : ''}`;
   const { decision, champion, championAsOf, isRepaired } = await withChampionLock(store, async (state) => {
@@ -69,6 +70,11 @@ export async function promote(options: PromoteOptions, context: Context): Promis
   };
 }
 
+/** The newest date that is not after today; if all are, the newest. */
+function newestDate(dates: string[], today: string): string {
+  return (dates.findLast((date) => date <= today) ?? dates.at(-1)) as string;
+}
+
 async function decide(
   challenger: ModelFile,
   { champion, readError, history }: ChampionState,
@@ -83,7 +89,7 @@ async function decide(
   const current = history.at(-1)?.to;
   if (!current)
     return refusal(`${readError}; the history does not say which model it is; use --force to replace it`);
-  if (current.as_of > challenger.model.asOf)
+  if (await isOlder(challenger.model.asOf, current, context))
     return refusal(
       champion
         ? 'a newer model is in service; use --force to replace it'

@@ -2,7 +2,8 @@ import { type Database, quotedString } from '../lib/duckdb.ts';
 import { PermanentError } from '../lib/errors.ts';
 import type { Check } from './result.ts';
 
-const MAX_EXAMPLES = 5;
+/** A check names this many violations. */
+export const MAX_EXAMPLES = 5;
 
 /**
  * Runs a query whose rows are checks: the name, the severity, the number of violations, and

@@ -53,6 +53,7 @@ export interface PublishedShards {
  * so that the bytes do not depend on the number of threads.
  * @param make writes the files of one shard into a scratch folder
  * @param review checks the complete dataset
+ * @param maxShrink the share of the latest rows, and of their symbols, that the dataset may lack; 1, if not given
  * @throws PermanentError when a check fails
  */
 export async function publishShards<Plan extends ShardPlan>(
@@ -62,6 +63,7 @@ export async function publishShards<Plan extends ShardPlan>(
   { store, database, log, progress }: Context,
   make: (plan: Plan, scratch: string, database: Database) => Promise<ShardContent>,
   review: (complete: ShardedDataset) => Promise<Check[]>,
+  maxShrink?: number,
 ): Promise<PublishedShards> {
   const key = contentKey(plans.map((plan) => plan.key));
   const folder = `${dataset}/${key}`;
@@ -96,7 +98,7 @@ export async function publishShards<Plan extends ShardPlan>(
   const complete = await findDataset(dataset, key, store);
   if (!complete && !subset)
     throw new Error(`${store.locate(folder)}: shards were removed during the run; run the task again`);
-  const checks = complete ? await publishLatest(dataset, complete, review, store) : [];
+  const checks = complete ? await publishLatest(dataset, complete, review, maxShrink, store) : [];
   return { key, folder: store.locate(folder), status, manifests, checks };
 }
 

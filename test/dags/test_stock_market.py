@@ -67,7 +67,15 @@ def test_a_run_covers_one_calendar_month_and_missed_months_are_not_caught_up(dag
 
 def test_the_dag_and_every_param_have_a_description(dag):
     assert "```" in dag.doc_md and "backfill" in dag.doc_md
-    assert list(dag.params) == ["as_of", "source", "window", "replace", "max_mae_ratio", "shards_in_parallel"]
+    assert list(dag.params) == [
+        "as_of",
+        "source",
+        "window",
+        "replace",
+        "max_mae_ratio",
+        "max_shrink",
+        "shards_in_parallel",
+    ]
     assert all(len(dag.params.get_param(name).description) > 20 for name in dag.params)
 
 
@@ -91,6 +99,7 @@ def test_params_are_passed_to_the_containers(dag):
     run = make_run("manual", utc("2020-03-31"))
     assert render_environment(dag, "ingest", run)["SOURCE"] == "/source/sample.zip"
     assert render_environment(dag, "ingest", run, source=None)["SOURCE"] == ""
+    assert render_environment(dag, "ingest", run, max_shrink=1)["MAX_SHRINK"] == "1"
     assert render_environment(dag, "ingest_shards", run)["SHARD"] == "1/2"
     assert render_environment(dag, "features", run, window=60)["WINDOW"] == "60"
     assert render_environment(dag, "features", run)["PRICES"] == "0123456789abcdef"

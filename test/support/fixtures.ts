@@ -88,12 +88,13 @@ export async function runInProcess<Options, Result = TaskResult>(
   options: Options,
   store: string,
   threads = 1,
+  today = '2026-01-01',
 ): Promise<Result> {
   const log = createLogger(false);
   log.silent = true;
   const progress = { start() {}, advance() {}, stop() {} };
   await using database = await openDatabase(threads);
-  return await task(options, { store: await Store.open(store), database, log, progress });
+  return await task(options, { store: await Store.open(store), database, log, progress, today });
 }
 
 /** Ingests a source into a store, in this process. The default is one shard. */

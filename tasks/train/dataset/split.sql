@@ -1,11 +1,13 @@
 -- Where to split the rows with full windows by time: the as-of date, the day of the newest row, the
 -- first day of the validation block, and the first day of its second half.
 --   features                     all shards
---   variable as_of               YYYY-MM-DD, or '' for the day after the last row
+--   variable as_of               YYYY-MM-DD, or '' for the day after the last row before today
+--   variable today               YYYY-MM-DD
 --   variable validation_share    the validation block has at least this share of the rows
 WITH cutoff AS (
   SELECT CASE
-    WHEN getvariable('as_of') = '' THEN CAST(CAST(max(Date) AS DATE) + 1 AS VARCHAR)
+    WHEN getvariable('as_of') = ''
+    THEN CAST(CAST(max(Date) FILTER (Date < getvariable('today')) AS DATE) + 1 AS VARCHAR)
     ELSE getvariable('as_of')
   END AS as_of
   FROM features

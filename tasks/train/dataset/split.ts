@@ -25,16 +25,17 @@ export interface Split {
 
 /**
  * Finds where to split the rows with full windows before the as-of date.
- * @param asOf YYYY-MM-DD; the day after the last row, if not given
+ * @param asOf YYYY-MM-DD; the day after the last row before today, if not given
  * @throws PermanentError when there is no such row
  */
 export async function findSplit(
   features: ShardedDataset,
   asOf: string | undefined,
-  { database }: Context,
+  { database, today }: Context,
 ): Promise<Split> {
   await viewFeatures(features, database);
   await database.setVariable('as_of', asOf ?? '');
+  await database.setVariable('today', today);
   await database.setVariable('validation_share', VALIDATION_SHARE);
   const [found] = await database
     .rows<{ [day in keyof Split]: string | null }>(await readSql(import.meta.url, 'split.sql'))
@@ -42,8 +43,8 @@ export async function findSplit(
   const { as_of, newest_row, validation_from, measure_from } = found ?? {};
   if (as_of && newest_row && validation_from && measure_from)
     return { as_of, newest_row, validation_from, measure_from };
-  const before = as_of ? ` before ${as_of}` : '';
-  throw await tooFewRows(features, as_of ?? '', `no row${before} has a full window`, database);
+  const end = as_of ?? today;
+  throw await tooFewRows(features, end, `no row before ${end} has a full window`, database);
 }
 
 /** An error that suggests a later as-of date only where there are rows from the as-of date on. */

@@ -9,7 +9,7 @@ import {
   readTrainingExamples,
 } from '../../../../tasks/train/dataset/read-rows.ts';
 import { findSplit, type Split } from '../../../../tasks/train/dataset/split.ts';
-import { csvOfVolumes, ingestFiles, runInProcess } from '../../../support/fixtures.ts';
+import { csv, csvOfVolumes, ingestFiles, runInProcess } from '../../../support/fixtures.ts';
 
 // Daily rows from 2020-01-01 on, with windows of two: the n-th row of A has the volume n and the
 // vol_moving_avg n - 0.5.
@@ -70,6 +70,37 @@ it('readCalibrationExamples reads all rows of the first half of the validation b
     35, 36, 1035, 1036,
   ]);
   expect(rows.map(({ weight }) => weight)).toEqual([1, 1, 1, 1]);
+});
+
+// The last row is of 2020-02-09.
+it.each([
+  ['2026-01-01', '2020-02-10', '2020-02-09'],
+  ['2020-02-10', '2020-02-10', '2020-02-09'],
+  ['2020-02-09', '2020-02-09', '2020-02-08'],
+  ['2020-02-05', '2020-02-05', '2020-02-04'],
+])('on %s the default as-of date is %s: never after today', async (today, as_of, newest_row) => {
+  const split = await onFeatures((dataset, context) => findSplit(dataset, undefined, { ...context, today }));
+  expect(split).toMatchObject({ as_of, newest_row });
+});
+
+it('a row of a date after today does not move the default as-of date', async () => {
+  const files = {
+    'stocks/A.csv': csvOfVolumes(...days(40, 1)),
+    'stocks/B.csv': csv('2020-02-08,1,1,1,1,1,1', '2099-01-05,1,1,1,1,1,1'),
+  };
+  const { store } = await ingestFiles(files);
+  await runInProcess(features, { window: 2 }, store);
+  const split = await onFeatures((dataset, context) => findSplit(dataset, undefined, context), store);
+  expect(split).toMatchObject({ as_of: '2020-02-10', newest_row: '2020-02-09' });
+});
+
+it('without a row before today there is no default as-of date', async () => {
+  const splitting = onFeatures((dataset, context) =>
+    findSplit(dataset, undefined, { ...context, today: '2020-01-01' }),
+  );
+  await expect(splitting).rejects.toThrow(
+    'no row before 2020-01-01 has a full window; give a later --as-of, or ingest more rows',
+  );
 });
 
 // With windows of two, 31 rows have 30 full ones. Validation begins with the 28th of them; the
