@@ -38,7 +38,7 @@ help:
 ##
 ## Pipeline and server
 pipeline: export STORE := $(STORE)
-pipeline: $(ADDON) ## run all tasks on the bundled sample or SOURCE, then print a prediction [SOURCE STORE AS_OF MAX_SHRINK]
+pipeline: $(ADDON) ## run all tasks on the bundled sample or SOURCE, then print a prediction [SOURCE STORE AS_OF MAX_SHRINK REPLACE]
 	@node tasks/cli.ts pipeline
 
 run-task: $(if $(TASK),$(ADDON)) ## run one task [TASK STORE ARGS]
@@ -153,6 +153,7 @@ soak: $(PACKAGES) ## memory and failures of the server under every kind of reque
 ##   SOURCE          price files: a folder or zip in the form of the Kaggle data set (default: the bundled sample)
 ##   AS_OF           train only on rows before this date, YYYY-MM-DD (default: all rows)
 ##   MAX_SHRINK      share of the rows or symbols that SOURCE may lack compared with the store (default: 0.1)
+##   REPLACE         1 trains even if the model of the date has another seed, half-life or median-from
 ##   TASK            download, ingest, features, train, promote, rollback, models, prune or walk-forward
 ##   ARGS            options of the task, for example ARGS="--window 60"; ARGS=--help lists them
 ##   FROM, TO        first and last month, for example FROM=2018-01 TO=2019-12

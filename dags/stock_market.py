@@ -75,7 +75,7 @@ with DAG(
         "replace": Param(
             False,
             type="boolean",
-            description="Replace a model with the same as-of date that was trained on other data.",
+            description="Replace a model of the same as-of date and features that has other options.",
         ),
         "max_mae_ratio": Param(
             1.02,

@@ -14,6 +14,7 @@ export interface PipelineOptions {
   source: string;
   asOf?: string | undefined;
   maxShrink: number;
+  replace: boolean;
 }
 
 const SERVER = fileURLToPath(new URL('../serving/server.ts', import.meta.url));
@@ -25,7 +26,7 @@ const PREDICT_PATH = '/predict?vol_moving_avg=12345&adj_close_rolling_med=25';
  * @throws PermanentError or Error as the task that failed did; its log says why
  */
 export async function runPipeline(
-  { store, source, asOf, maxShrink }: PipelineOptions,
+  { store, source, asOf, maxShrink, replace }: PipelineOptions,
   environment: NodeJS.ProcessEnv,
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'stock-market-'));
@@ -42,7 +43,7 @@ export async function runPipeline(
   try {
     const ingest = await run('ingest', '--source', source, '--max-shrink', String(maxShrink));
     const features = await run('features');
-    const train = await run('train', ...(asOf ? ['--as-of', asOf] : []));
+    const train = await run('train', `--replace=${replace}`, ...(asOf ? ['--as-of', asOf] : []));
     const promote = await run('promote', '--as-of', String(train.metrics.as_of));
     process.stdout.write(`
 ${formatResults([ingest, features, train, promote])}

@@ -52,6 +52,10 @@ const asOf = option(
   date.optional(),
   'the day after the last row, today at the latest',
 );
+const replace = option(
+  'Train even if a model of this date and features has other options, and put that one aside',
+  flag.default(false),
+);
 const maxShrink = option(
   'Share of the rows, or of the symbols, of the latest prices that may be missing',
   decimal(0, 1).default(0.1),
@@ -64,6 +68,7 @@ export const pipelineOptions = {
   source: option(SOURCE_HELP, path.default(SAMPLE), 'the bundled sample'),
   'as-of': asOf,
   'max-shrink': maxShrink,
+  replace,
 } satisfies Options;
 
 /**
@@ -136,7 +141,7 @@ export const tasks: Record<string, Task> = {
         'vol_moving_avg from which the prediction is a median',
         integer(1).default(100_000),
       ),
-      replace: option('Put an existing model of this date aside and train a new one', flag.default(false)),
+      replace,
       'git-commit': option(
         'Commit of this program, stored with the model',
         commit.optional(),

@@ -68,46 +68,56 @@ export function openModel(bytes: Buffer): ModelFile {
   return { model: decodeModel(bytes), bytes, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
-/**
- * Whether the model with this key is published. A damaged or unreadable model counts as missing;
- * publishModel() puts it aside.
- * @throws PermanentError when there is a sound model of the same date with another key, and
- * `replace` is false
- */
-export async function isModelThere(
-  asOf: string,
-  key: string,
-  replace: boolean,
-  store: Store,
-): Promise<boolean> {
-  const name = `models/${asOf}`;
-  const isSound = await readModel(asOf, store).then(
-    () => true,
-    () => false,
-  );
-  if (!isSound) return false;
-  const metrics = await store.readJson<{ key?: string }>(`${name}/metrics.json`).catch(() => undefined);
-  if (metrics?.key === key) return true;
-  if (replace) return false;
-  throw new PermanentError(
-    `${store.locate(name)}: there is already a model as of ${asOf}, made from other features, another seed or another version; use --replace to put it aside, or another --as-of`,
-  );
+/** A model that is to be made. */
+export interface ModelPlan {
+  asOf: string;
+  /** A hash of everything that the model depends on. */
+  key: string;
+  featuresKey: string;
+  /** The values of the options that change the model, named as in its provenance. */
+  hyperparameters: Record<string, number>;
+  /** Put a model of the same date and features aside, even if it was trained with other options. */
+  replace: boolean;
 }
 
 /**
- * Publishes the folder of a model, unless the model of this date has the same key. Any other folder
- * of this date is put aside as it is, since a champion may have come from it.
- * @throws PermanentError when there is a sound model with another key, and `replace` is false
+ * Whether this model is published. If not, publishModel() puts aside what is in its place: a
+ * damaged model, or one of other features or of another version of the training.
+ * @throws PermanentError when the model in its place is from the same features and was trained with
+ * other options, and `replace` is false
  */
-export async function publishModel(
-  folder: string,
-  asOf: string,
-  { key, replace }: { key: string; replace: boolean },
-  store: Store,
-): Promise<void> {
+export async function isModelThere(plan: ModelPlan, store: Store): Promise<boolean> {
+  const { asOf, key, replace } = plan;
+  const name = `models/${asOf}`;
+  const file = await readModel(asOf, store).catch(() => undefined);
+  if (!file) return false;
+  const metrics = await store.readJson<{ key?: string }>(`${name}/metrics.json`).catch(() => undefined);
+  if (metrics?.key === key) return true;
+  const otherOptions = replace ? [] : findOtherOptions(file.model, plan);
+  if (otherOptions.length === 0) return false;
+  throw new PermanentError(
+    `${store.locate(name)}: there is already a model as of ${asOf} of the same features, trained with ${otherOptions.join(' and ')}; use --replace (REPLACE=1) to put it aside, or another --as-of`,
+  );
+}
+
+/** The options that a model of the same features was trained with, where they differ. */
+function findOtherOptions({ provenance }: Model, { featuresKey, hyperparameters }: ModelPlan): string[] {
+  if (provenance.features_key !== featuresKey) return [];
+  return Object.entries(hyperparameters)
+    .filter(([name, value]) => (provenance[name] ?? String(value)) !== String(value))
+    .map(([name, value]) => `--${name.replaceAll('_', '-')} ${provenance[name]} instead of ${value}`);
+}
+
+/**
+ * Publishes the folder of a model, unless it is published already. Any other folder of this date is
+ * put aside as it is, since a champion may have come from it.
+ * @throws PermanentError as isModelThere() does
+ */
+export async function publishModel(folder: string, plan: ModelPlan, store: Store): Promise<void> {
+  const { asOf } = plan;
   const name = `models/${asOf}`;
   await store.withLock('models', async () => {
-    if (await isModelThere(asOf, key, replace, store)) return;
+    if (await isModelThere(plan, store)) return;
     if ((await store.list(name)).length > 0)
       await store.moveFolder(name, `models/${await nameAside(asOf, store)}`);
     await store.publishFolder(folder, name);

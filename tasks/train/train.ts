@@ -2,7 +2,7 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeModel, encodeModel } from '../../model/model-file.ts';
 import type { Context } from '../context.ts';
-import { isModelThere, publishModel } from '../store/models.ts';
+import { isModelThere, type ModelPlan, publishModel } from '../store/models.ts';
 import type { TaskResult } from '../store/result.ts';
 import { openDataset, type ShardedDataset } from '../store/shards.ts';
 import type { Store } from '../store/store.ts';
@@ -28,7 +28,7 @@ export interface TrainOptions {
   seed: number;
   /** The key of the features; the latest, if not given. */
   features?: string | undefined;
-  /** Move a model of this date with another key aside, instead of stopping there. */
+  /** Put a model of this date and features aside, even if it was trained with other options. */
   replace?: boolean;
   /** In years: see Hyperparameters. */
   halfLife?: number;
@@ -44,6 +44,7 @@ export interface TrainOptions {
 interface Run {
   features: ShardedDataset;
   config: RunConfig;
+  plan: ModelPlan;
   /** The metrics of the model, where it is published already. */
   published: Metrics | undefined;
 }
@@ -56,7 +57,7 @@ interface Run {
  */
 export async function train(options: TrainOptions, context: Context): Promise<TaskResult> {
   const { store, log } = context;
-  const { features, config, published } = await findRun(options, context);
+  const { features, config, plan, published } = await findRun(options, context);
   if (published) return trainResult('up_to_date', features, published, store);
   const tf = await loadTensorFlow();
   const lossFolder = await makeRunFolder(config.split.as_of, store);
@@ -67,7 +68,7 @@ export async function train(options: TrainOptions, context: Context): Promise<Ta
     const fitted = await fitModel(features, config, losses, context, tf);
     const modelFile = encodeModel(fitted.model);
     const metrics = await measureModel(modelFile, fitted, features, config, context);
-    await publish(modelFile, metrics, losses, options.replace ?? false, store);
+    await publish(modelFile, metrics, losses, plan, store);
     mlflowRun?.logMetric('mae', metrics.model.mae);
     mlflowRun?.logMetric('rmsle', metrics.model.rmsle);
     mlflowRun?.logMetric('coverage', metrics.coverage);
@@ -88,9 +89,16 @@ async function findRun(
     provenance: await findProvenance(features.key, gitCommit, store),
   };
   const { as_of } = config.split;
-  const isPublished = await isModelThere(as_of, modelKey(config), replace, store);
+  const plan: ModelPlan = {
+    asOf: as_of,
+    key: modelKey(config),
+    featuresKey: features.key,
+    hyperparameters: { ...config.hyperparameters },
+    replace,
+  };
+  const isPublished = await isModelThere(plan, store);
   const published = isPublished ? await store.readJson<Metrics>(`models/${as_of}/metrics.json`) : undefined;
-  return { features, config, published };
+  return { features, config, plan, published };
 }
 
 /** Measures the model in its file, on rows that neither trained nor calibrated it. */
@@ -120,7 +128,7 @@ async function publish(
   modelFile: Buffer,
   metrics: Metrics,
   losses: LossLog,
-  replace: boolean,
+  plan: ModelPlan,
   store: Store,
 ): Promise<void> {
   await using scratch = await store.scratch();
@@ -134,5 +142,5 @@ async function publish(
   for (const [name, content] of Object.entries(files)) await writeFile(join(scratch.path, name), content);
   for (const name of ['losses.csv', 'losses.jsonl'])
     await copyFile(join(losses.folder, name), join(scratch.path, name));
-  await publishModel(scratch.path, metrics.as_of, { key: metrics.key, replace }, store);
+  await publishModel(scratch.path, plan, store);
 }

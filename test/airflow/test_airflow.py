@@ -102,7 +102,7 @@ def test_a_repeated_backfill_gives_the_same_models(airflow, folder, backfilled):
 
 
 def test_several_containers_share_a_task(airflow, triggered):
-    run = airflow.trigger(as_of=AS_OF, shards_in_parallel=3, window=60, replace=True)
+    run = airflow.trigger(as_of=AS_OF, shards_in_parallel=3, window=60)
     assert airflow.wait_for_run(run) == "success"
     shards = [task for task in airflow.tasks(run) if task["task_id"] == "features_shards"]
     assert [task["state"] for task in shards] == ["success"] * 3

@@ -1,4 +1,5 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { runCli, start, startCli, succeed, until } from '../support/command.ts';
@@ -39,6 +40,36 @@ describe('the pipeline', () => {
     );
     expect(stdout).not.toContain('GET ');
     expect(existsSync(join(store, 'model.bin'))).toBe(false);
+  });
+
+  it('puts a corrected model of the same date into service after a price was corrected, and rollback the older one', async () => {
+    const volumes = Array.from({ length: 400 }, (_, day) => 1_000 + ((day * 7_919) % 500));
+    const rows = csvOfVolumes(...volumes).split('\n');
+    const files = { 'stocks/A.csv': rows.join('\n'), 'stocks/B.csv': csvOfVolumes(...volumes.toReversed()) };
+    const source = await makeSource(files);
+    const store = makeFolder();
+    // Any coverage passes, so that only the errors decide.
+    const environment = { MIN_COVERAGE: '0', MAX_COVERAGE: '1' };
+    const runPipeline = () => succeed(['pipeline', '--store', store, '--source', source], environment);
+    const read = (name: string) => readFileSync(join(store, name));
+    await runPipeline();
+    const older = read('model.bin');
+    const { as_of } = JSON.parse(read('champion.json').toString());
+
+    rows[200] = rows[200]?.replace(',1,1,1,1,1,', ',1,1,1,1,2,') as string;
+    await makeSource({ ...files, 'stocks/A.csv': rows.join('\n') }, source);
+    const { stdout } = await runPipeline();
+    expect(stdout).toContain(`The model as of ${as_of} is in service.`);
+    expect(read('model.bin')).toEqual(read(`models/${as_of}/model.bin`));
+    expect(read('model.bin').equals(older)).toBe(false);
+    const aside = `${as_of}.${createHash('sha256').update(older).digest('hex').slice(0, 16)}`;
+    expect(readdirSync(join(store, 'models'))).toEqual([as_of, aside]);
+    expect(read(`models/${aside}/model.bin`)).toEqual(older);
+    const features = JSON.parse(read('features/latest.json').toString()).key;
+    expect(JSON.parse(read('champion.json').toString())).toMatchObject({ as_of, features_key: features });
+
+    await succeed(['rollback', '--store', store]);
+    expect(read('model.bin')).toEqual(older);
   });
 
   it('ends with the exit code and the message of the task that failed', async () => {

@@ -156,7 +156,9 @@ describe('the model of a date and a seed', () => {
     expect(hashStore(store, 'models')).toEqual(before);
     const { code, message } = await runCli([...args, '4']);
     expect(code).toBe(2);
-    expect(message).toContain(`models/${EARLY}: there is already a model as of ${EARLY}`);
+    expect(message).toContain(
+      `models/${EARLY}: there is already a model as of ${EARLY} of the same features, trained with --seed 3 instead of 4; use --replace`,
+    );
     expect(hashStore(store, 'models')).toEqual(before);
     expect(await runTask([...args, '4', '--replace'])).toMatchObject({ status: 'done' });
     const model = `models/${EARLY}/model.bin`;
