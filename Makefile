@@ -142,7 +142,7 @@ bench-training: $(ADDON) $(BENCH_PACKAGES) ## training on 1 and 28 million rows,
 
 bench-serving: $(PACKAGES) $(BENCH_PACKAGES) ## request rate and latency, compared with node:http, Fastify and FastAPI [ROUNDS SECONDS STORE]
 	@bench/serving/wrk.sh
-	@$(if $(filter file,$(origin STORE)),,STORE="$(STORE)") node bench/serving/serving.ts
+	@$(if $(filter file,$(origin STORE)),,STORE="$(STORE)") node bench/serving/serving-bench.ts
 
 soak: $(PACKAGES) ## memory and failures of the server under every kind of request [MINUTES RATE]
 	@node bench/serving/soak.ts

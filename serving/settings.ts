@@ -1,84 +1,142 @@
 import { availableParallelism } from 'node:os';
+import * as z from 'zod';
 
-/** A value of the environment that cannot be used. */
+/** A value of the environment or an argument that cannot be used. */
 export class SettingError extends Error {}
 
-/** All that the server can be told. */
-export type Settings = ReturnType<typeof readSettings>;
+interface Setting<T> {
+  /** The environment variable. */
+  variable: string;
+  /** As the text of the variable. */
+  default: string;
+  schema: z.ZodType<T, string>;
+  help: string;
+  /** Whether errors must not show the value. */
+  isSecret?: boolean;
+}
+
+const MAX_WORKERS = 256;
+
+/** All settings of the server. docs/serving.md has them as a table, which a test compares with this one. */
+export const SETTINGS = {
+  store: setting('STORE', 'data/store', folder(), 'folder with the models'),
+  port: setting('PORT', '3000', integer(0, 65_535), 'port to listen on; 0 for any that is free'),
+  host: setting('HOST', '127.0.0.1', z.string(), 'address to listen on'),
+  workers: setting(
+    'WORKERS',
+    '1',
+    integer(0, MAX_WORKERS).transform((count) => count || availableParallelism()),
+    'number of processes; 0 for one per core',
+  ),
+  pollMs: setting('POLL_MS', '2000', integer(5, 3_600_000), 'how often to look for another model'),
+  shadow: setting(
+    'SHADOW',
+    'newest',
+    z.string(),
+    'challenger that also scores the requests: an as-of date, newest, or off',
+  ),
+  drainMs: setting('DRAIN_MS', '2000', integer(0, 600_000), 'time for running requests after SIGTERM'),
+  accessLog: setting('ACCESS_LOG', '0', decimal(0, 1), 'share of requests to log'),
+  rateLimit: setting(
+    'RATE_LIMIT',
+    '0',
+    integer(0, 1_000_000),
+    'requests per second from one address to one process; 0 for no limit',
+  ),
+  bodyLimit: setting('BODY_LIMIT', '67108864', integer(0, 2 ** 40), 'bytes of a body'),
+  headerLimit: setting('HEADER_LIMIT', '16384', integer(1_024, 2 ** 20), 'bytes of the headers'),
+  headersTimeoutMs: setting('HEADERS_TIMEOUT_MS', '10000', integer(100, 600_000), 'time for the headers'),
+  requestTimeoutMs: setting(
+    'REQUEST_TIMEOUT_MS',
+    '60000',
+    integer(100, 3_600_000),
+    'time for the whole request',
+  ),
+  idleTimeoutMs: setting(
+    'IDLE_TIMEOUT_MS',
+    '65000',
+    integer(100, 3_600_000),
+    'time that a connection may idle',
+  ),
+  corsOrigin: setting('CORS_ORIGIN', '', origin(), 'origin that browsers may call from, or *'),
+  token: {
+    ...setting('TOKEN', '', token(), "bearer token; /health/* and the page's files stay open"),
+    isSecret: true,
+  },
+};
+
+export type Settings = { [K in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[K]['schema']> };
 
 /**
- * Reads the settings; an empty variable counts as not given. docs/serving.md has them as a table.
+ * Reads the settings. An empty variable counts as not set.
+ * @param args the arguments: none, or --workers N
  * @throws SettingError that names the variable and what it takes
  */
-export function readSettings(environment: Record<string, string | undefined>, args: string[] = []) {
-  const text = (name: string, otherwise: string) => environment[name] || otherwise;
-  const number = (name: string, otherwise: number, min: number, max: number, isWhole = true) => {
-    const given = text(name, String(otherwise));
-    const value = (isWhole ? /^\d+$/ : /^(\d+\.?\d*|\.\d+)$/).test(given) ? Number(given) : Number.NaN;
-    if (!(value >= min && value <= max))
-      throw new SettingError(
-        `${name}=${given}: give a ${isWhole ? '' : 'decimal '}number from ${min} to ${max}`,
-      );
-    return value;
-  };
-  return {
-    store: checkStore(text('STORE', 'data/store')),
-    port: number('PORT', 3000, 0, 65_535),
-    host: text('HOST', '127.0.0.1'),
-    /** Processes that answer; 0 takes one a core. */
-    workers: readWorkers(args) ?? (number('WORKERS', 1, 0, 256) || availableParallelism()),
-    /** How often to look whether another model was promoted. */
-    pollMs: number('POLL_MS', 2_000, 5, 3_600_000),
-    /** The as-of date of the challenger; `off` for none, `newest` for the newest model that is not in service. */
-    shadow: text('SHADOW', 'newest'),
-    /** How long requests that are under way may take once the server is told to stop. */
-    drainMs: number('DRAIN_MS', 2_000, 0, 600_000),
-    /** The share of requests that are logged. */
-    accessLog: number('ACCESS_LOG', 0, 0, 1, false),
-    /** Requests a second that an address may send to each process; 0 for no limit. */
-    rateLimit: number('RATE_LIMIT', 0, 0, 1_000_000),
-    /** Bytes of a request's body, and of its headers. */
-    bodyLimit: number('BODY_LIMIT', 64 * 2 ** 20, 0, 2 ** 40),
-    headerLimit: number('HEADER_LIMIT', 16_384, 1_024, 2 ** 20),
-    /** How long the headers and the whole of a request may take to arrive. */
-    headersTimeoutMs: number('HEADERS_TIMEOUT_MS', 10_000, 100, 600_000),
-    requestTimeoutMs: number('REQUEST_TIMEOUT_MS', 60_000, 100, 3_600_000),
-    /** How long a connection may idle between requests. */
-    idleTimeoutMs: number('IDLE_TIMEOUT_MS', 65_000, 100, 3_600_000),
-    /** The origin that browsers may ask from, or *; none if empty. */
-    corsOrigin: checkOrigin(text('CORS_ORIGIN', '')),
-    /** What callers must send as a bearer token; none if empty. /health/ stays open. */
-    token: checkToken(text('TOKEN', '')),
-  };
+export function readSettings(environment: Record<string, string | undefined>, args: string[] = []): Settings {
+  const given: Record<string, string | undefined> = { ...environment, ...readArguments(args) };
+  const entries = Object.entries<Setting<unknown>>(SETTINGS).map(([name, setting]) => {
+    const text = given[setting.variable] || setting.default;
+    const result = setting.schema.safeParse(text);
+    if (result.success) return [name, result.data];
+    const shown = setting.isSecret ? setting.variable : `${setting.variable}=${text}`;
+    throw new SettingError(`${shown}: ${result.error.issues[0]?.message}`);
+  });
+  return Object.fromEntries(entries) as Settings;
 }
 
-function checkStore(store: string): string {
-  if (/^[a-z\d]+:\/\//i.test(store))
-    throw new SettingError(`STORE=${store}: only a local folder can be a store for now`);
-  return store;
-}
-
-/** Browsers send an origin in one spelling, and compare what they get with it letter by letter. */
-function checkOrigin(origin: string): string {
-  const isOrigin = origin === '' || origin === '*' || URL.parse(origin)?.origin === origin;
-  if (!isOrigin)
+/** The one argument, as the variable that it overrides. */
+function readArguments(args: string[]): { WORKERS?: string } {
+  if (args.length === 0) return {};
+  const count = /^--workers[= ](\d{1,3})$/.exec(args.join(' '))?.[1];
+  if (count === undefined || Number(count) > MAX_WORKERS)
     throw new SettingError(
-      `CORS_ORIGIN=${origin}: give * or one origin as browsers send it, such as https://a.example`,
+      `${args.join(' ')}: the only option is --workers N, with N from 0 to ${MAX_WORKERS}`,
     );
-  return origin;
+  return { WORKERS: count };
 }
 
-/** What it is stays untold, also where it is wrong. */
-function checkToken(token: string): string {
-  if (!/^[!-~]*$/.test(token))
-    throw new SettingError('TOKEN: give visible ASCII characters without blanks; a header carries no others');
-  return token;
+function setting<T>(
+  variable: string,
+  defaultText: string,
+  schema: z.ZodType<T, string>,
+  help: string,
+): Setting<T> {
+  return { variable, default: defaultText, schema, help };
 }
 
-function readWorkers(args: string[]): number | undefined {
-  if (args.length === 0) return undefined;
-  const given = /^--workers[= ](\d{1,3})$/.exec(args.join(' '))?.[1];
-  if (given === undefined || Number(given) > 256)
-    throw new SettingError(`${args.join(' ')}: the one option is --workers N, with N from 0 to 256`);
-  return Number(given) || availableParallelism();
+function integer(min: number, max: number) {
+  return numberText(/^\d+$/, min, max, `give a number from ${min} to ${max}`);
+}
+
+function decimal(min: number, max: number) {
+  return numberText(/^(\d+\.?\d*|\.\d+)$/, min, max, `give a decimal number from ${min} to ${max}`);
+}
+
+function numberText(pattern: RegExp, min: number, max: number, message: string) {
+  return z
+    .string()
+    .refine((text) => pattern.test(text) && Number(text) >= min && Number(text) <= max, message)
+    .transform(Number);
+}
+
+function folder() {
+  return z
+    .string()
+    .refine((store) => !/^[a-z\d]+:\/\//i.test(store), 'the store must be a local folder, not a URL');
+}
+
+/** Browsers send an origin in one spelling, and compare the answer's header with it character by character. */
+function origin() {
+  return z
+    .string()
+    .refine(
+      (text) => text === '' || text === '*' || URL.parse(text)?.origin === text,
+      'give * or one origin as browsers send it, such as https://a.example',
+    );
+}
+
+function token() {
+  return z
+    .string()
+    .regex(/^[!-~]*$/, 'give visible ASCII characters without blanks; a header cannot carry others');
 }

@@ -1,4 +1,4 @@
-"""What the assignment's reference gives: FastAPI and a random forest of 100 trees, under uvicorn."""
+"""The assignment's reference: FastAPI and a random forest of 100 trees, under uvicorn."""
 
 import socket
 import sys
@@ -14,7 +14,7 @@ random = np.random.default_rng(1)
 inputs = np.column_stack([random.lognormal(12, 2, ROWS), random.lognormal(3, 1, ROWS)])
 forest = RandomForestRegressor(n_estimators=100, random_state=1, n_jobs=-1)
 forest.fit(inputs, inputs[:, 0] * random.lognormal(0, 0.5, ROWS))
-# Threads for one row cost more than they bring.
+# For one row, threads cost more than they save.
 forest.n_jobs = 1
 app = FastAPI()
 

@@ -1,4 +1,4 @@
-/** The same question, model and headers with Fastify: what another framework makes of them. */
+/** The same request, model and headers with Fastify, for comparison. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fastify from 'fastify';
@@ -10,7 +10,7 @@ import { readSettings } from '../../serving/settings.ts';
 const predict = createPredictor(decodeModel(readFileSync(join(process.env.STORE ?? '', 'model.bin'))));
 const inputs = { vol_moving_avg: { type: 'number', minimum: 0 }, adj_close_rolling_med: { type: 'number' } };
 const http = httpOptions(readSettings({}));
-// Fastify sets these two itself, after node:http was given its options.
+// Fastify overwrites these two in the options of node:http.
 const { keepAliveTimeout = 0, requestTimeout = 0 } = http;
 const app = fastify({ requestIdHeader: 'x-request-id', http, keepAliveTimeout, requestTimeout });
 app.addHook('onSend', async (request, reply) => {

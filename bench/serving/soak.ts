@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { tableFromArrays, tableFromIPC, tableToIPC } from 'apache-arrow';
 import { encodeModel } from '../../model/model-file.ts';
 import { constantModel } from '../../test/support/tiny-model.ts';
-import { drawLines } from './plots.ts';
-import { startServer } from './servers.ts';
+import { startServer } from './server-processes.ts';
+import { drawLines } from './svg-plots.ts';
 
 /** Before that a server still warms up. */
 const WHOLE_MINUTES = 10;

@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { readSettings, SettingError } from '../../serving/settings.ts';
+import { readSettings, SETTINGS, SettingError } from '../../serving/settings.ts';
 
 it.each([
   ['CORS_ORIGIN', 'a.example'],
@@ -35,4 +36,13 @@ it.each([
   ['STORE', '/data/s3:store', 'store'],
 ] as const)('takes %s=%s', (name, value, setting) => {
   expect(readSettings({ [name]: value })[setting]).toBe(value);
+});
+
+it.each(Object.values(SETTINGS))('the table in docs/serving.md has $variable and its default', (setting) => {
+  const rows = readFileSync('docs/serving.md', 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('|'));
+  const [, , shown] =
+    rows.find((row) => row.split('|')[1]?.includes(`\`${setting.variable}\``))?.split('|') ?? [];
+  expect(shown).toContain(setting.default || 'none');
 });

@@ -1,17 +1,17 @@
-/** Servers in processes of their own. */
+/** Servers in separate processes. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 export interface Started {
   url: string;
   pid: number;
-  /** Tells it to stop, and waits until it has. */
+  /** Stops it, and waits until it has ended. */
   stop(): Promise<void>;
 }
 
 const running = new Set<ChildProcess>();
 
-/** Starts a program that says on standard error where it listens. Its environment holds PATH and what is given. */
+/** Starts a program that prints its URL to standard error. Its environment is PATH, PORT=0 and `environment`. */
 export async function startServer(
   program: string,
   args: string[],
@@ -42,7 +42,7 @@ export async function startServer(
   };
 }
 
-/** Ends whatever startServer started that still runs. */
+/** Stops every server that still runs. */
 export function stopAll(): void {
   for (const child of running) child.kill('SIGTERM');
 }

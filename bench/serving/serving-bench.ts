@@ -1,6 +1,6 @@
 /**
- * The server beside plain node:http, Fastify and FastAPI, in one run: closed loop for the rate, open loop for the latency,
- * and where the time goes. ROUNDS and SECONDS make it longer; STORE has it serve the model of a store.
+ * Compares the server with plain node:http, Fastify and FastAPI in one run: a closed loop for the rate, an open loop for
+ * the latency, and where the time goes. ROUNDS and SECONDS make it longer; STORE names a store whose model to serve.
  */
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
@@ -8,11 +8,26 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodeModel, encodeModel } from '../../model/model-file.ts';
 import { dense, modelOf } from '../../test/support/tiny-model.ts';
-import { alone, inFolder, median, modelLoad, sharesOf, startTime } from './breakdown.ts';
-import { type Closed, CONNECTIONS, closedLoop, type Open, openLoop, QUESTION } from './load.ts';
-import { pausesOf } from './pauses.ts';
-import { type Started, startServer, stopAll } from './servers.ts';
-import { ALIKE, formatServing, OURS, PLAIN, type Result, writePlots } from './serving-report.ts';
+import {
+  type Closed,
+  CONNECTIONS,
+  closedLoop,
+  type Open,
+  openLoop,
+  QUESTION,
+  SLOW_QUESTION,
+} from './load-generator.ts';
+import { measurePauses } from './machine-pauses.ts';
+import {
+  median,
+  sharesOf,
+  timeModelLoad,
+  timeParts,
+  timeStart,
+  withTemporaryFolder,
+} from './request-breakdown.ts';
+import { type Started, startServer, stopAll } from './server-processes.ts';
+import { ALIKE, formatServing, OURS, OURS_SLOW, PLAIN, type Result, writePlots } from './serving-tables.ts';
 
 const ROUNDS = Number(process.env.ROUNDS || 3);
 const SECONDS = Number(process.env.SECONDS || 2);
@@ -37,15 +52,15 @@ process.stdout.write(formatServing(result));
 async function measure(): Promise<Omit<Result, 'host' | keyof typeof run>> {
   try {
     const shape = putModel();
-    const loading = modelLoad(model);
-    const start = await startTime(store);
+    const loading = timeModelLoad(model);
+    const start = await timeStart(store);
     const server = (args: string[], environment: Record<string, string> = {}) =>
       startServer(node, args, { STORE: store, SHADOW: 'off', ...environment });
     const ours = await server(['serving/server.ts']);
     const body = await (await fetch(ours.url + QUESTION)).text();
     const version = (await fetch(ours.url + QUESTION)).headers.get('x-model-version') ?? '';
-    const plain = await server(['bench/serving/raw-server.ts'], { BODY: body, VERSION: version });
-    const alike = await server(['bench/serving/raw-server.ts'], {
+    const plain = await server(['bench/serving/node-http-server.ts'], { BODY: body, VERSION: version });
+    const alike = await server(['bench/serving/node-http-server.ts'], {
       BODY: body,
       VERSION: version,
       OPTIONS: 'ours',
@@ -56,6 +71,7 @@ async function measure(): Promise<Omit<Result, 'host' | keyof typeof run>> {
       [PLAIN]: plain,
       [ALIKE]: alike,
       [OURS]: ours,
+      [OURS_SLOW]: ours,
       'ours, 2 workers': await server(['serving/server.ts', '--workers', '2']),
       Fastify: await server(['bench/serving/fastify-server.ts'], { VERSION: version }),
       'FastAPI, RandomForest(100)': await startServer(
@@ -65,42 +81,44 @@ async function measure(): Promise<Omit<Result, 'host' | keyof typeof run>> {
       ),
     };
     const closed: Record<string, Closed[]> = {};
-    for (const { url, pid } of Object.values(servers)) await closedLoop(url, pid, 1);
+    const load = (name: string, { url, pid }: Started, seconds: number) =>
+      closedLoop(url, pid, seconds, name === OURS_SLOW ? SLOW_QUESTION : QUESTION);
+    for (const [name, server] of Object.entries(servers)) await load(name, server, 1);
     for (let round = 0; round < ROUNDS; round++)
-      for (const [name, { url, pid }] of Object.entries(servers))
-        closed[name] = [...(closed[name] ?? []), await closedLoop(url, pid, SECONDS)];
-    const most = median((closed[OURS] ?? []).map(({ rate }) => rate));
+      for (const [name, server] of Object.entries(servers))
+        closed[name] = [...(closed[name] ?? []), await load(name, server, SECONDS)];
+    const maxRate = median((closed[OURS] ?? []).map(({ rate }) => rate));
     const open: Result['open'] = [];
     const pair = { [ALIKE]: alike, [OURS]: ours };
-    for (const { url } of Object.values(pair)) await openLoop(url, most / 4, 1);
+    for (const { url } of Object.values(pair)) await openLoop(url, maxRate / 4, 1);
     for (const share of [0.5, 0.7, 0.9]) {
       const runs: Record<string, Open[]> = {};
       for (let round = 0; round < ROUNDS; round++)
         for (const [name, { url }] of Object.entries(pair))
-          runs[name] = [...(runs[name] ?? []), await openLoop(url, Math.round(share * most), SECONDS)];
+          runs[name] = [...(runs[name] ?? []), await openLoop(url, Math.round(share * maxRate), SECONDS)];
       for (const [server, all] of Object.entries(runs)) open.push({ share, server, runs: all });
     }
-    for (const { stop } of Object.values(servers)) await stop();
-    const pauses = await pausesOf(ROUNDS * SECONDS);
-    const shares = await inFolder(async (folder) => {
+    for (const { stop } of new Set(Object.values(servers))) await stop();
+    const pauses = await measurePauses(ROUNDS * SECONDS);
+    const shares = await withTemporaryFolder(async (folder) => {
       const profiled = await server(['--cpu-prof', `--cpu-prof-dir=${folder}`, 'serving/server.ts']);
       await closedLoop(profiled.url, profiled.pid, 1 + SECONDS);
       await profiled.stop();
       return sharesOf(folder, SECONDS);
     });
-    return { model: shape, closed, open, pauses, shares, alone: alone(model), loading, start };
+    return { model: shape, closed, open, pauses, shares, alone: timeParts(model), loading, start };
   } finally {
     stopAll();
     rmSync(store, { recursive: true });
   }
 }
 
-/** Puts the model of STORE, or one of the same shape with made-up weights, where the servers look; gives what it is. */
+/** Copies the model of STORE, or writes one of the same shape with made-up weights. Returns its description. */
 function putModel(): string {
   const trained = process.env.STORE && join(process.env.STORE, 'model.bin');
   if (trained) {
     if (!existsSync(trained))
-      throw new Error(`${trained}: there is no model; run make pipeline, or leave STORE out`);
+      throw new Error(`${trained}: there is no model. Run make pipeline, or leave STORE out`);
     copyFileSync(trained, model);
     const { layers, asOf } = decodeModel(readFileSync(trained));
     return `${[2, ...layers.map(({ bias }) => bias.length)].join('-')}, trained as of ${asOf}`;
@@ -116,7 +134,7 @@ function putModel(): string {
   return '2-32-32-4, made-up weights';
 }
 
-/** Two servers are only compared if they answer the same; ids and the date differ, their lengths do not. */
+/** Checks that two servers answer the same. Ids and dates differ, their lengths do not. */
 async function expectSame(...urls: [string, string]): Promise<void> {
   const [one, other] = await Promise.all(
     urls.map(async (url) => {

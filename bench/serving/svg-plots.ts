@@ -1,4 +1,4 @@
-/** Plots as SVG images, by hand. */
+/** Plots as SVG text. */
 
 const [WIDTH, HEIGHT, MARGIN] = [720, 320, 48];
 const COLORS = ['#1b9e77', '#d95f02', '#7570b3', '#e7298a', '#66a61e', '#666666'];
@@ -8,7 +8,7 @@ export interface Line {
   points: [x: number, y: number][];
 }
 
-/** Lines over numbers, from 0 up. */
+/** Lines over numeric x; both axes start at 0. */
 export function drawLines(title: string, lines: Line[]): string {
   const points = lines.flatMap(({ points }) => points);
   const right = Math.max(...points.map(([x]) => x)) || 1;
@@ -29,7 +29,7 @@ export function drawLines(title: string, lines: Line[]): string {
   ]);
 }
 
-/** Horizontal bars with their numbers. */
+/** Horizontal bars with their values. */
 export function drawBars(title: string, bars: [name: string, value: number][]): string {
   const top = Math.max(...bars.map(([, value]) => value));
   const [left, step] = [200, (HEIGHT - 2 * MARGIN) / bars.length];
@@ -47,7 +47,7 @@ export function drawBars(title: string, bars: [name: string, value: number][]): 
   );
 }
 
-/** Lines over named steps, on a logarithmic scale. */
+/** Lines over named steps, on a logarithmic y axis. */
 export function drawSteps(
   title: string,
   steps: string[],

@@ -1,4 +1,4 @@
-/** Where the time of a request goes: what V8's profiler saw while the server was under load, and each part alone. */
+/** Where the time of a request goes: by V8's profiler under load, and for each part measured alone. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,15 +8,17 @@ import { matchUsualSpelling } from '../../serving/http/fast-path.ts';
 import { createMetrics } from '../../serving/metrics/metrics.ts';
 import { Drift } from '../../serving/scoring/drift.ts';
 import { Shadow } from '../../serving/scoring/shadow.ts';
-import { QUESTION } from './load.ts';
-import { startServer } from './servers.ts';
+import { QUESTION } from './load-generator.ts';
+import { startServer } from './server-processes.ts';
 
-/** Parts of the server by the file that a function is in; what is in none of them is Node's. */
+/** Parts of the server by the file of a function. The functions of no such file are Node's. */
 const PARTS: [part: string, file: RegExp][] = [
-  ['inference', /serving\/(predictor|arithmetic)\.ts$/],
-  ['parsing', /serving\/query\.ts$/],
-  ['metrics, drift, shadow', /serving\/(metrics|histogram|drift|shadow|watch)\.ts$/],
-  ['headers, ids, the rest of ours', /serving\/|@hono|prom-client/],
+  ['inference', /model\/(predictor|arithmetic)\.ts$/],
+  [
+    'metrics, drift, shadow',
+    /serving\/(metrics\/.*|scoring\/(drift|shadow)|champion\/champion-watcher)\.ts$/,
+  ],
+  ['parsing, headers, ids, the rest of ours', /serving\/|@hono|prom-client/],
   ['node:http and streams, JavaScript', /^node:/],
 ];
 const NATIVE = 'sockets, parser, kernel (native)';
@@ -31,18 +33,18 @@ interface Profile {
   timeDeltas: number[];
 }
 
-/** Shares of the busy time of a server by part in its last seconds, from a profile that it wrote when it ended. */
+/** Shares of a server's busy time by part in its last seconds, from the profile that it wrote when it ended. */
 export function sharesOf(folder: string, seconds: number): Record<string, number> {
   const [name = ''] = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));
   const { nodes, samples, timeDeltas, startTime, endTime }: Profile = JSON.parse(
     readFileSync(join(folder, name), 'utf8'),
   );
-  const partOf = new Map(nodes.map(({ id, callFrame }) => [id, part(callFrame)]));
+  const partById = new Map(nodes.map(({ id, callFrame }) => [id, partOf(callFrame)]));
   const times: Record<string, number> = {};
   let at = startTime;
   for (const [i, id] of samples.entries()) {
     at += timeDeltas[i] as number;
-    const key = partOf.get(id);
+    const key = partById.get(id);
     if (key && at > endTime - seconds * 1e6) times[key] = (times[key] ?? 0) + (timeDeltas[i] as number);
   }
   const total = Object.values(times).reduce((sum, time) => sum + time, 0);
@@ -51,14 +53,14 @@ export function sharesOf(folder: string, seconds: number): Record<string, number
   );
 }
 
-function part({ functionName, url }: Profile['nodes'][0]['callFrame']): string | undefined {
+function partOf({ functionName, url }: Profile['nodes'][0]['callFrame']): string | undefined {
   if (functionName === '(idle)' || functionName === '(root)') return undefined;
   if (functionName === '(garbage collector)') return COLLECTION;
   return PARTS.find(([, file]) => file.test(url))?.[0] ?? NATIVE;
 }
 
-/** Nanoseconds that each part of an answer takes alone, compiled and warm. */
-export function alone(file: string): Record<string, number> {
+/** Nanoseconds of each part of an answer, measured alone, compiled and warm. */
+export function timeParts(file: string): Record<string, number> {
   const current = prepare(readFileSync(file));
   const service = { current };
   const shadow = new Shadow();
@@ -97,12 +99,12 @@ function time(work: (i: number) => number): number {
     for (let i = 0; i < size; i++) sum += work(i);
     return ((performance.now() - start) * 1e6) / size;
   });
-  if (Number.isNaN(sum)) throw new Error('a part gave no number');
+  if (Number.isNaN(sum)) throw new Error('a part returned NaN');
   return Math.round(median(runs));
 }
 
-/** Milliseconds to read, verify and prepare a model: the first time in a process, and when all is compiled. */
-export function modelLoad(file: string): { first: number; later: number; golden: number; bytes: number } {
+/** Milliseconds to read, verify and prepare a model: the first time in a process, and once compiled. */
+export function timeModelLoad(file: string): { first: number; later: number; golden: number; bytes: number } {
   const load = () => {
     const start = performance.now();
     prepare(readFileSync(file));
@@ -122,7 +124,7 @@ export function modelLoad(file: string): { first: number; later: number; golden:
 }
 
 /** Milliseconds from the start of a server's process until it is ready to predict; the median of five. */
-export async function startTime(store: string): Promise<number> {
+export async function timeStart(store: string): Promise<number> {
   const runs: number[] = [];
   for (let i = 0; i < 5; i++) {
     const start = performance.now();
@@ -134,8 +136,8 @@ export async function startTime(store: string): Promise<number> {
   return median(runs);
 }
 
-/** A folder for a profile, gone when the work is done. */
-export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+/** Runs the work with a temporary folder. */
+export async function withTemporaryFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-profile-'));
   try {
     return await work(folder);

@@ -1,20 +1,20 @@
-/** How long this machine keeps programs waiting that have nothing to wait for: what no server's latency can be below. */
+/** Measures how long this machine pauses busy programs. No server's latency can be below that. */
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
-/** Milliseconds between two looks at the clock from which on the loop counts as paused. */
-const PAUSE = 1;
+/** Milliseconds between two reads of the clock above which the loop was paused. */
+const MIN_PAUSE_MS = 1;
 
 export interface Pauses {
-  /** Share of the time that went by in pauses of over a millisecond. */
+  /** Share of the time that was in pauses of over 1 ms. */
   share: number;
   /** Milliseconds. */
   longest: number;
 }
 
-/** Keeps every core busy with a loop that only looks at the clock. */
-export async function pausesOf(seconds: number): Promise<Pauses> {
+/** Keeps every core busy with a loop that only reads the clock. */
+export async function measurePauses(seconds: number): Promise<Pauses> {
   const loops = Array.from({ length: availableParallelism() }, async () => {
     const [pauses] = await once(new Worker(new URL(import.meta.url), { workerData: seconds }), 'message');
     return pauses as number[];
@@ -33,7 +33,7 @@ function watchClock(seconds: number): number[] {
   const end = performance.now() + seconds * 1_000;
   for (let last = performance.now(); last < end; ) {
     const now = performance.now();
-    if (now - last > PAUSE) pauses.push(now - last);
+    if (now - last > MIN_PAUSE_MS) pauses.push(now - last);
     last = now;
   }
   return pauses;

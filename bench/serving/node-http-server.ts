@@ -1,6 +1,6 @@
 /**
- * node:http answering the bytes that the server answers, and nothing else: what no framework can beat. Its options are those
- * that it comes with or, where OPTIONS is "ours", those of the server.
+ * Plain node:http that answers the same bytes as the server and does nothing else: the upper bound for any framework. It
+ * uses the default options or, with OPTIONS=ours, those of the server.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -15,7 +15,7 @@ const HEADERS = [
 ];
 
 const ours = httpOptions(readSettings({}));
-// The time is one of the bytes: Keep-Alive names it.
+// The Keep-Alive header shows this timeout, and the bytes must be equal.
 const options = process.env.OPTIONS === 'ours' ? ours : { keepAliveTimeout: ours.keepAliveTimeout };
 const server = createServer(options, (_request, response) => {
   response.writeHead(200, HEADERS);

@@ -1,16 +1,18 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { median } from './breakdown.ts';
-import type { Closed, Open } from './load.ts';
-import type { Pauses } from './pauses.ts';
-import { drawBars, drawSteps } from './plots.ts';
+import type { Closed, Open } from './load-generator.ts';
+import type { Pauses } from './machine-pauses.ts';
+import { median } from './request-breakdown.ts';
+import { drawBars, drawSteps } from './svg-plots.ts';
 
 export const OURS = 'ours, 1 worker';
-/** node:http with the options that it comes with, and with those that the server gives it. */
+/** The same server, asked so that the fast path does not answer. */
+export const OURS_SLOW = 'ours, 1 worker, without the fast path';
+/** node:http with its default options, and with those of the server. */
 export const PLAIN = 'node:http';
 export const ALIKE = 'node:http, our options';
 
-/** All that bench/serving/serving.ts measured. */
+/** The results of bench/serving/serving-bench.ts. */
 export interface Result {
   host: { cpu: string; cores: number; node: string; loadBefore: number };
   rounds: number;
@@ -18,7 +20,7 @@ export interface Result {
   connections: number;
   model: string;
   closed: Record<string, Closed[]>;
-  /** At these shares of our maximum, ours and node:http with our options in turn. */
+  /** At these shares of our maximum rate: ours and node:http with our options in turn. */
   open: { share: number; server: string; runs: Open[] }[];
   /** Of this machine, when its cores are busy. */
   pauses: Pauses;
@@ -43,12 +45,12 @@ export function formatServing(result: Result): string {
   return `# Serving
 
 ${host.cores} cores, ${host.cpu}, Node ${host.node}; load average before ${host.loadBefore.toFixed(1)}. Model: ${result.model}. node:http answers the same bytes, headers included, once with
-the options that it comes with, once with those that the server gives it (serving/http/node-options.ts).
+its default options, once with those of the server (serving/http/node-options.ts).
 
 ## Maximum rate
-Closed loop: wrk, 1 thread, ${connections} connections, on the same host; ${rounds} rounds of ${seconds} s in turn, medians (least and most). CPU in cores.
+Closed loop: wrk, 1 thread, ${connections} connections, on the same host; ${rounds} rounds of ${seconds} s in turn, medians (min and max). CPU in cores.
 
-| server | requests/s | least to most | of ${PLAIN} | of ${ALIKE} | server CPU | wrk CPU | server CPU µs a request |
+| server | requests/s | min to max | of ${PLAIN} | of ${ALIKE} | server CPU | wrk CPU | server CPU µs a request |
 |---|--:|--:|--:|--:|--:|--:|--:|
 ${Object.entries(closed)
   .map(([name, runs]) => {
@@ -61,21 +63,21 @@ ${Object.entries(closed)
 Ratios are medians over the rounds of the ratio within a round.
 
 ## Latency at a constant rate
-Open loop: requests are due at equal distances whether earlier ones were answered or not, and times run from when they were due
-(no coordinated omission). Shares are of our maximum with 1 worker; ${ALIKE}, gets the same rates in turn with it, to tell what is the
-machine's. Medians of ${rounds} runs of ${seconds} s, of p99 also the least and most; *max* and *least reached* are of all of them. *generator late* is the 99th percentile of the load generator's own delay, part of the times.
+Open loop: requests are due at equal intervals, even if earlier ones have no answer yet. Times start when a request was due
+(no coordinated omission). Shares are of our maximum with 1 worker; ${ALIKE}, gets the same rates in turn, to show what is due to the
+machine. Medians of ${rounds} runs of ${seconds} s, of p99 also min and max; *max* and *min reached* are of all of them. *generator late* is the 99th percentile of the load generator's own delay, part of the times.
 
-| of maximum | server | asked/s | least reached/s | ${PERCENTILES.map((name) => `${name} ms`).join(' | ')} | generator late ms |
+| of maximum | server | asked/s | min reached/s | ${PERCENTILES.map((name) => `${name} ms`).join(' | ')} | generator late ms |
 |--:|---|--:|--:|${PERCENTILES.map(() => '--:|').join('')}--:|
 ${open
   .map(({ share, server, runs }) => {
-    const { rate, reached, percentiles, late } = together(runs);
+    const { rate, reached, percentiles, late } = summarize(runs);
     return `| ${share * 100} % | ${server} | ${whole(rate)} | ${whole(reached)} | ${PERCENTILES.map((name) => (name === 'p99' ? `${percentiles.p99.toFixed(2)} (${spanOf(runs)})` : percentiles[name].toFixed(2))).join(' | ')} | ${late.toFixed(2)} |`;
   })
   .join('\n')}
 
-Afterwards each core ran a loop that only looks at the clock, for ${rounds * seconds} s: ${(pauses.share * 100).toFixed(1)} % of the time went by in pauses of over 1 ms, of which
-the longest was ${pauses.longest.toFixed(1)} ms. That much of the times above is the machine's.
+Afterwards each core ran a loop that only reads the clock, for ${rounds * seconds} s: ${(pauses.share * 100).toFixed(1)} % of the time was in pauses of over 1 ms. The
+longest was ${pauses.longest.toFixed(1)} ms. The times above include such pauses.
 
 ## Where the time of a request goes, under load
 V8's sampling profiler in the server during a closed loop; µs are these shares of the ${micros.toFixed(1)} µs of CPU a request above.
@@ -110,7 +112,7 @@ export function writePlots(folder: string, { closed, open }: Result): void {
   const bars = Object.entries(closed).map(([name, runs]): [string, number] => [name, median(ratesOf(runs))]);
   writeFileSync(join(folder, 'serving-rate.svg'), drawBars('Requests a second, closed loop', bars));
   const lines = open.map(({ share, server, runs }) => {
-    const { percentiles } = together(runs);
+    const { percentiles } = summarize(runs);
     return { name: `${server} at ${share * 100} %`, values: PERCENTILES.map((name) => percentiles[name]) };
   });
   writeFileSync(
@@ -125,8 +127,8 @@ function spanOf(runs: Open[]): string {
   return `${Math.min(...all).toFixed(1)} to ${Math.max(...all).toFixed(1)}`;
 }
 
-/** The medians of some runs, and of the rest the worst. */
-function together(runs: Open[]): Open {
+/** The medians of the runs; the worst of `reached` and `max`. */
+function summarize(runs: Open[]): Open {
   const of = (read: (run: Open) => number) => median(runs.map(read));
   return {
     rate: of(({ rate }) => rate),

@@ -1,26 +1,33 @@
-/** Load on one server at 127.0.0.1, as fast as it answers or at a constant rate, and what the processor spent on it. */
+/** Generates load on one server at 127.0.0.1, at its maximum or at a constant rate, and measures its CPU time. */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 
 export const QUESTION = '/predict?vol_moving_avg=12345&adj_close_rolling_med=25';
+/** The same with the parameters in the other order, which the fast path does not take. */
+export const SLOW_QUESTION = '/predict?adj_close_rolling_med=25&vol_moving_avg=12345';
 export const CONNECTIONS = 32;
 
-/** What a server did in a closed loop: each connection asks again as soon as it was answered. */
+/** Result of a closed loop: each connection sends its next request as soon as it has the answer. */
 export interface Closed {
   /** Answers a second. */
   rate: number;
-  /** CPU seconds a second, of the server with its workers, and of the load generator. */
+  /** CPU cores used by the server with its workers, and by the load generator. */
   serverCpu: number;
   generatorCpu: number;
   /** Microseconds of the server's CPU for each answer. */
   cpuMicros: number;
 }
 
-/** Runs wrk with one thread. @throws Error where not every answer was a 200 */
-export async function closedLoop(url: string, pid: number, seconds: number): Promise<Closed> {
+/** Runs wrk with one thread. @throws Error if an answer was not a 200 */
+export async function closedLoop(
+  url: string,
+  pid: number,
+  seconds: number,
+  question = QUESTION,
+): Promise<Closed> {
   const [server, children] = [cpuOf(pid), childrenCpu()];
-  const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, url + QUESTION];
+  const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, url + question];
   const wrk = spawn('wrk', args, { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   for await (const chunk of wrk.stdout) text += chunk;
@@ -29,7 +36,7 @@ export async function closedLoop(url: string, pid: number, seconds: number): Pro
   if (faults || wrk.exitCode !== 0)
     throw new Error(`${url}: ${faults?.[0] ?? `wrk ended with ${wrk.exitCode}`}`);
   const [, answers, span] = /(\d+) requests in ([\d.]+)s/.exec(text) ?? [];
-  if (answers === undefined) throw new Error(`wrk said: ${text}`);
+  if (answers === undefined) throw new Error(`wrk printed: ${text}`);
   const [spent, generator] = [cpuOf(pid) - server, childrenCpu() - children];
   return {
     rate: Number(answers) / Number(span),
@@ -39,19 +46,19 @@ export async function closedLoop(url: string, pid: number, seconds: number): Pro
   };
 }
 
-/** Milliseconds from when a request was due until its answer was there, by share of the requests. */
+/** Result of an open loop. Latencies are milliseconds from when a request was due until its answer. */
 export interface Open {
-  /** Requests a second that were asked for, and the answers that came a second. */
+  /** Requests a second that were due, and answers a second. */
   rate: number;
   reached: number;
   percentiles: Record<'p50' | 'p90' | 'p99' | 'p99.9' | 'max', number>;
-  /** The 99th percentile of what the load generator itself was late by, in milliseconds; part of the above. */
+  /** 99th percentile of the load generator's own delay in milliseconds; the latencies include it. */
   late: number;
 }
 
 /**
- * Asks at a constant rate, whether earlier requests were answered or not. A request that finds no free connection waits
- * for one, and what it waits counts: times run from when it was due, so that nothing is omitted while the server stalls.
+ * Sends requests at a constant rate, even if earlier ones have no answer yet. A request without a free connection waits
+ * for one. Latency starts when the request was due, so that a stall of the server counts in full.
  */
 export async function openLoop(url: string, rate: number, seconds: number): Promise<Open> {
   const { hostname, port } = new URL(url);
@@ -84,7 +91,7 @@ export async function openLoop(url: string, rate: number, seconds: number): Prom
   );
   free.push(...sockets);
   const start = performance.now();
-  let looked = start;
+  let lastCheck = start;
   const deadline = start + seconds * 1_000 + 10_000;
   while (answered < total && !failure) {
     const now = performance.now();
@@ -97,11 +104,11 @@ export async function openLoop(url: string, rate: number, seconds: number): Prom
       const socket = free.shift();
       if (!socket) break;
       asked.set(socket, due);
-      // What it waited before the last look, it waited for a free connection.
-      lateness[sent++] = performance.now() - Math.max(due, looked);
+      // Before the last check it waited for a free connection, which is not the generator's delay.
+      lateness[sent++] = performance.now() - Math.max(due, lastCheck);
       socket.write(request);
     }
-    looked = now;
+    lastCheck = now;
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
   const took = (performance.now() - start) / 1_000;
@@ -125,7 +132,7 @@ export async function openLoop(url: string, rate: number, seconds: number): Prom
   };
 }
 
-/** Seconds of CPU that a process and its children have taken; Linux counts in hundredths. */
+/** CPU seconds of a process and its children. Linux counts in hundredths. */
 export function cpuOf(pid: number): number {
   const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
     readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' ').filter(Boolean),
@@ -134,7 +141,7 @@ export function cpuOf(pid: number): number {
   return (user + system) / 100 + children.reduce((sum, child) => sum + cpuOf(Number(child)), 0);
 }
 
-/** Seconds of CPU that children of this process took that have ended. */
+/** CPU seconds of the ended children of this process. */
 function childrenCpu(): number {
   const [, , user, system] = statOf('self');
   return (user + system) / 100;
