@@ -1,17 +1,17 @@
 import { STATUS_CODES } from 'node:http';
 
-/** What is wrong with one field: a query parameter by name, a place in a body by JSON pointer (RFC 6901). */
+/** What is wrong with one field: a query parameter, or a place in a body as a JSON pointer (RFC 6901). */
 export interface Fault {
   parameter?: string;
   pointer?: string;
   detail: string;
 }
 
-/** A request that cannot be answered, and why. */
+/** An error that the client gets as the answer. */
 export class RequestError extends Error {
   readonly status: number;
   readonly faults: Fault[];
-  /** What the answer has beside its type and length. */
+  /** Headers of the answer, in addition to type and length. */
   readonly headers: Record<string, string>;
 
   constructor(status: number, detail: string, faults: Fault[] = [], headers: Record<string, string> = {}) {
@@ -22,24 +22,24 @@ export class RequestError extends Error {
   }
 }
 
-/** A request with one wrong place in its body. */
+/** A 400 for one wrong place in a body. */
 export function bodyError(pointer: string, detail: string): RequestError {
   return new RequestError(400, `${pointer || 'the body'} ${detail}`, [{ pointer, detail }]);
 }
 
-/** An answer before anything is sent of it. */
-export interface Answer {
+/** An answer to be sent. */
+export interface ErrorAnswer {
   status: number;
   headers: Record<string, string>;
   body: string;
 }
 
 /**
- * The answer that tells of an error: problem+json (RFC 9457), whose `errors` name the fields; at the paths of the Open Inference
- * Protocol that protocol's `{"error"}`.
- * @param path what was asked for; any other than the protocol's where it cannot be read
+ * The answer for an error: problem+json (RFC 9457) whose `errors` name the fields, or `{"error"}` at the paths of the Open
+ * Inference Protocol.
+ * @param path of the request; leave it out if it cannot be read
  */
-export function formatError({ status, message, faults, headers }: RequestError, path = '/'): Answer {
+export function formatError({ status, message, faults, headers }: RequestError, path = '/'): ErrorAnswer {
   const [first] = faults;
   const [type, content] = /^\/v2([/?]|$)/.test(path)
     ? ['application/json', { error: message }]

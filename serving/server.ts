@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { createApp } from './app.ts';
-import { createWatch } from './champion/champion-watcher.ts';
+import { createChampionWatcher } from './champion/champion-watcher.ts';
 import { folderSource } from './champion/model-source.ts';
 import type { Service } from './champion/service.ts';
 import { createAbortedCounter } from './http/aborted-responses.ts';
@@ -22,27 +22,29 @@ import { holdPort, isShareable } from './workers/port.ts';
 import { runWorkers } from './workers/workers.ts';
 
 const settings = settingsOrFail();
-if (cluster.isPrimary && settings.workers > 1) await lead();
-else await answer();
+if (cluster.isPrimary && settings.workers > 1) await superviseWorkers();
+else await serve();
 
-async function lead(): Promise<void> {
+/** Keeps the port and the workers. */
+async function superviseWorkers(): Promise<void> {
   const { workers, drainMs, host, port } = settings;
-  const held = isShareable ? await holdPort(host, port).catch(refuseAddress) : { host, port };
+  const held = isShareable ? await holdPort(host, port).catch(failOnAddress) : { host, port };
   runWorkers(workers, { HOST: held.host, PORT: String(held.port) }, drainMs, log, process.exit);
 }
 
-async function answer(): Promise<void> {
+/** Serves requests in this process. */
+async function serve(): Promise<void> {
   const { port, host, store, pollMs, drainMs } = settings;
   const service: Service = { current: undefined };
   const watched: Watched = { service, drift: undefined, shadow: new Shadow(), rows: 0, requests: 0 };
   const metrics = createMetrics(watched);
   const source = folderSource(resolve(store));
-  const look = createWatch(source, { watched, metrics, shadow: settings.shadow }, log);
-  await look();
+  const checkModel = createChampionWatcher(source, { watched, metrics, shadow: settings.shadow }, log);
+  await checkModel();
   if (!service.current && !service.fault)
     log(
       'info',
-      `${resolve(store, 'model.bin')}: no model yet; run make pipeline, or the task promote, or set STORE`,
+      `${resolve(store, 'model.bin')}: no model yet. Run make pipeline, or the task promote, or set STORE`,
     );
 
   const scrape = cluster.isWorker ? createScrape(metrics.snapshot) : () => metrics.register.metrics();
@@ -59,7 +61,7 @@ async function answer(): Promise<void> {
   });
   const server = createServer(httpOptions(settings), listener);
   answerUnparsable(server, { service, corsOrigin: settings.corsOrigin, metrics, logAccess });
-  server.on('error', refuseAddress);
+  server.on('error', failOnAddress);
   server.listen({ port, host, reusePort: cluster.isWorker && isShareable }, () => {
     const address = server.address() as { port: number };
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
@@ -73,16 +75,16 @@ async function answer(): Promise<void> {
   }
   for (;;) {
     await sleep(pollMs);
-    await look();
+    await checkModel();
   }
 }
 
-function refuseAddress(error: NodeJS.ErrnoException): never {
+function failOnAddress(error: NodeJS.ErrnoException): never {
   const { host, port } = settings;
   return fail(
     error.code === 'EADDRINUSE'
-      ? `port ${port} is in use; choose another, for example PORT=${port + 1}`
-      : `HOST=${host}: ${error.message}; give an address of this machine, or leave it out for 127.0.0.1`,
+      ? `port ${port} is in use. Choose another, for example PORT=${port + 1}`
+      : `HOST=${host}: ${error.message}; use an address of this machine, or leave HOST out for 127.0.0.1`,
   );
 }
 
@@ -103,7 +105,7 @@ function log(level: 'info' | 'warn' | 'error', message: string, fields: Record<s
   process.stderr.write(process.stderr.isTTY ? `${message}\n` : line({ level, message, ...fields }));
 }
 
-/** A line of a log, with its time under the name that the tasks' logs give it. */
+/** A log line. `timestamp` has the same name as in the tasks' logs. */
 function line(fields: Record<string, string | number>): string {
   return `${JSON.stringify({ ...fields, timestamp: new Date().toISOString() })}\n`;
 }

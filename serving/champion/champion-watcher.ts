@@ -2,19 +2,22 @@ import type { Metrics, Watched } from '../metrics/metrics.ts';
 import { Drift } from '../scoring/drift.ts';
 import { ChampionError, createLoader, type ModelSource, prepare } from './model-source.ts';
 
-/** Loads models for as long as the process lives. A model that cannot be used never takes the place of one that can. */
-export function createWatch(
+/**
+ * Keeps the newest usable champion in service, and the challenger beside it. An unusable model never replaces a usable one.
+ * @returns a function that checks the store once; it does not throw
+ */
+export function createChampionWatcher(
   source: ModelSource,
   { watched, metrics, shadow }: { watched: Watched; metrics: Metrics; shadow: string },
   log: (level: 'info' | 'error', message: string, fields?: Record<string, string>) => void,
 ): () => Promise<void> {
   const load = createLoader(source);
   const { service } = watched;
-  /** What is wrong with the model that lies there, as far as it could be read. */
+  /** What is wrong with the model in the store; kept while the store cannot be reached. */
   let verdict: string | undefined;
-  /** The date and the stamp of the challenger that was loaded, and what was last wrong with one. */
-  let challenger: string | undefined;
-  let complaint = '';
+  /** Date and stamp of the loaded challenger. */
+  let loadedChallenger: string | undefined;
+  let lastChallengerError = '';
 
   service.observe = (volMovingAvg, adjCloseRollingMed, prediction) => {
     watched.rows++;
@@ -34,32 +37,32 @@ export function createWatch(
         watched.drift = new Drift(next.model.density);
         metrics.loads.inc({ outcome: 'success' });
         log('info', `serving the model as of ${next.version}`, { model: next.version });
-        if (doubt) refuse(doubt);
+        if (doubt) rejectModel(doubt);
       }
       service.fault = verdict;
     } catch (error) {
-      refuse(error as Error);
+      rejectModel(error as Error);
     }
-    await challenge().catch(complain);
+    await loadChallenger().catch(logChallengerError);
   };
 
-  function refuse(error: Error): void {
+  function rejectModel(error: Error): void {
     const isOfChampion = error instanceof ChampionError;
     service.fault = isOfChampion ? error.message : `model.bin ${error.message}`;
-    // A store that cannot be reached says nothing of the model, and may be back at the next look.
+    // An unreachable store says nothing about the model, and may be back at the next check.
     if (!('syscall' in error)) verdict = service.fault;
     metrics.loads.inc({ outcome: 'failure', reason: isOfChampion ? 'champion.json' : 'model.bin' });
     const kept = service.current && `; the model as of ${service.current.version} stays in service`;
     log('error', `${service.fault}${kept ?? ''}; run the task promote again`);
   }
 
-  async function challenge(): Promise<void> {
+  async function loadChallenger(): Promise<void> {
     if (shadow === 'off' || !service.current) return;
     const date = shadow === 'newest' ? (await source.dates()).at(-1) : shadow;
     const wanted =
       date && date !== service.current.version ? `${date} ${await source.trainedStamp(date)}` : undefined;
-    if (wanted === challenger) return;
-    challenger = undefined;
+    if (wanted === loadedChallenger) return;
+    loadedChallenger = undefined;
     watched.shadow.challenger = undefined;
     if (!date || !wanted) return;
     try {
@@ -67,13 +70,13 @@ export function createWatch(
     } catch (error) {
       throw new Error(`${date}: ${(error as Error).message}`, { cause: error });
     }
-    challenger = wanted;
-    complaint = '';
+    loadedChallenger = wanted;
+    lastChallengerError = '';
   }
 
-  /** It is tried again at every look, but told of once. */
-  function complain({ message }: Error): void {
-    if (message !== complaint) log('error', `the challenger ${message}`);
-    complaint = message;
+  /** Each check tries again, but the same error is logged once. */
+  function logChallengerError({ message }: Error): void {
+    if (message !== lastChallengerError) log('error', `the challenger ${message}`);
+    lastChallengerError = message;
   }
 }

@@ -5,35 +5,35 @@ import { ModelError } from '../../model/model.ts';
 import { decodeModel } from '../../model/model-file.ts';
 import { type InService, inService } from './service.ts';
 
-/** What training leaves beside a model. */
+/** Files that train writes beside a model. */
 export type ModelReport = 'card.md' | 'losses.csv';
 
-/** What walk-forward leaves. */
+/** Files that walk-forward writes. */
 export type StoreReport = 'walk-forward.md' | 'walk-forward.svg';
 
-/** Where models come from: a folder now, a bucket later. */
+/** Access to the models of a store. */
 export interface ModelSource {
-  /** What changes when the model in service may have changed; undefined where there is none. */
+  /** A value that changes when the champion may have changed; undefined if there is none. */
   stamp(): Promise<string | undefined>;
   model(): Promise<Buffer>;
-  /** The checksum that champion.json names; undefined without that file. @throws ChampionError */
+  /** The SHA-256 in champion.json; undefined without that file. @throws ChampionError */
   sha256(): Promise<string | undefined>;
   /** As-of dates of the trained models, ascending. */
   dates(): Promise<string[]>;
   trained(asOf: string): Promise<Buffer>;
-  /** What changes when the trained model of a date is another one; undefined where there is none. */
+  /** A value that changes when the trained model of a date changes; undefined if there is none. */
   trainedStamp(asOf: string): Promise<string | undefined>;
-  /** A report of a trained model; undefined where there is none. */
+  /** A file beside a trained model; undefined if there is none. */
   modelReport(asOf: string, name: ModelReport): Promise<string | undefined>;
-  /** A report of all models; undefined where there is none. */
+  /** A file about all models; undefined if there is none. */
   storeReport(name: StoreReport): Promise<string | undefined>;
 }
 
-/** champion.json is broken, or names another model than model.bin. */
+/** champion.json is invalid, or names another model than model.bin. */
 export class ChampionError extends Error {}
 
-/** Another model to serve, and what is wrong with champion.json all the same. */
-export interface Found {
+/** A new model to serve, and what is wrong with champion.json, if anything. */
+export interface LoadedModel {
   next: InService;
   doubt: ChampionError | undefined;
 }
@@ -45,10 +45,10 @@ export function folderSource(store: string): ModelSource {
   const stampOf = (name: string) =>
     stat(join(store, name), { bigint: true }).then(
       ({ ino, size, mtimeNs }) => `${ino}-${size}-${mtimeNs}`,
-      (error) => orMissing(error),
+      (error) => undefinedIfMissing(error),
     );
   const textOf = (...path: string[]) =>
-    readFile(join(store, ...path), 'utf8').catch((error) => orMissing(error));
+    readFile(join(store, ...path), 'utf8').catch((error) => undefinedIfMissing(error));
   return {
     async stamp() {
       const [model, champion] = await Promise.all([stampOf('model.bin'), stampOf('champion.json')]);
@@ -65,24 +65,24 @@ export function folderSource(store: string): ModelSource {
       throw new ChampionError('champion.json is broken: it names no model by its sha256');
     },
     async dates() {
-      const names = await readdir(join(store, 'models')).catch((error) => orMissing(error));
+      const names = await readdir(join(store, 'models')).catch((error) => undefinedIfMissing(error));
       return (names ?? []).filter((name) => DATE.test(name)).sort();
     },
     trained: (asOf) => readFile(join(store, 'models', asOf, 'model.bin')),
     trainedStamp: (asOf) => stampOf(join('models', asOf, 'model.bin')),
-    // The date becomes a part of a path.
+    // The date becomes part of a path, so that anything else must not pass.
     modelReport: async (asOf, name) => (DATE.test(asOf) ? textOf('models', asOf, name) : undefined),
     storeReport: textOf,
   };
 }
 
 /**
- * Looks once, and reads and verifies the model where it may be another one. promote publishes model.bin first and
- * champion.json after it: where the two differ it waits a look. Then they are at odds, and the model before stays; where
- * there is none, model.bin is taken, which vouches for itself.
+ * Returns a function that reads and verifies the champion if it has changed. promote publishes model.bin before
+ * champion.json: if the two do not match, the function waits for the next call. If they still do not match, it throws and
+ * the previous model stays. Only at the start is such a model.bin used, since it has its own checksum.
  * @throws ModelError, ChampionError
  */
-export function createLoader(source: ModelSource): () => Promise<Found | undefined> {
+export function createLoader(source: ModelSource): () => Promise<LoadedModel | undefined> {
   let known: string | undefined;
   let doubted: string | undefined;
   let isFirst = true;
@@ -122,11 +122,11 @@ async function doubtOf(bytes: Buffer, source: ModelSource): Promise<ChampionErro
   }
 }
 
-/** A model that is verified and ready to serve. @throws ModelError */
+/** Decodes and verifies a model. @throws ModelError */
 export function prepare(bytes: Buffer): InService {
   return inService(decodeModel(bytes));
 }
 
-function orMissing(error: NodeJS.ErrnoException): undefined {
+function undefinedIfMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error;
 }

@@ -2,33 +2,33 @@ import { isInDomain } from '../../model/arithmetic.ts';
 import type { Model, Prediction } from '../../model/model.ts';
 import { createPredictor } from '../../model/predictor.ts';
 
-/** Two numbers in, a point and three quantiles out. */
+/** Predicts a point and three quantiles, in shares. */
 export interface Predictor {
   predict(volMovingAvg: number, adjCloseRollingMed: number): Prediction;
-  /** Whether training saw rows like these. */
+  /** Whether both inputs are in the training range, with enough training rows near. */
   isInDomain(volMovingAvg: number, adjCloseRollingMed: number): boolean;
 }
 
 /** A model in service. It is replaced as a whole, never changed. */
 export interface InService {
   model: Model;
-  /** What answers name in X-Model-Version. */
+  /** Value of X-Model-Version: the as-of date. */
   version: string;
   predictor: Predictor;
 }
 
-/** What is in service at the moment; it may be replaced between two requests. */
+/** The model in service, which can change between two requests. */
 export interface Service {
   current: InService | undefined;
-  /** What is wrong with the model that was to be loaded last; undefined if nothing. */
+  /** What is wrong with the last model that was tried; undefined if nothing. */
   fault?: string | undefined;
-  /** Is told of each row that was scored; must be cheap, and never throw. */
+  /** Receives each scored row. It must be cheap and must not throw. */
   observe?(volMovingAvg: number, adjCloseRollingMed: number, prediction: Prediction): void;
-  /** Is told of each request whose rows were all scored; as cheap. */
+  /** Is called for each request whose rows were all scored. It must be cheap and must not throw. */
   succeed?(): void;
 }
 
-/** Puts a model into service as it is. */
+/** Makes a model ready to serve, without a check. */
 export function inService(model: Model): InService {
   return {
     model,

@@ -1,9 +1,9 @@
-/** Writes down that a request was answered; `seconds` from its headers to the end of its answer. */
+/** Logs an answered request; `seconds` is from its headers to the end of its answer. */
 export type AccessLog = (method: string, path: string, status: number, seconds: number, id: string) => void;
 
 /**
- * An access log: the fields of each request that is drawn.
- * @param share how many of them, from 0 to 1
+ * An access log of a random sample of the requests.
+ * @param share of the requests to log, from 0 to 1
  */
 export function createAccessLog(
   share: number,

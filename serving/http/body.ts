@@ -5,25 +5,25 @@ import { Instance, MAX_INSTANCES, TensorRow } from '../schemas.ts';
 /** The largest JSON body, in bytes. */
 export const MAX_JSON_BYTES = 16 * 2 ** 20;
 
-/** The bytes of all JSON bodies that are being read at one time. */
+/** Maximum bytes of all JSON bodies that are being read at one time. */
 const MAX_HELD_BYTES = 16 * MAX_JSON_BYTES;
-let held = 0;
+let heldBytes = 0;
 
-/** So many faults are named at most. */
+/** Maximum number of faults in an answer. */
 const MAX_FAULTS = 20;
 
-/** Lists of rows by their name, and what a row of theirs is. */
-const ROWS = new Map<string, z.ZodType>([
+/** The schema of a row, by the name of the list. */
+const ROW_SCHEMAS = new Map<string, z.ZodType>([
   ['instances', Instance],
   ['data', TensorRow],
 ]);
-/** No other list of a sound body is longer, and none lies deeper. */
+/** Other lists of a valid body are not longer or deeper than this. */
 const MAX_LIST = 4;
 const MAX_DEPTH = 3;
 
 /**
  * The media type of a request without its parameters, in lower case.
- * @throws RequestError 415 where the body is compressed
+ * @throws RequestError 415 if the body is compressed
  */
 export function mediaTypeOf(request: Request): string {
   const coding = request.headers.get('content-encoding') ?? 'identity';
@@ -37,10 +37,10 @@ export function mediaTypeOf(request: Request): string {
   return (request.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
-/** Reads a JSON body of this shape. @throws RequestError 400, 413, 503 while too many others are being read */
+/** Reads a JSON body of this schema. @throws RequestError 400, 413; 503 while too many others are being read */
 export async function readJson<T extends z.ZodType>(
   request: Request,
-  shape: T,
+  schema: T,
   limit: number,
 ): Promise<z.infer<T>> {
   let value: unknown;
@@ -50,9 +50,9 @@ export async function readJson<T extends z.ZodType>(
     if (error instanceof RequestError) throw error;
     throw bodyError('', 'must be JSON in UTF-8');
   }
-  // A list would be walked element by element, which takes seconds and gigabytes.
+  // zod would check a list element by element, which takes seconds and gigabytes.
   if (typeof value !== 'object' || Array.isArray(value)) throw bodyError('', 'must be an object');
-  const result = shape.safeParse(shorten(value));
+  const result = schema.safeParse(truncate(value));
   if (result.success) return result.data;
   const faults = result.error.issues.slice(0, MAX_FAULTS).map(
     ({ path, message }): Fault => ({
@@ -63,7 +63,7 @@ export async function readJson<T extends z.ZodType>(
   throw new RequestError(400, `${faults[0]?.pointer || 'the body'}: ${faults[0]?.detail}`, faults);
 }
 
-/** A body as it comes in, for as long as it keeps to the limit. */
+/** The chunks of a body as they arrive. @throws RequestError 413 once they exceed the limit */
 export async function* readChunks(
   body: ReadableStream<Uint8Array> | null,
   limit: number,
@@ -82,40 +82,45 @@ async function readBytes(request: Request, limit: number): Promise<Buffer> {
   try {
     for await (const chunk of readChunks(request.body, limit)) {
       size += chunk.length;
-      held += chunk.length;
+      heldBytes += chunk.length;
       if (size > MAX_JSON_BYTES)
-        throw new RequestError(413, `a JSON body may have ${MAX_JSON_BYTES} bytes; send an Arrow stream`);
-      if (held > MAX_HELD_BYTES)
-        throw new RequestError(503, 'too many large bodies come in at one time; come back', [], {
+        throw new RequestError(
+          413,
+          `a JSON body can have at most ${MAX_JSON_BYTES} bytes; send an Arrow stream`,
+        );
+      if (heldBytes > MAX_HELD_BYTES)
+        throw new RequestError(503, 'too many large bodies are being received; try again later', [], {
           'retry-after': '1',
         });
       chunks.push(chunk);
     }
     return Buffer.concat(chunks);
   } finally {
-    held -= size;
+    heldBytes -= size;
   }
 }
 
 /**
- * What a schema shall see of a body. It makes an issue of every wrong element, in seconds and gigabytes where there are millions: so
- * lists of rows end where MAX_FAULTS are wrong, and other lists after the first element that is too many.
+ * Shortens the lists of a body for zod, which reports every wrong element: with millions that takes seconds and gigabytes.
+ * Lists of rows end after MAX_FAULTS wrong ones, other lists after one element too many.
  */
-function shorten(value: unknown, name = '', depth = 0): unknown {
+function truncate(value: unknown, name = '', depth = 0): unknown {
   if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return value;
   if (!Array.isArray(value)) {
-    const inner = Object.entries(value).map(([key, inner]) => [key, shorten(inner, key, depth + 1)]);
+    const inner = Object.entries(value).map(([key, inner]) => [key, truncate(inner, key, depth + 1)]);
     return Object.fromEntries(inner);
   }
   if (value.length > MAX_INSTANCES)
-    throw new RequestError(413, `${name.slice(0, 40)} may have ${MAX_INSTANCES} elements`);
-  const row = ROWS.get(name);
-  if (!row) return cut(value).map((inner) => shorten(inner, '', depth + 1));
+    throw new RequestError(413, `${name.slice(0, 40)} can have at most ${MAX_INSTANCES} elements`);
+  const row = ROW_SCHEMAS.get(name);
+  if (!row) return firstElements(value).map((inner) => truncate(inner, '', depth + 1));
   let wrong = 0;
-  const last = value.findIndex((inner) => !row.safeParse(cut(inner)).success && ++wrong === MAX_FAULTS);
-  return (last < 0 ? value : value.slice(0, last + 1)).map(cut);
+  const last = value.findIndex(
+    (inner) => !row.safeParse(firstElements(inner)).success && ++wrong === MAX_FAULTS,
+  );
+  return (last < 0 ? value : value.slice(0, last + 1)).map(firstElements);
 }
 
-function cut<T>(value: T): T {
+function firstElements<T>(value: T): T {
   return Array.isArray(value) ? (value.slice(0, MAX_LIST + 1) as T) : value;
 }

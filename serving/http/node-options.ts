@@ -1,7 +1,7 @@
 import type { ServerOptions } from 'node:http';
 import type { Settings } from '../settings.ts';
 
-/** How node:http is set up; what the server is compared with is set up alike. */
+/** Options of node:http. The benchmark uses them for the servers that it compares, too. */
 export function httpOptions(settings: Settings): ServerOptions {
   return {
     maxHeaderSize: settings.headerLimit,

@@ -1,11 +1,11 @@
 import type { Registry } from 'prom-client';
 
-/** Counts what was seen with one set of labels. */
+/** The series of one set of labels. */
 export interface Series {
   observe(value: number): void;
 }
 
-/** A histogram of prom-client's form. Counting takes a few nanoseconds; sums are formed when somebody looks. */
+/** A histogram like prom-client's, but an observation takes a few nanoseconds: buckets are summed on a scrape only. */
 export function createHistogram(
   name: string,
   help: string,

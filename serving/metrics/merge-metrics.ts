@@ -1,18 +1,18 @@
 import { AggregatorRegistry, Gauge, type Registry } from 'prom-client';
-import { addCounts, type Counted, rowsOf, stabilityIndex } from '../scoring/drift.ts';
+import { addCounts, type DriftCounts, rowsOf, stabilityIndex } from '../scoring/drift.ts';
 
 /** prom-client's metrics as JSON. */
 export type Values = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
-/** What a process says of itself when it is asked. */
+/** The metrics of one process. */
 export interface Snapshot {
   values: Values;
-  drift: Counted | undefined;
+  drift: DriftCounts | undefined;
 }
 
 /**
- * The text of /metrics of several processes.
- * @param ended what those that have ended left
+ * The text of /metrics for several processes.
+ * @param ended sums of the processes that have ended
  */
 export function mergeSnapshots(living: Snapshot[], ended: Values): Promise<string> {
   const register: Registry = AggregatorRegistry.aggregate([ended, ...living.map(({ values }) => values)]);
@@ -20,15 +20,15 @@ export function mergeSnapshots(living: Snapshot[], ended: Values): Promise<strin
   return register.metrics();
 }
 
-/** Adds to what processes that have ended left what another leaves: what is counted up, so that no counter ever falls. */
+/** Adds the counters and histograms of a process that has ended to the sums, so that no counter falls. */
 export function addEnded(ended: Values, { values }: Snapshot): Promise<Values> {
   const left = values.filter(({ type }) => ['counter', 'histogram'].includes(String(type)));
   return AggregatorRegistry.aggregate([ended, left]).getMetricsAsJSON();
 }
 
-/** Drift by model. Its gauges are made anew from all processes' counts, for an index cannot be added up. */
-export function registerDrift(register: Registry, read: () => Counted[]): void {
-  const gauge = (name: string, help: string, measure: (counted: Counted) => number) =>
+/** Drift by model, computed from the counts of all processes, because indexes cannot be added. */
+export function registerDrift(register: Registry, read: () => DriftCounts[]): void {
+  const gauge = (name: string, help: string, measure: (counted: DriftCounts) => number) =>
     new Gauge({
       ...{ name, help, labelNames: ['model_version'], registers: [register], aggregator: 'omit' as const },
       collect() {
@@ -44,5 +44,5 @@ export function registerDrift(register: Registry, read: () => Counted[]): void {
     'Population stability index of the inputs; none under 10,000 rows',
     stabilityIndex,
   );
-  gauge('model_input_drift_rows', 'Rows that the index is of', rowsOf);
+  gauge('model_input_drift_rows', 'Number of rows that the index is computed from', rowsOf);
 }

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Service } from '../champion/service.ts';
 import type { Drift } from '../scoring/drift.ts';
-import type { Shadow, Totals } from '../scoring/shadow.ts';
+import type { Shadow, ShadowTotals } from '../scoring/shadow.ts';
 import { createHistogram, type Series } from './latency-histogram.ts';
 import { registerDrift, type Snapshot } from './merge-metrics.ts';
 
@@ -10,17 +10,17 @@ const BUCKETS = [
 ];
 const METHODS = new Set(['GET', 'POST', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'PATCH']);
 
-/** What happens to models and to what they are asked; the metrics read it when they are scraped. */
+/** State that the metrics read on a scrape. */
 export interface Watched {
   service: Service;
   drift: Drift | undefined;
   shadow: Shadow;
-  /** Rows that were scored, and requests all of whose rows were. */
+  /** Scored rows, and requests whose rows were all scored. */
   rows: number;
   requests: number;
 }
 
-/** Names as OpenTelemetry (http_server_…) and MLServer (model_infer_…) have them. */
+/** Metric names follow OpenTelemetry (http_server_…) and MLServer (model_infer_…). */
 export function createMetrics(watched: Watched) {
   const register = new Registry();
   const registers = [register];
@@ -54,7 +54,7 @@ export function createMetrics(watched: Watched) {
   );
   const loads = new Counter({
     name: 'model_loads_total',
-    help: 'Models that were read, by what came of it',
+    help: 'Models that were read, by outcome',
     labelNames: ['outcome', 'reason'],
     registers,
   });
@@ -70,9 +70,7 @@ export function createMetrics(watched: Watched) {
       if (current) this.set({ model_version: current.version }, 1);
     },
   });
-  gauge('model_load_failed', '1 while the model to be served cannot be used', () =>
-    watched.service.fault ? 1 : 0,
-  );
+  gauge('model_load_failed', '1 while the champion cannot be used', () => (watched.service.fault ? 1 : 0));
   total('model_infer_request_success_total', 'Requests whose rows were all scored', () => watched.requests);
   total('model_infer_rows_total', 'Rows that were scored', () => watched.rows);
   const drifts = () => {
@@ -80,7 +78,7 @@ export function createMetrics(watched: Watched) {
     return drift && service.current ? [drift.counted(service.current.version)] : [];
   };
   registerDrift(register, drifts);
-  const ofShadow = (name: string, help: string, read: (totals: Totals) => number) =>
+  const shadowCounter = (name: string, help: string, read: (totals: ShadowTotals) => number) =>
     new Counter({
       ...{ name, help, labelNames: ['model_version'], registers },
       collect() {
@@ -89,20 +87,24 @@ export function createMetrics(watched: Watched) {
           this.inc({ model_version }, read(totals));
       },
     });
-  ofShadow('model_shadow_rows_total', 'Rows that the challenger scored too', ({ rows }) => rows);
-  ofShadow(
+  shadowCounter('model_shadow_rows_total', 'Rows that the challenger scored too', ({ rows }) => rows);
+  shadowCounter(
     'model_shadow_disagreements_total',
     'Rows where it differs by over 10 %',
     ({ disagreements }) => disagreements,
   );
-  ofShadow('model_shadow_dropped_total', 'Rows it was too busy to score', ({ dropped }) => dropped);
-  ofShadow('model_shadow_log_distance_sum', 'Sum of the absolute log ratios', ({ distance }) => distance);
+  shadowCounter('model_shadow_dropped_total', 'Rows it was too busy to score', ({ dropped }) => dropped);
+  shadowCounter(
+    'model_shadow_log_distance_sum',
+    'Sum of the absolute log ratios',
+    ({ distance }) => distance,
+  );
 
   const seriesByKind = new Map<string, Series>();
   return {
     register,
     loads,
-    /** What the first of several processes merges. */
+    /** For the primary process, which merges those of all workers. */
     snapshot: async (): Promise<Snapshot> => ({
       values: await register.getMetricsAsJSON(),
       drift: drifts()[0],

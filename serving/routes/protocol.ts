@@ -204,7 +204,7 @@ async function infer(context: Context, service: Service, bodyLimit: number): Pro
 
 function modelOf(context: Context, service: Service) {
   const { name, version } = context.req.param();
-  if (name !== MODEL_NAME) throw new RequestError(404, `there is no such model; ask for ${MODEL_NAME}`);
+  if (name !== MODEL_NAME) throw new RequestError(404, `there is no such model; the model is ${MODEL_NAME}`);
   const current = currentOf(service);
   if (version !== undefined && version !== current.version)
     throw new RequestError(
@@ -221,11 +221,11 @@ function readTensor(inputs: z.infer<typeof Tensor>[], name: string): number[] {
   const { shape, data } = tensor;
   const [rows = 0, width = 1] = shape;
   const isNested = data.some(Array.isArray);
-  const isSound =
+  const isValid =
     width === 1 &&
     data.length === rows &&
     (!isNested || (shape.length === 2 && data.every((row) => Array.isArray(row) && row.length === 1)));
-  if (!isSound)
+  if (!isValid)
     throw bodyError(`/inputs/${index}/data`, `does not have the shape [N] or [N, 1] that it states`);
   return data.flat();
 }

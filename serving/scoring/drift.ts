@@ -1,22 +1,22 @@
 import { densityCell, logVolume, signedLog } from '../../model/arithmetic.ts';
 import type { Density } from '../../model/model.ts';
 
-/** What a share counts as at least, so that an empty cell does not make the index infinite. */
-const FLOOR = 1e-4;
+/** The minimum share of a cell, so that an empty one does not make the index infinite. */
+const MIN_SHARE = 1e-4;
 
-/** Fewer rows have no index: chance alone makes it about cells / rows, 0.02 for these and the 231 cells that training makes. */
-export const LEAST_ROWS = 10_000;
+/** Minimum rows for an index. Chance alone gives about cells / rows: 0.02 for 231 cells, the number that training makes. */
+export const MIN_ROWS = 10_000;
 
-/** What a process, or all of them, counted on the training grid of a model. */
-export interface Counted {
+/** Counts on the training grid of a model, of one process or of all. */
+export interface DriftCounts {
   version: string;
-  /** The share of the training rows by cell. */
+  /** Share of the training rows, by cell. */
   shares: Float32Array;
-  /** Rows asked for by cell. */
+  /** Requested rows, by cell. */
   counts: Float64Array;
 }
 
-/** Counts requests in the cells of the training grid. Its memory is the grid, however many requests there are. */
+/** Counts requested rows by cell of the training grid. Its memory does not grow with the requests. */
 export class Drift {
   readonly #density: Density;
   readonly #counts: Float64Array;
@@ -31,15 +31,15 @@ export class Drift {
     this.#counts[index] = (this.#counts[index] as number) + 1;
   }
 
-  /** What was counted so far; it goes on counting in the same array. */
-  counted(version: string): Counted {
+  /** The counts so far. The array is live, not a copy. */
+  counted(version: string): DriftCounts {
     return { version, shares: this.#density.shares, counts: this.#counts };
   }
 }
 
-/** Adds up what several processes counted, apart by model and its training rows. */
-export function addCounts(all: Counted[]): Counted[] {
-  const sums: Counted[] = [];
+/** Sums the counts of several processes, separately for each model. */
+export function addCounts(all: DriftCounts[]): DriftCounts[] {
+  const sums: DriftCounts[] = [];
   for (const { version, shares, counts } of all) {
     const sum = sums.find((one) => one.version === version && String(one.shares) === String(shares));
     if (sum) sum.counts = sum.counts.map((count, cell) => count + (counts[cell] as number));
@@ -48,18 +48,18 @@ export function addCounts(all: Counted[]): Counted[] {
   return sums;
 }
 
-/** How many rows were counted. */
-export function rowsOf({ counts }: Counted): number {
+/** Number of counted rows. */
+export function rowsOf({ counts }: DriftCounts): number {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** The population stability index: sum of (actual - expected) ln(actual / expected); NaN for fewer rows than LEAST_ROWS. */
-export function stabilityIndex(counted: Counted): number {
+/** The population stability index: sum of (actual - expected) ln(actual / expected); NaN for fewer rows than MIN_ROWS. */
+export function stabilityIndex(counted: DriftCounts): number {
   const rows = rowsOf(counted);
-  if (rows < LEAST_ROWS) return Number.NaN;
+  if (rows < MIN_ROWS) return Number.NaN;
   return counted.counts.reduce((sum, count, cell) => {
-    const actual = Math.max(count / rows, FLOOR);
-    const expected = Math.max(counted.shares[cell] as number, FLOOR);
+    const actual = Math.max(count / rows, MIN_SHARE);
+    const expected = Math.max(counted.shares[cell] as number, MIN_SHARE);
     return sum + (actual - expected) * Math.log(actual / expected);
   }, 0);
 }

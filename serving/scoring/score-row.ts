@@ -1,7 +1,7 @@
 import type { InService, Service } from '../champion/service.ts';
 import { RequestError } from '../problem.ts';
 
-/** A prediction as every answer but the bare integer spells it. */
+/** A prediction as in every answer except the bare integer. */
 export interface Scored {
   /** Shares, the rounded point: an integer from 0 to 2^53 - 1. */
   prediction: number;
@@ -11,14 +11,14 @@ export interface Scored {
   in_domain: boolean;
 }
 
-/** The model in service. A request takes it once, so that one answer comes from one model. */
+/** The model in service. Call it once for each request, so that one answer comes from one model. @throws RequestError 503 */
 export function currentOf(service: Service): InService {
   if (!service.current)
-    throw new RequestError(503, 'no model is in service yet; ask /health/ready and come back');
+    throw new RequestError(503, 'no model is in service yet; wait until /health/ready is 200');
   return service.current;
 }
 
-/** Scores one row, and tells those who watch. */
+/** Scores one row, and reports it to `service.observe`. */
 export function scoreRow(
   service: Service,
   { predictor }: InService,

@@ -1,14 +1,14 @@
 import type { Prediction } from '../../model/model.ts';
 import type { InService } from '../champion/service.ts';
 
-/** Rows that may wait; beyond, they are dropped and counted. */
-const BOUND = 1_024;
+/** Maximum number of waiting rows. More are dropped and counted. */
+const MAX_WAITING = 1_024;
 
-/** Predictions that differ by more than this, as a ratio of 1 + volume, disagree. */
+/** Maximum relative difference of 1 + volume of predictions that agree. */
 const TOLERANCE = 0.1;
 
-/** What came of the rows that one challenger scored, or was to score. */
-export interface Totals {
+/** ShadowTotals of one challenger. */
+export interface ShadowTotals {
   rows: number;
   disagreements: number;
   dropped: number;
@@ -16,13 +16,13 @@ export interface Totals {
   distance: number;
 }
 
-/** Scores what the champion scored with a challenger, after the answers are out. */
+/** Scores the champion's rows with a challenger, too, after the answers were sent. */
 export class Shadow {
-  /** By the challenger's version. Those of earlier ones stay, for counters do not fall. */
-  readonly totals = new Map<string, Totals>();
+  /** By the challenger's version. Earlier ones stay, because counters must not fall. */
+  readonly totals = new Map<string, ShadowTotals>();
   #challenger: InService | undefined;
-  #total: Totals = { rows: 0, disagreements: 0, dropped: 0, distance: 0 };
-  readonly #waiting = new Float64Array(3 * BOUND);
+  #total: ShadowTotals = { rows: 0, disagreements: 0, dropped: 0, distance: 0 };
+  readonly #waiting = new Float64Array(3 * MAX_WAITING);
   #length = 0;
 
   get challenger(): InService | undefined {
@@ -42,10 +42,10 @@ export class Shadow {
     this.totals.set(challenger.version, this.#total);
   }
 
-  /** Queues a row; takes no time to speak of. */
+  /** Queues a row. */
   observe(volMovingAvg: number, adjCloseRollingMed: number, { point }: Prediction): void {
     if (!this.#challenger) return;
-    if (this.#length === BOUND) {
+    if (this.#length === MAX_WAITING) {
       this.#total.dropped++;
       return;
     }

@@ -1,15 +1,15 @@
 import cluster from 'node:cluster';
 import { answerScrapes } from '../metrics/scrape.ts';
 
-/** How long a worker that died stays down: twice as long each time that its successor dies young, up to the longest. */
-const [RESPAWN_MS, LONGEST_RESPAWN_MS] = [200, 30_000];
+/** Pause before a worker is replaced. It doubles each time that the next one ends young, up to the maximum. */
+const [RESPAWN_MS, MAX_RESPAWN_MS] = [200, 30_000];
 
-/** A worker that has lived for so long did not die of how it began. */
+/** A worker that ends after this time did not fail to start. */
 const YOUNG_MS = 60_000;
 
 /**
- * Keeps so many workers running, merges their metrics, and ends when all have drained.
- * @param environment what workers are told beside what this process was
+ * Keeps this number of workers running, merges their metrics, and exits when all have drained.
+ * @param environment variables for workers, in addition to those of this process
  * @param exit ends this process
  */
 export function runWorkers(
@@ -21,7 +21,7 @@ export function runWorkers(
 ): void {
   let code: number | undefined;
   let living = 0;
-  // JSON, the default, makes null of NaN.
+  // The default, JSON, turns NaN into null.
   cluster.setupPrimary({ serialization: 'advanced' });
   answerScrapes();
   for (let i = 0; i < count; i++) fork(RESPAWN_MS);
@@ -54,7 +54,7 @@ export function runWorkers(
         'error',
         `worker ${worker.process.pid} ended with ${signal ?? status} after ${(lived / 1_000).toFixed(1)} s; another starts in ${pause} ms`,
       );
-      setTimeout(() => code === undefined && fork(Math.min(2 * pause, LONGEST_RESPAWN_MS)), pause);
+      setTimeout(() => code === undefined && fork(Math.min(2 * pause, MAX_RESPAWN_MS)), pause);
     });
   }
 }

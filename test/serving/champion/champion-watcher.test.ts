@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Prediction } from '../../../model/model.ts';
 import { encodeModel } from '../../../model/model-file.ts';
 import { createApp } from '../../../serving/app.ts';
-import { createWatch } from '../../../serving/champion/champion-watcher.ts';
+import { createChampionWatcher } from '../../../serving/champion/champion-watcher.ts';
 import { folderSource } from '../../../serving/champion/model-source.ts';
 import { createMetrics, type Watched } from '../../../serving/metrics/metrics.ts';
 import { createRoutes } from '../../../serving/routes/routes.ts';
@@ -204,7 +204,7 @@ function watch(store: string) {
   };
   const metrics = createMetrics(watched);
   const errors: string[] = [];
-  const look = createWatch(
+  const look = createChampionWatcher(
     folderSource(store),
     { watched, metrics, shadow: 'newest' },
     (level, message) => void (level === 'error' && errors.push(message)),

@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest';
-import { addCounts, type Counted, Drift, rowsOf, stabilityIndex } from '../../../serving/scoring/drift.ts';
+import {
+  addCounts,
+  Drift,
+  type DriftCounts,
+  rowsOf,
+  stabilityIndex,
+} from '../../../serving/scoring/drift.ts';
 
 // Two cells by volume, cut at ln(1 + 99), two by price, cut at 0.
 const density = {
@@ -32,7 +38,7 @@ it('stays finite where a cell that training never saw is asked for', () => {
 it('is of the sum of what processes counted, not of any one of them', () => {
   // Alone each is far off; together they are 1/4 a cell.
   const [both, ...others] = addCounts([count([4_000, 4_000, 0, 0]), count([0, 0, 4_000, 4_000])]) as [
-    Counted,
+    DriftCounts,
   ];
   expect(others).toEqual([]);
   expect(rowsOf(both)).toBe(16_000);
@@ -42,7 +48,7 @@ it('is of the sum of what processes counted, not of any one of them', () => {
 it('is not known under 10,000 rows, of all processes together', () => {
   const [few, one] = [count([5_000, 2_500, 1_250, 1_249]), count([0, 0, 0, 1])];
   expect(stabilityIndex(few)).toBeNaN();
-  expect(stabilityIndex(addCounts([few, one])[0] as Counted)).toBeCloseTo(0, 12);
+  expect(stabilityIndex(addCounts([few, one])[0] as DriftCounts)).toBeCloseTo(0, 12);
 });
 
 it('is of each model apart, and of each grid of one model', () => {
@@ -58,7 +64,7 @@ it('adds up without changing what a process goes on counting in', () => {
 });
 
 /** So many rows in each of the four cells. */
-function count(rows: number[], version = '2020-01-01'): Counted {
+function count(rows: number[], version = '2020-01-01'): DriftCounts {
   const drift = new Drift(density);
   for (const [cell, [volMovingAvg, adjCloseRollingMed]] of ROW_IN_CELL.entries())
     for (let i = 0; i < (rows[cell] as number); i++) drift.observe(volMovingAvg, adjCloseRollingMed);
