@@ -23,29 +23,7 @@ export interface Watched {
 /** Metric names follow OpenTelemetry (http_server_…) and MLServer (model_infer_…). */
 export function createMetrics(watched: Watched) {
   const register = new Registry();
-  const registers = [register];
   collectDefaultMetrics({ register });
-  const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({
-      name,
-      help,
-      registers,
-      aggregator: 'max',
-      collect: function () {
-        this.set(read());
-      },
-    });
-  const total = (name: string, help: string, read: () => number) =>
-    new Counter({
-      name,
-      help,
-      registers,
-      collect: function () {
-        this.reset();
-        this.inc(read());
-      },
-    });
-
   const duration = createHistogram(
     'http_server_request_duration_seconds',
     'From the headers of a request to the end of its answer',
@@ -56,49 +34,15 @@ export function createMetrics(watched: Watched) {
     name: 'model_loads_total',
     help: 'Models that were read, by outcome',
     labelNames: ['outcome', 'reason'],
-    registers,
+    registers: [register],
   });
-  new Gauge({
-    name: 'model_info',
-    help: 'The model in service',
-    labelNames: ['model_version'],
-    registers,
-    aggregator: 'max',
-    collect() {
-      this.reset();
-      const { current } = watched.service;
-      if (current) this.set({ model_version: current.version }, 1);
-    },
-  });
-  gauge('model_load_failed', '1 while the champion cannot be used', () => (watched.service.fault ? 1 : 0));
-  total('model_infer_request_success_total', 'Requests whose rows were all scored', () => watched.requests);
-  total('model_infer_rows_total', 'Rows that were scored', () => watched.rows);
+  registerModelMetrics(register, watched);
+  registerShadowMetrics(register, watched);
   const drifts = () => {
     const { drift, service } = watched;
     return drift && service.current ? [drift.counted(service.current.version)] : [];
   };
   registerDrift(register, drifts);
-  const shadowCounter = (name: string, help: string, read: (totals: ShadowTotals) => number) =>
-    new Counter({
-      ...{ name, help, labelNames: ['model_version'], registers },
-      collect() {
-        this.reset();
-        for (const [model_version, totals] of watched.shadow.totals)
-          this.inc({ model_version }, read(totals));
-      },
-    });
-  shadowCounter('model_shadow_rows_total', 'Rows that the challenger scored too', ({ rows }) => rows);
-  shadowCounter(
-    'model_shadow_disagreements_total',
-    'Rows where it differs by over 10 %',
-    ({ disagreements }) => disagreements,
-  );
-  shadowCounter('model_shadow_dropped_total', 'Rows it was too busy to score', ({ dropped }) => dropped);
-  shadowCounter(
-    'model_shadow_log_distance_sum',
-    'Sum of the absolute log ratios',
-    ({ distance }) => distance,
-  );
 
   const seriesByKind = new Map<string, Series>();
   return {
@@ -126,3 +70,57 @@ export function createMetrics(watched: Watched) {
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
+
+function registerModelMetrics(register: Registry, watched: Watched): void {
+  const registers = [register];
+  const total = (name: string, help: string, read: () => number) =>
+    new Counter({
+      ...{ name, help, registers },
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  new Gauge({
+    ...{ name: 'model_info', help: 'The model in service', labelNames: ['model_version'] },
+    ...{ registers, aggregator: 'max' },
+    collect() {
+      this.reset();
+      const { current } = watched.service;
+      if (current) this.set({ model_version: current.version }, 1);
+    },
+  });
+  new Gauge({
+    ...{
+      name: 'model_load_failed',
+      help: '1 while the champion cannot be used',
+      registers,
+      aggregator: 'max',
+    },
+    collect() {
+      this.set(watched.service.fault ? 1 : 0);
+    },
+  });
+  total('model_infer_request_success_total', 'Requests whose rows were all scored', () => watched.requests);
+  total('model_infer_rows_total', 'Rows that were scored', () => watched.rows);
+}
+
+function registerShadowMetrics(register: Registry, watched: Watched): void {
+  const total = (name: string, help: string, read: (totals: ShadowTotals) => number) =>
+    new Counter({
+      ...{ name, help, labelNames: ['model_version'], registers: [register] },
+      collect() {
+        this.reset();
+        for (const [model_version, totals] of watched.shadow.totals)
+          this.inc({ model_version }, read(totals));
+      },
+    });
+  total('model_shadow_rows_total', 'Rows that the challenger scored, too', ({ rows }) => rows);
+  total(
+    'model_shadow_disagreements_total',
+    'Rows where it differs by over 10 %',
+    ({ disagreements }) => disagreements,
+  );
+  total('model_shadow_dropped_total', 'Rows it was too busy to score', ({ dropped }) => dropped);
+  total('model_shadow_log_distance_sum', 'Sum of the absolute log ratios', ({ distance }) => distance);
+}

@@ -24,7 +24,7 @@ describe('GET /predict', () => {
     expect(await response.text()).toBe(volume);
   });
 
-  it('answers with plain digits however large the numbers are', async () => {
+  it('answers with plain digits for the largest numbers', async () => {
     const response = await app.request('/predict?vol_moving_avg=1e308&adj_close_rolling_med=-1e308');
     expect(await response.text()).toBe(String(Number.MAX_SAFE_INTEGER));
   });
@@ -78,7 +78,7 @@ describe('GET /predict', () => {
     });
   }
 
-  it('refuses a negative average', async () => {
+  it('refuses a negative vol_moving_avg', async () => {
     await expectProblem('/predict?vol_moving_avg=-0.001&adj_close_rolling_med=25', 'vol_moving_avg');
   });
 
@@ -120,7 +120,7 @@ describe('GET /predict', () => {
 });
 
 it.each(['/predict/', '/Predict', '/health', '/nothing?vol_moving_avg=1'])(
-  'GET %s is a 404 that tells what to ask for',
+  'GET %s is a 404 that names a valid request',
   async (path) => {
     const response = await app.request(path);
     expect(response.status).toBe(404);
@@ -131,7 +131,7 @@ it.each(['/predict/', '/Predict', '/health', '/nothing?vol_moving_avg=1'])(
   },
 );
 
-it('PUT /predict is no way to ask', async () => {
+it('answers 405 to PUT /predict', async () => {
   const response = await app.request('/predict?vol_moving_avg=1&adj_close_rolling_med=1', { method: 'PUT' });
   expect(response.status).toBe(405);
   expect(response.headers.get('allow')).toBe('GET, HEAD, POST');
@@ -145,7 +145,7 @@ it.each([
     '{"name":"adj_close_rolling_med","shape":[1],"datatype":"FP64","data":[1]}]}',
   ],
 ])(
-  'POST %s names the model that scored, though another came while the body did',
+  'POST %s names the model that scored, even if another was loaded while the body arrived',
   async (path, first, second) => {
     const halves = [first, second];
     const service: Service = { current: inService(constantModel([Math.LN2, 0, 0], '2020-04-02')) };
@@ -167,11 +167,11 @@ it.each([
   },
 );
 
-it('says that it is alive', async () => {
+it('is live', async () => {
   expect((await app.request('/health/live')).status).toBe(200);
 });
 
-it('says that it is ready, and with which model', async () => {
+it('is ready, and names its model', async () => {
   const response = await app.request('/health/ready');
   expect(response.status).toBe(200);
   expect(await response.json()).toMatchObject({ status: 'ready', model: '2020-04-02' });

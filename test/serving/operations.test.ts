@@ -19,7 +19,7 @@ beforeEach(() => {
   promote(encodeModel(constantModel([Math.LN2, 0, 0])));
 });
 
-it('gives both ways to an answer the same headers, and passes a request id on', async () => {
+it('sends the same headers with and without the fast path, and passes a request id on', async () => {
   const { url } = await startServer(store);
   for (const query of [PREDICT_PATH, `${PREDICT_PATH}&other=1`]) {
     const { headers } = await fetch(url + query, { headers: { 'x-request-id': 'abc-1' } });
@@ -38,7 +38,7 @@ it('gives both ways to an answer the same headers, and passes a request id on', 
 });
 
 describe('limits', () => {
-  it('asks for the token everywhere but at /health and for the files of the page', async () => {
+  it('requires the token everywhere except at /health and for the files of the page', async () => {
     const { url } = await startServer(store, { TOKEN: 'secret' });
     const status = async (path: string, authorization = '') =>
       (await fetch(url + path, { headers: { authorization } })).status;
@@ -54,7 +54,7 @@ describe('limits', () => {
     '/health/%2e%2e/metrics',
     `/health/live/../..${PREDICT_PATH}`,
     '/health/live#/metrics',
-  ])('asks for the token at %s, too', async (path) => {
+  ])('requires the token at %s, too', async (path) => {
     const { url } = await startServer(store, { TOKEN: 'secret' });
     // fetch would follow the dots itself.
     const [answer] = await once(request({ port: new URL(url).port, path }).end(), 'response');
@@ -84,7 +84,7 @@ describe('limits', () => {
   });
 
   it.each(['localhost', 'a.b-c.example:8080', '127.0.0.1:3000', '[::1]', '[2001:DB8::1]:65535'])(
-    'answers both ways where Host is %s, and neither where it ends in ü',
+    'answers with and without the fast path if Host is %s, and refuses it if it ends in ü',
     async (host) => {
       const { url } = await startServer(store);
       for (const path of [PREDICT_PATH, `${PREDICT_PATH}&other=1`])
@@ -101,7 +101,7 @@ describe('limits', () => {
     },
   );
 
-  it('refuses below /v2 as that protocol has it', async () => {
+  it('refuses below /v2 in the form of that protocol', async () => {
     const { url } = await startServer(store, { TOKEN: 'secret' });
     const answer = await fetch(`${url}/v2/models/volume`);
     expect(answer.status).toBe(401);
@@ -109,7 +109,7 @@ describe('limits', () => {
     expect(await answer.json()).toEqual({ error: expect.stringContaining('Bearer') });
   });
 
-  it('turns away what comes faster than the rate', async () => {
+  it('refuses requests above the rate limit', async () => {
     const { url } = await startServer(store, { RATE_LIMIT: '5' });
     const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(url + PREDICT_PATH)));
     const refused = answers.filter(({ status }) => status === 429);
@@ -122,7 +122,7 @@ describe('limits', () => {
     });
   });
 
-  it('turns no probe away for the rate, nor metrics, nor the page', async () => {
+  it('does not limit the rate of probes, metrics or the page', async () => {
     const { url } = await startServer(store, { RATE_LIMIT: '1' });
     const status = async (path: string) => (await fetch(url + path)).status;
     const free = ['/health/live', '/health/ready', '/v2/health/live', '/v2/health/ready', '/metrics', '/'];
@@ -130,7 +130,7 @@ describe('limits', () => {
     for (const path of [...free, ...files]) expect(`${path} ${await status(path)}`).toBe(`${path} 200`);
   });
 
-  it('refuses a body that is announced as too long', async () => {
+  it('refuses a body whose Content-Length is too large', async () => {
     const { url } = await startServer(store, { BODY_LIMIT: '10' });
     const answer = await fetch(`${url}/predict`, { method: 'POST', body: 'x'.repeat(11) });
     expect(answer.status).toBe(413);
@@ -140,7 +140,7 @@ describe('limits', () => {
     ['application/json', '/predict'],
     ['application/vnd.apache.arrow.stream', '/predict'],
     ['application/json', '/v2/models/volume/infer'],
-  ])('refuses a body of %s to %s that turns out too long', async (type, path) => {
+  ])('refuses a body of %s to %s that becomes too large', async (type, path) => {
     const { url } = await startServer(store, { BODY_LIMIT: '1000' });
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     let text = '';
@@ -154,7 +154,7 @@ describe('limits', () => {
     expect(text).toMatch(/^HTTP\/1\.1 413 /);
   });
 
-  it('lets a browser of the one origin ask', async () => {
+  it('answers a browser of the configured origin', async () => {
     const { url } = await startServer(store, { CORS_ORIGIN: 'https://a.example' });
     const answer = await fetch(url + PREDICT_PATH, {
       method: 'OPTIONS',
@@ -170,7 +170,7 @@ describe('limits', () => {
     }
   });
 
-  it('answers 408 to headers that do not come to an end', async () => {
+  it('answers 408 to headers that do not end', async () => {
     const { url } = await startServer(store, { HEADERS_TIMEOUT_MS: '300' });
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     let text = '';
@@ -205,7 +205,7 @@ it.each([
   ['/v2/models/volume/infer', 'POST'],
   ['/health/live', 'GET, HEAD'],
   ['/metrics', 'GET, HEAD'],
-])('says to OPTIONS %s which methods there are', async (path, allow) => {
+])('answers OPTIONS %s with the allowed methods', async (path, allow) => {
   const { url } = await startServer(store);
   const answer = await fetch(url + path, { method: 'OPTIONS' });
   expect(answer.status).toBe(405);
@@ -331,7 +331,7 @@ it('counts requests whose rows were all scored, and rows', async () => {
   expect(metrics).toMatch(new RegExp(`^model_infer_rows_total ${1 + 1 + 3 + 2 + 4 + 4}$`, 'm'));
 });
 
-it('says in every line of its logs when that was', async () => {
+it('writes a timestamp in every log line', async () => {
   const start = Date.now();
   const { running, url } = await startServer(store, { ACCESS_LOG: '1' });
   let accesses = '';

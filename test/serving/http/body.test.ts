@@ -4,7 +4,7 @@ import { MAX_JSON_BYTES, readJson } from '../../../serving/http/body.ts';
 
 const MEBIBYTE = new Uint8Array(2 ** 20).fill(' '.charCodeAt(0));
 
-it('turns bodies away while others that are not whole yet hold the memory, and takes them again after that', async () => {
+it('refuses bodies while unfinished ones hold the memory, and accepts them again afterwards', async () => {
   const bodies = Array.from({ length: 16 }, largeBody);
   const reads = bodies.map(({ body }) => expect(read(body)).rejects.toThrow('must be JSON'));
   const ends = await Promise.all(bodies.map(({ held }) => held));

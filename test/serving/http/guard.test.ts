@@ -7,7 +7,7 @@ import { PREDICT_PATH } from '../../support/test-server.ts';
 
 const ROUTES = createRoutes({ current: undefined });
 
-it('lets probes, metrics and the page through however many ask, and takes nothing for them from the rate', () => {
+it('does not limit probes, metrics and the page, and does not count them', () => {
   const check = createGuard(readSettings({ RATE_LIMIT: '1' }), ROUTES, () => 0);
   const free = [
     ...[
@@ -38,7 +38,7 @@ it.each([
   ],
   ...['/health', '/metrics/', '/health/live/../../predict', '/health/%2e%2e/predict', '/page/../predict'],
   ...['/docs/../predict', '/page/x.js/../../predict', '/health/live#/../predict'],
-])('turns %s away once the rate is used up, and takes it again a second later', (url) => {
+])('refuses %s once the rate is used up, and accepts it a second later', (url) => {
   let now = 0;
   const check = createGuard(readSettings({ RATE_LIMIT: '1' }), ROUTES, () => now);
   expect(check(request(PREDICT_PATH))).toBeUndefined();

@@ -22,7 +22,7 @@ it('reads every finite number as JavaScript writes it', () => {
   );
 });
 
-it('reads a plain question as it reads any other', () => {
+it('reads the usual spelling as parseQuery does', () => {
   const digits = fc.stringMatching(/^\d{1,22}$/);
   const plain = fc.tuple(fc.constantFrom('', '-', '+'), digits, fc.constantFrom('', '.'), fc.option(digits));
   const odd = fc.string({ unit: fc.constantFrom(...'0123456789.-+eE%&=?#_ ,'), maxLength: 8 });
@@ -55,7 +55,7 @@ it.each([
   expect(matchUsualSpelling(url)).not.toBeNull();
 });
 
-it('gives finite numbers or a 400 that names a parameter, whatever the text', () => {
+it('gives finite numbers or a 400 that names a parameter, for any text', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), (one, other) => {
       try {
@@ -75,7 +75,7 @@ it('gives finite numbers or a 400 that names a parameter, whatever the text', ()
   );
 });
 
-it('predicts ordered, finite quantiles and an integer between their roundings, whatever weights and inputs', () => {
+it('predicts ordered, finite quantiles and an integer between their roundings, for any weights and inputs', () => {
   const kernel = fc.array(fc.array(weight, { minLength: 3, maxLength: 3 }), { minLength: 2, maxLength: 2 });
   const bias = fc.array(weight, { minLength: 3, maxLength: 3 });
   fc.assert(

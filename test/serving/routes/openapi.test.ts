@@ -5,7 +5,7 @@ import { describeApi } from '../../../serving/routes/openapi.ts';
 import { createRoutes } from '../../../serving/routes/routes.ts';
 import { constantModel } from '../../support/tiny-model.ts';
 
-/** What is for people, and may change with the page. */
+/** Routes for people, which can change with the page. */
 const PAGES = /^\/($|page\/|reports\/|docs(\/|$))/;
 
 const service = { current: inService(constantModel([Math.LN2, 0, 0])) };
@@ -19,7 +19,7 @@ const document = describeApi(routes) as {
   components: { schemas: Record<string, object>; securitySchemes: object };
 };
 
-it('describes every route that there is for programs, and no other', () => {
+it('describes every route for programs, and no other', () => {
   const registered = app.routes
     .filter(({ method, path }) => method !== 'ALL' && !PAGES.test(path))
     .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
@@ -32,7 +32,7 @@ it('describes every route that there is for programs, and no other', () => {
   expect(described.length).toBe(15);
 });
 
-it('says that a bearer token may be asked for everywhere but at /health', () => {
+it('states that every route except /health can require a bearer token', () => {
   expect(document.components.securitySchemes).toMatchObject({ bearer: { type: 'http', scheme: 'bearer' } });
   expect(document.security).toEqual([{}, { bearer: [] }]);
   const open = Object.entries(document.paths).filter(([, { get }]) => get?.security?.length === 0);
@@ -59,7 +59,7 @@ it.each([
   expect(Object.keys(body).sort()).toEqual(schema.required.toSorted());
 });
 
-it('passes over keys that it does not know, and says so', async () => {
+it('ignores unknown keys, and says so', async () => {
   const row = { vol_moving_avg: 999, adj_close_rolling_med: 1, unknown: true };
   const answer = await app.request('/predict', {
     method: 'POST',
