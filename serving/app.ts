@@ -1,10 +1,10 @@
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
-import type { Service } from './champion/service.ts';
 import { keepMatchedRoute } from './http/matched-route.ts';
 import { formatError, RequestError } from './problem.ts';
-import type { Route } from './routes/route.ts';
+import type { Route } from './route.ts';
+import type { Service } from './scoring/service.ts';
 
 /**
  * The HTTP interface of the model in service. It does not listen: server.ts does.

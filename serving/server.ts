@@ -6,7 +6,6 @@ import { getRequestListener } from '@hono/node-server';
 import { createApp } from './app.ts';
 import { createChampionWatcher } from './champion/champion-watcher.ts';
 import { folderSource } from './champion/model-source.ts';
-import type { Service } from './champion/service.ts';
 import { createAbortedCounter } from './http/aborted-responses.ts';
 import { createAccessLog } from './http/access-log.ts';
 import { drain } from './http/drain.ts';
@@ -16,6 +15,7 @@ import { answerInvalidUrl, answerUnparsable } from './http/unparsable-requests.t
 import { createMetrics, type Watched } from './metrics/metrics.ts';
 import { createScrape } from './metrics/scrape.ts';
 import { createRoutes } from './routes/routes.ts';
+import type { Service } from './scoring/service.ts';
 import { Shadow } from './scoring/shadow.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { holdPort, isShareable } from './workers/port.ts';

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { type RecordBatch, RecordBatchReader, type Schema, type Vector } from 'apache-arrow';
-import type { InService, Service } from '../champion/service.ts';
 import { RequestError } from '../problem.ts';
 import { type Scored, scoreRow } from '../scoring/score-row.ts';
+import type { InService, Service } from '../scoring/service.ts';
 import { arrowError, checkMessages } from './arrow-messages.ts';
 import { END_OF_STREAM, encodeRows, SCHEMA_MESSAGE } from './arrow-output.ts';
 

@@ -1,7 +1,7 @@
 import { decodeModel, encodeModel } from '../../model/model-file.ts';
 import { type Surface, surfaceOf } from '../scoring/response-surface.ts';
+import type { InService, Service } from '../scoring/service.ts';
 import type { ModelSource } from './model-source.ts';
-import type { InService, Service } from './service.ts';
 
 const MAX_POINTS = 240;
 

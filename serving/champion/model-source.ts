@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ModelError } from '../../model/model.ts';
 import { decodeModel } from '../../model/model-file.ts';
-import { type InService, inService } from './service.ts';
+import { type InService, inService } from '../scoring/service.ts';
 
 /** Files that train writes beside a model. */
 export type ModelReport = 'card.md' | 'losses.csv';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Service } from '../champion/service.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { Service } from '../scoring/service.ts';
 import type { Settings } from '../settings.ts';
 import type { AccessLog } from './access-log.ts';
 import { hasValidHost } from './guard.ts';

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { RequestError } from '../problem.ts';
-import { pathsOf, type Route } from '../routes/route.ts';
+import { pathsOf, type Route } from '../route.ts';
 import type { Settings } from '../settings.ts';
 
 /** Number of addresses whose rate is kept; beyond it the oldest is forgotten. */

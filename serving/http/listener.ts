@@ -1,8 +1,8 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import type { Service } from '../champion/service.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { formatError } from '../problem.ts';
-import type { Route } from '../routes/route.ts';
+import type { Route } from '../route.ts';
+import type { Service } from '../scoring/service.ts';
 import type { Settings } from '../settings.ts';
 import type { AccessLog } from './access-log.ts';
 import { createFastPath, hasHeader } from './fast-path.ts';

@@ -1,9 +1,9 @@
 import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Service } from '../champion/service.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { formatError, RequestError } from '../problem.ts';
+import type { Service } from '../scoring/service.ts';
 import type { AccessLog } from './access-log.ts';
 import { commonHeaders, createRequestIds } from './headers.ts';
 

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { Service } from '../champion/service.ts';
 import type { Drift } from '../scoring/drift.ts';
+import type { Service } from '../scoring/service.ts';
 import type { Shadow, ShadowTotals } from '../scoring/shadow.ts';
 import { createHistogram, type Series } from './latency-histogram.ts';
 import { registerDrift, type Snapshot } from './merge-metrics.ts';

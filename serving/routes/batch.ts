@@ -1,12 +1,12 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import * as z from 'zod';
-import type { Service } from '../champion/service.ts';
 import { mediaTypeOf, readChunks, readJson } from '../http/body.ts';
 import { RequestError } from '../problem.ts';
+import { json, type Route } from '../route.ts';
 import { Instance, MAX_INSTANCES, Scored } from '../schemas.ts';
 import { currentOf, scoreRow } from '../scoring/score-row.ts';
-import { json, type Route } from './route.ts';
+import type { Service } from '../scoring/service.ts';
 
 export const ARROW_STREAM = 'application/vnd.apache.arrow.stream';
 

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { json, type Route } from '../route.ts';
 import { describeApi } from './openapi.ts';
-import { json, type Route } from './route.ts';
 
 const START = 'start.js';
 const SWAGGER_FILES: Record<string, string> = {

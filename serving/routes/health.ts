@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import type { Service } from '../champion/service.ts';
-import { json, type Route } from './route.ts';
+import { json, type Route } from '../route.ts';
+import type { Service } from '../scoring/service.ts';
 
 const Live = z.object({ status: z.literal('live') }).meta({ id: 'Live' });
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
+import type { Content, Route, RouteDescription } from '../route.ts';
 import { Problem } from '../schemas.ts';
-import type { Content, Route, RouteDescription } from './route.ts';
 
 const SCHEMAS = '#/components/schemas/';
 

@@ -5,8 +5,8 @@ import { compress } from 'hono/compress';
 import { etag } from 'hono/etag';
 import { reportModel } from '../champion/model-report.ts';
 import type { ModelSource } from '../champion/model-source.ts';
-import type { Service } from '../champion/service.ts';
-import type { Route } from './route.ts';
+import type { Route } from '../route.ts';
+import type { Service } from '../scoring/service.ts';
 
 const TYPES = {
   css: 'text/css; charset=utf-8',

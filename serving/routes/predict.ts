@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import type { Service } from '../champion/service.ts';
 import { parseQuery } from '../http/query.ts';
+import { json, type Route } from '../route.ts';
 import { Integer, Scored } from '../schemas.ts';
 import { currentOf, scoreRow } from '../scoring/score-row.ts';
-import { json, type Route } from './route.ts';
+import type { Service } from '../scoring/service.ts';
 
 const Detail = Scored.extend({ model_version: z.string() }).meta({ id: 'Detail' });
 

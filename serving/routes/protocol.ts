@@ -1,11 +1,11 @@
 import type { Context } from 'hono';
 import * as z from 'zod';
-import type { Service } from '../champion/service.ts';
 import { mediaTypeOf, readJson } from '../http/body.ts';
 import { bodyError, RequestError } from '../problem.ts';
+import { type Content, json, type Route, type RouteDescription } from '../route.ts';
 import { MAX_INSTANCES, ProtocolError, TensorRow } from '../schemas.ts';
 import { currentOf, type Scored, scoreRow } from '../scoring/score-row.ts';
-import { type Content, json, type Route, type RouteDescription } from './route.ts';
+import type { Service } from '../scoring/service.ts';
 
 /** The model's name in the Open Inference Protocol. */
 const MODEL_NAME = 'volume';

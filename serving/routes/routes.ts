@@ -1,5 +1,6 @@
 import type { ModelSource } from '../champion/model-source.ts';
-import type { Service } from '../champion/service.ts';
+import type { Route } from '../route.ts';
+import type { Service } from '../scoring/service.ts';
 import { batchRoutes } from './batch.ts';
 import { docsRoutes } from './docs.ts';
 import { healthRoutes } from './health.ts';
@@ -7,7 +8,6 @@ import { metricsRoutes } from './metrics-route.ts';
 import { pageRoutes } from './page.ts';
 import { predictRoutes } from './predict.ts';
 import { protocolRoutes } from './protocol.ts';
-import type { Route } from './route.ts';
 
 export interface RouteOptions {
   /** Maximum bytes of a body, whether it has a Content-Length or not. */

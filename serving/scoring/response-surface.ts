@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { signedExp } from '../../model/arithmetic.ts';
 import type { Model } from '../../model/model.ts';
-import type { InService } from '../champion/service.ts';
+import type { InService } from './service.ts';
 
 const COLUMNS = 80;
 const ROWS = 54;

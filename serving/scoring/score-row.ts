@@ -1,5 +1,5 @@
-import type { InService, Service } from '../champion/service.ts';
 import { RequestError } from '../problem.ts';
+import type { InService, Service } from './service.ts';
 
 /** A prediction as in every answer except the bare integer. */
 export interface Scored {

@@ -1,5 +1,5 @@
 import type { Prediction } from '../../model/model.ts';
-import type { InService } from '../champion/service.ts';
+import type { InService } from './service.ts';
 
 /** Maximum number of waiting rows. More are dropped and counted. */
 const MAX_WAITING = 1_024;

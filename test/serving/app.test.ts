@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createApp } from '../../serving/app.ts';
-import { inService, type Service } from '../../serving/champion/service.ts';
 import { createRoutes } from '../../serving/routes/routes.ts';
+import { inService, type Service } from '../../serving/scoring/service.ts';
 import { constantModel } from '../support/tiny-model.ts';
 
 // A log ratio of ln 2 doubles 1 + vol_moving_avg: 12345 gives 2 * 12346 - 1 = 24691.

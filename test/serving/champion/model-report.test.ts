@@ -4,8 +4,8 @@ import { expect, it } from 'vitest';
 import { encodeModel } from '../../../model/model-file.ts';
 import { readLosses, reportModel } from '../../../serving/champion/model-report.ts';
 import { folderSource } from '../../../serving/champion/model-source.ts';
-import { inService } from '../../../serving/champion/service.ts';
 import { surfaceOf } from '../../../serving/scoring/response-surface.ts';
+import { inService } from '../../../serving/scoring/service.ts';
 import { makeFolder } from '../../support/fixtures.ts';
 import { addModel, constantModel } from '../../support/tiny-model.ts';
 

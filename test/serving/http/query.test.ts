@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { inService } from '../../../serving/champion/service.ts';
 import { matchUsualSpelling } from '../../../serving/http/fast-path.ts';
 import { parseQuery } from '../../../serving/http/query.ts';
 import { RequestError } from '../../../serving/problem.ts';
 import { scoreRow } from '../../../serving/scoring/score-row.ts';
+import { inService } from '../../../serving/scoring/service.ts';
 import { dense, modelOf, predict } from '../../support/tiny-model.ts';
 
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true });

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { createApp } from '../../../serving/app.ts';
-import { inService } from '../../../serving/champion/service.ts';
 import { describeApi } from '../../../serving/routes/openapi.ts';
 import { createRoutes } from '../../../serving/routes/routes.ts';
+import { inService } from '../../../serving/scoring/service.ts';
 import { constantModel } from '../../support/tiny-model.ts';
 
 /** Routes for people, which can change with the page. */
