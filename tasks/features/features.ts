@@ -1,16 +1,13 @@
 import { dirname, join } from 'node:path';
 import type { Context } from '../context.ts';
-import { contentKey } from '../lib/content-key.ts';
-import { type Database, parquet, readSql } from '../lib/duckdb.ts';
+import { codeKey, contentKey } from '../lib/content-key.ts';
+import { type Database, PARQUET_WRITER, parquet, readSql } from '../lib/duckdb.ts';
 import { checkCount, countNulls, runChecks } from '../store/checks.ts';
 import { publishOrigin } from '../store/origins.ts';
 import { publishShards, type ShardContent, type ShardSubset } from '../store/publish-shards.ts';
 import type { TaskResult } from '../store/result.ts';
 import { openDataset, shardName, shardReadError } from '../store/shards.ts';
 import { summarizeShards } from '../store/summarize-shards.ts';
-
-/** Raise it when the same prices give other Parquet files than before. */
-const FORMAT_VERSION = 4;
 
 const COPIED_COLUMNS = [
   'Symbol',
@@ -48,11 +45,12 @@ export async function features(
   context: Context,
 ): Promise<TaskResult> {
   const prices = await openDataset('prices', key, 'ingest', context.store);
+  const code = codeKey(import.meta.url, '*.sql');
   const plans = prices.shards.map(({ index, path, manifest }) => ({
     index,
     path,
     etfs: manifest.etfs,
-    key: contentKey('features', FORMAT_VERSION, window, manifest.key),
+    key: contentKey('features', code, PARQUET_WRITER, window, manifest.key),
   }));
   const published = await publishShards(
     'features',

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import type { Context } from '../context.ts';
-import { contentKey } from '../lib/content-key.ts';
+import { codeKey, contentKey } from '../lib/content-key.ts';
+import { PARQUET_WRITER } from '../lib/duckdb.ts';
 import { publishOrigin } from '../store/origins.ts';
 import { publishShards, type ShardSubset } from '../store/publish-shards.ts';
 import type { TaskResult } from '../store/result.ts';
@@ -15,8 +16,8 @@ import { checkPricesDataset, countFutureRows } from './prices-dataset-checks.ts'
 import { readSecurityNames } from './security-names.ts';
 import type { Source } from './source-files.ts';
 
-/** Raise it when the same files give other Parquet files than before. */
-const FORMAT_VERSION = 4;
+/** The files that decide which rows prices have, and how they are written. */
+const CODE = ['*.sql', 'bad-rows.ts', 'csv.ts', 'file-facts.ts', 'price-shard.ts', 'prices.ts'];
 
 const MIN_SHARDS = 16;
 
@@ -104,6 +105,7 @@ function planShards(
 ): PriceShardPlan[] {
   const count =
     givenShards ?? Math.max(MIN_SHARDS, 2 ** Math.ceil(Math.log2(sumBytes(files) / MAX_SHARD_BYTES)));
+  const code = codeKey(import.meta.url, ...CODE);
   const filesOfShard = Map.groupBy(files, ({ symbol }) => shardOf(symbol, count));
   return Array.from({ length: count }, (_, index) => {
     const files = filesOfShard.get(index) ?? [];
@@ -114,7 +116,11 @@ function planShards(
       symbol,
       securityName,
     ]);
-    return { index, key: contentKey('prices', FORMAT_VERSION, count, index, quarantine, content), files };
+    return {
+      index,
+      key: contentKey('prices', code, PARQUET_WRITER, count, index, quarantine, content),
+      files,
+    };
   });
 }
 

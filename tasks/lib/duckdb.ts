@@ -1,7 +1,19 @@
 import { readFile } from 'node:fs/promises';
-import { type DuckDBConnection, DuckDBInstance, quotedIdentifier, quotedString } from '@duckdb/node-api';
+import {
+  type DuckDBConnection,
+  DuckDBInstance,
+  quotedIdentifier,
+  quotedString,
+  version,
+} from '@duckdb/node-api';
 
 export { quotedIdentifier, quotedString };
+
+const PARQUET_OPTIONS =
+  'FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 100';
+
+/** What else decides the bytes of a Parquet file, beside its rows. */
+export const PARQUET_WRITER = `DuckDB ${version()}: ${PARQUET_OPTIONS}`;
 
 export interface DatabaseOptions {
   threads: number;
@@ -103,9 +115,7 @@ export class Database {
 
   /** Writes the rows of a query to a Parquet file, in order. The same rows give the same bytes. */
   async copyToParquet(select: string, path: string): Promise<void> {
-    await this.run(
-      `COPY (${select}\n) TO ${quotedString(path)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 100)`,
-    );
+    await this.run(`COPY (${select}\n) TO ${quotedString(path)} (${PARQUET_OPTIONS})`);
   }
 
   /** Ends the statements of all connections. Until then the process cannot exit. */

@@ -1,10 +1,10 @@
-import { contentKey } from '../lib/content-key.ts';
+import { codeKey, contentKey } from '../lib/content-key.ts';
 import type { Split } from './dataset/split.ts';
 import type { MlflowRunDescription } from './mlflow/mlflow-run.ts';
 import type { Provenance } from './provenance.ts';
 
-/** Increase it when the same configuration gives a different model than before. */
-const FORMAT_VERSION = 4;
+/** The files that decide the weights: a change in them makes another model. */
+const CODE = ['dataset/*', 'fit/*', 'tensorflow.ts', '../../model/*.ts'];
 
 /** The configuration of a run, named as in metrics.json, model.bin and MLflow. */
 export interface RunConfig {
@@ -25,11 +25,15 @@ export interface Hyperparameters {
   median_from: number;
 }
 
-/** The content key of the model. A newer commit or version leaves a model up to date. */
+/**
+ * The content key of the model. A newer commit or version leaves a model up to date, unless it
+ * changes CODE.
+ */
 export function modelKey({ split, hyperparameters, provenance }: RunConfig): string {
   const { seed, half_life, median_from } = hyperparameters;
   const { features_key } = provenance;
-  return contentKey('model', FORMAT_VERSION, features_key, split.as_of, seed, half_life, median_from);
+  const code = codeKey(import.meta.url, ...CODE);
+  return contentKey('model', code, features_key, split.as_of, seed, half_life, median_from);
 }
 
 /** The metadata of model.bin that says how the model was made. */
