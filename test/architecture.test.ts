@@ -46,6 +46,27 @@ it.each([
   expect(rooms).toEqual(MAY_IMPORT[room]);
 });
 
+/** SQL that names a file: a reader, COPY, or a text where a relation is expected. */
+const FILE_IN_SQL =
+  /\b(read_\w+|parquet_\w+|sniff_csv|glob)\s*\(|\b(COPY\s*\(|COPY\s+\S+\s+(TO|FROM)\b|ATTACH\b|IMPORT DATABASE|temp_directory)|\b(FROM|JOIN|DESCRIBE|SUMMARIZE)\s+(\$\{quotedString|'|"[^"]*[./])/;
+
+it.each([
+  'SELECT * FROM read_csv([a])',
+  "FROM 'a.parquet'",
+  `FROM \${quotedString(path)}`,
+  'SELECT * FROM parquet_metadata(a)',
+  'COPY (SELECT 1) TO a',
+  'COPY prices TO a',
+])('%s names a file in SQL', (sql) => {
+  expect(sql).toMatch(FILE_IN_SQL);
+});
+
+it('only tasks/lib/duckdb.ts names files in SQL, since DuckDB would take a path for a pattern', () => {
+  const sources = globSync('{model,tasks,serving}/**/*.{ts,js,sql}');
+  const found = sources.filter((file) => FILE_IN_SQL.test(readFileSync(file, 'utf8')));
+  expect(found).toEqual(['tasks/lib/duckdb.ts']);
+});
+
 it('has no import cycle between files', () => {
   expect(findCycle(imports.map(({ file, imported }) => [file, imported]))).toBeUndefined();
 });

@@ -42,7 +42,7 @@ async function listFiles(uri: string): Promise<string[]> {
   const entries = await readdir(uri, { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => !entry.isDirectory())
-    .map((entry) => relative(uri, join(entry.parentPath, entry.name)).replaceAll('\\', '/'));
+    .map((entry) => relative(uri, join(entry.parentPath, entry.name)));
 }
 
 /** Reads the files that are not in the cache, and adds them to it. */

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type Database, quotedString } from '../lib/duckdb.ts';
+import { type Database, jsonLines } from '../lib/duckdb.ts';
 import { PermanentError } from '../lib/errors.ts';
 import type { ShardContent } from '../store/publish-shards.ts';
 import { type ShardPlan, shardName } from '../store/shards.ts';
@@ -175,11 +175,8 @@ async function writeQuarantine(
 ): Promise<void> {
   const lines = join(scratch, 'quarantine.jsonl');
   await writeFile(lines, bad.map((row) => `${JSON.stringify(row)}\n`).join(''));
-  const columns = `{file: 'VARCHAR', line: 'BIGINT', reason: 'VARCHAR', text: 'VARCHAR'}`;
-  await database.copyToParquet(
-    `SELECT * FROM read_json(${quotedString(lines)}, format = 'newline_delimited', columns = ${columns})`,
-    path,
-  );
+  const types = { file: 'VARCHAR', line: 'BIGINT', reason: 'VARCHAR', text: 'VARCHAR' };
+  await database.copyToParquet(`SELECT * FROM ${jsonLines(lines, types)}`, path);
 }
 
 /** The same files, with copies for those that have bad rows. */

@@ -1,4 +1,5 @@
 import {
+  csv,
   type Database,
   parquet,
   QueryError,
@@ -107,7 +108,10 @@ function selectCsvRows(files: LocalPriceFile[]): string {
     const columns = typed.map(({ column, type }) => `CAST(NULL AS ${type}) AS ${quotedIdentifier(column)}`);
     return `SELECT ${columns.join()}, '' AS filename WHERE false`;
   }
-  const types = typed.map(({ column, type }) => `${quotedString(column)}: '${type}'`);
-  const paths = files.map(({ path }) => quotedString(path));
-  return `SELECT * FROM read_csv([${paths.join()}], columns = {${types.join()}}, ${DUCKDB_CSV_OPTIONS}, filename = true)`;
+  const types = Object.fromEntries(typed.map(({ column, type }) => [column, type]));
+  return `SELECT * FROM ${csv(
+    files.map(({ path }) => path),
+    types,
+    DUCKDB_CSV_OPTIONS,
+  )}`;
 }

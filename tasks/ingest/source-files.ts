@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { PermanentError } from '../lib/errors.ts';
 import type { FileFacts } from './file-facts.ts';
@@ -35,7 +36,7 @@ export interface Source {
 
 /** The symbol of a price file. On Windows, PRN.csv is reserved, so that copies have `_PRN.csv`. */
 export function symbolOf(name: string): string {
-  const stem = name.replace(/^.*\//, '').replace(/\.csv$/i, '');
+  const stem = basename(name).replace(/\.csv$/i, '');
   return /^_(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])$/.test(stem) ? stem.slice(1) : stem;
 }
 

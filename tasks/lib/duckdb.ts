@@ -113,7 +113,10 @@ export class Database {
     await this.run(`SET VARIABLE ${quotedIdentifier(name)} = ${literal}`);
   }
 
-  /** Writes the rows of a query to a Parquet file, in order. The same rows give the same bytes. */
+  /**
+   * Writes the rows of a query to a Parquet file, in order. The same rows give the same bytes. COPY
+   * takes the path literally.
+   */
   async copyToParquet(select: string, path: string): Promise<void> {
     await this.run(`COPY (${select}\n) TO ${quotedString(path)} (${PARQUET_OPTIONS})`);
   }
@@ -135,7 +138,49 @@ export async function readSql(module: string, file: string): Promise<string> {
   return readFile(new URL(file, module), 'utf8');
 }
 
-/** `read_parquet('…')`, safely quoted. */
+/** The rows of Parquet files, as `read_parquet([…])`. */
 export function parquet(...paths: string[]): string {
-  return `read_parquet([${paths.map(quotedString).join(', ')}])`;
+  return `read_parquet(${literalPaths(paths)}, hive_partitioning = false)`;
+}
+
+/** What the footer of a Parquet file says about each column of each row group. */
+export function parquetMetadata(path: string): string {
+  return `parquet_metadata(${literalPaths([path])})`;
+}
+
+/**
+ * The rows of CSV files, with the path of each row's file as `filename`.
+ * @param types by column
+ * @param format further options of read_csv
+ */
+export function csv(paths: string[], types: Record<string, string>, format: string): string {
+  return `read_csv(${literalPaths(paths)}, columns = ${structOf(types)}, ${format}, filename = true, hive_partitioning = false, compression = 'uncompressed')`;
+}
+
+/** The rows of a file with a JSON object per line. */
+export function jsonLines(path: string, types: Record<string, string>): string {
+  return `read_json(${literalPaths([path])}, columns = ${structOf(types)}, format = 'newline_delimited', hive_partitioning = false, compression = 'uncompressed')`;
+}
+
+/**
+ * A list of paths for DuckDB's readers, which take them for glob patterns: each special character
+ * becomes a class that only it matches. Readers also need `hive_partitioning = false`, else a
+ * folder `Volume=7` fills the column Volume, and `compression`, else the ending decides.
+ */
+function literalPaths(paths: string[]): string {
+  const patterns = paths.map((path) =>
+    path.replace(/[*?[\\]/g, (special) => (special === '\\' ? BACKSLASH : `[${special}]`)),
+  );
+  return `[${patterns.map(quotedString).join()}]`;
+}
+
+/**
+ * Backslash separates folders in a pattern, so that none can be written. This class excludes all
+ * other bytes of UTF-8: `]` to 0x7F, and 0x80, which counts as -128, to `[`.
+ */
+const BACKSLASH = '[!]-\x7f\u0080-[]';
+
+function structOf(types: Record<string, string>): string {
+  const entries = Object.entries(types).map(([name, type]) => `${quotedString(name)}: ${quotedString(type)}`);
+  return `{${entries.join()}}`;
 }

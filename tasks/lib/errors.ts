@@ -33,7 +33,9 @@ export function classifyError(error: unknown): Error {
 export function describeError(error: Error): string {
   const messages: string[] = [];
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    const message = firstLine(cause.message);
+    // Only a path has a line end in a message of this program.
+    const message =
+      cause instanceof PermanentError ? cause.message.replaceAll('\n', '\\n') : firstLine(cause.message);
     if (!messages.some((known) => known.includes(message))) messages.push(message);
   }
   return messages.join(': ');

@@ -56,6 +56,6 @@ function resultCells({ passed, severity, value, examples = [] }: Check): string[
     passed ? 'passed' : failure,
     value.toLocaleString('en-US'),
     // A symbol may hold what ends a cell in Markdown.
-    examples.join(', ').replaceAll('|', '\\|'),
+    examples.join(', ').replaceAll('|', '\\|').replaceAll('\n', '\\n'),
   ];
 }

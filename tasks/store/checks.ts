@@ -1,4 +1,4 @@
-import { type Database, quotedString } from '../lib/duckdb.ts';
+import { type Database, parquetMetadata } from '../lib/duckdb.ts';
 import { PermanentError } from '../lib/errors.ts';
 import type { Check } from './result.ts';
 
@@ -41,7 +41,7 @@ export function checkNone(name: string, severity: 'fail' | 'warn', violations: s
 export async function countNulls(path: string, database: Database): Promise<Record<string, number>> {
   const columns = await database.rows<{ name: string; nulls: number }>(
     `SELECT path_in_schema AS name, CAST(sum(stats_null_count) AS DOUBLE) AS nulls
-     FROM parquet_metadata(${quotedString(path)}) GROUP BY ALL ORDER BY min(column_id)`,
+     FROM ${parquetMetadata(path)} GROUP BY ALL ORDER BY min(column_id)`,
   );
   return Object.fromEntries(columns.map(({ name, nulls }) => [name, nulls]));
 }
