@@ -1,41 +1,27 @@
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
-import { methodNotAllowed } from 'hono/method-not-allowed';
-import { keepMatchedRoute } from './http/matched-route.ts';
+import { createPathLookup } from './http/known-paths.ts';
 import { formatError, RequestError } from './problem.ts';
 import type { Route } from './route.ts';
-import type { Service } from './scoring/service.ts';
 
 /**
  * The HTTP interface of the model in service. It does not listen: server.ts does.
  * @param logError receives an error that is not the client's, and the id of its request
  */
-export function createApp(
-  routes: Route[],
-  service: Service,
-  logError: (error: Error, requestId?: string) => void,
-): Hono {
+export function createApp(routes: Route[], logError: (error: Error, requestId?: string) => void): Hono {
   const app = new Hono();
-  app.use(keepMatchedRoute);
-  app.use(async (context, next) => {
-    const version = service.current?.version;
-    await next();
-    // A route that scored has set the version it used, which can be newer than at the start.
-    if (version && !context.res.headers.has('X-Model-Version')) context.header('X-Model-Version', version);
-  });
-  app.use(methodNotAllowed({ app, onMethodNotAllowed: answerWrongMethod }));
+  const lookUp = createPathLookup(routes);
+  // Most routes have no middleware: Hono then calls the handler directly, which is much faster.
   for (const { method, path, middleware = [], handler } of routes)
     app.on([method], [path], ...middleware, handler);
 
-  app.notFound(({ req }) =>
-    answerError(
-      req.path,
-      new RequestError(
-        404,
-        `there is no ${req.method} ${req.path.slice(0, 200)}; use GET /predict?vol_moving_avg=12345&adj_close_rolling_med=25`,
-      ),
-    ),
-  );
+  app.notFound(({ req: { method, path } }) => {
+    const { methods } = lookUp(path) ?? {};
+    return answerError(
+      path,
+      methods && !methods.includes(method) ? wrongMethod(method, methods) : notFound(method, path),
+    );
+  });
   app.onError((error, context) => {
     if (error instanceof RequestError) return answerError(context.req.path, error);
     // Without a listener, as in tests, there is no env.
@@ -46,10 +32,14 @@ export function createApp(
   return app;
 }
 
-function answerWrongMethod({ req }: { req: { method: string; path: string } }, methods: string[]): Response {
+function wrongMethod(method: string, methods: string[]): RequestError {
   const allow = methods.join(', ');
-  const detail = `${req.method.slice(0, 40)} is not allowed here; use ${allow}`;
-  return answerError(req.path, new RequestError(405, detail, [], { allow }));
+  return new RequestError(405, `${method.slice(0, 40)} is not allowed here; use ${allow}`, [], { allow });
+}
+
+function notFound(method: string, path: string): RequestError {
+  const example = '/predict?vol_moving_avg=12345&adj_close_rolling_med=25';
+  return new RequestError(404, `there is no ${method} ${path.slice(0, 200)}; use GET ${example}`);
 }
 
 function answerError(path: string, error: RequestError): Response {

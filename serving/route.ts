@@ -16,8 +16,6 @@ export interface Route {
   isOpen?: boolean;
   /** Whether RATE_LIMIT does not apply. */
   isUnlimited?: boolean;
-  /** All values that `:file` in the path can have. Only such a path with a parameter can be open or unlimited. */
-  files?: string[];
   middleware?: MiddlewareHandler[];
   handler: Handler;
 }
@@ -40,9 +38,4 @@ export interface RouteDescription {
 /** A JSON body of this schema, or of one of these. */
 export function json(...schemas: z.ZodType[]): Content {
   return { 'application/json': schemas.length === 1 ? schemas[0] : schemas };
-}
-
-/** The exact paths of a route, as a request spells them. */
-export function pathsOf({ path, files }: Route): string[] {
-  return files ? files.map((file) => path.replace(':file', file)) : [path];
 }

@@ -49,7 +49,7 @@ async function serve(): Promise<void> {
 
   const scrape = cluster.isWorker ? createScrape(metrics.snapshot) : () => metrics.register.metrics();
   const routes = createRoutes(service, { bodyLimit: settings.bodyLimit, scrape, source });
-  const app = createApp(routes, service, ({ stack }, request_id) =>
+  const app = createApp(routes, ({ stack }, request_id) =>
     log('error', String(stack), request_id === undefined ? {} : { request_id }),
   );
   const openResponses = new Set<ServerResponse>();

@@ -1,18 +1,22 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { RequestError } from '../problem.ts';
-import { pathsOf, type Route } from '../route.ts';
+import type { Route } from '../route.ts';
 import type { Settings } from '../settings.ts';
+import { createPathLookup } from './known-paths.ts';
 
 /** Number of addresses whose rate is kept; beyond it the oldest is forgotten. */
 const MAX_ADDRESSES = 10_000;
+
+/** A path that leads to the same route if it is normalized: nothing encoded, no segment that begins with a dot. */
+const PLAIN_PATH = /^(\/[\w-][\w.-]*)+$|^\/$/;
 
 /** A name or an IPv4 address, or an IPv6 address in brackets; with or without a port. */
 const HOST = /^([a-z\d][\w.-]*|\[[\da-f:.]+\])(:\d{1,5})?$/i;
 
 /**
- * Checks URL, Host, token, rate and Content-Length of a request before anything of its body is read. It works on the raw
- * request and exact paths, since a path such as /health/../metrics leads to another route. Hono's bearer-auth limits the
+ * Checks URL, Host, token, rate and Content-Length of a request before anything of its body is read. Only a plain
+ * path can be open or unlimited, since a path such as /health/../metrics leads to another route. Hono's bearer-auth limits the
  * characters of a token and answers 400 to a malformed one; its body-limit keeps a chunked body in memory.
  * @returns a function that returns the error, or undefined if the request may pass
  */
@@ -21,20 +25,20 @@ export function createGuard(
   routes: Route[],
   nowMs: () => number = performance.now.bind(performance),
 ): (request: IncomingMessage) => RequestError | undefined {
-  const openPaths = new Set(routes.filter(({ isOpen }) => isOpen).flatMap(pathsOf));
-  const unlimitedPaths = new Set(routes.filter(({ isUnlimited }) => isUnlimited).flatMap(pathsOf));
+  const lookUp = createPathLookup(routes);
   const isToken = createTokenCheck(token);
   const isWithinRate = createRateLimit(rateLimit, nowMs);
 
   return ({ url = '', socket, method, headers, rawHeaders }) => {
     const path = url.split('?', 1)[0] as string;
+    const known = PLAIN_PATH.test(path) ? lookUp(path) : undefined;
     if (!url.startsWith('/') || !hasValidHost(rawHeaders))
       return new RequestError(400, 'send a path that begins with /, and one valid Host');
-    if (rateLimit > 0 && !unlimitedPaths.has(path) && !isWithinRate(socket.remoteAddress ?? ''))
+    if (rateLimit > 0 && !known?.isUnlimited && !isWithinRate(socket.remoteAddress ?? ''))
       return new RequestError(429, `more than ${rateLimit} requests a second came from this address`, [], {
         'retry-after': '1',
       });
-    if (token && !openPaths.has(path) && method !== 'OPTIONS' && !isToken(headers.authorization))
+    if (token && !known?.isOpen && method !== 'OPTIONS' && !isToken(headers.authorization))
       return new RequestError(401, 'send the token as Authorization: Bearer …', [], {
         'www-authenticate': 'Bearer',
       });

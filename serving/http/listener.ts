@@ -8,7 +8,7 @@ import type { AccessLog } from './access-log.ts';
 import { createFastPath, hasHeader } from './fast-path.ts';
 import { createGuard } from './guard.ts';
 import { commonHeaders, createRequestIds } from './headers.ts';
-import { matchedRoute } from './matched-route.ts';
+import { createPathLookup } from './known-paths.ts';
 
 export interface ListenerOptions {
   service: Service;
@@ -34,6 +34,7 @@ const CLIENT_LEFT = 499;
 export function createListener(options: ListenerOptions): RequestListener {
   const { service, settings, metrics, routes, app, openResponses, logAccess } = options;
   const check = createGuard(settings, routes);
+  const finish = createFinisher(options);
   const common = commonHeaders(settings.corsOrigin);
   const requestIdOf = createRequestIds();
   const answerFast = createFastPath(
@@ -59,7 +60,7 @@ export function createListener(options: ListenerOptions): RequestListener {
     openResponses.add(response);
     response.once('close', () => {
       openResponses.delete(response);
-      finish(options, request, response, path, requestId, startMs);
+      finish(response, path, requestId, startMs);
     });
 
     const refusal = check(request);
@@ -85,20 +86,17 @@ function answerPreflight(response: ServerResponse): void {
   response.end();
 }
 
-/** Counts and logs an answer that has ended, whole or not. */
-function finish(
-  { settings, metrics, logAccess, onAborted }: ListenerOptions,
-  { method = '' }: IncomingMessage,
-  response: ServerResponse,
-  path: string,
-  requestId: string,
-  startMs: number,
-): void {
-  const seconds = (performance.now() - startMs) / 1_000;
-  const { headersSent, statusCode } = response;
-  // unparsable-requests.ts sets the status if it answered on the socket itself.
-  const status = headersSent || statusCode !== 200 ? statusCode : CLIENT_LEFT;
-  metrics.durations(method, matchedRoute(response), status).observe(seconds);
-  if (headersSent && !response.writableFinished) onAborted(response, path, requestId);
-  if (settings.accessLog > 0) logAccess(method, path, status, seconds, requestId);
+/** Returns a function that counts and logs an answer that has ended, whole or not. */
+function createFinisher({ settings, metrics, routes, logAccess, onAborted }: ListenerOptions) {
+  const lookUp = createPathLookup(routes);
+  return (response: ServerResponse, path: string, requestId: string, startMs: number): void => {
+    const seconds = (performance.now() - startMs) / 1_000;
+    const { headersSent, statusCode, req } = response;
+    const { method = '' } = req;
+    // unparsable-requests.ts sets the status if it answered on the socket itself.
+    const status = headersSent || statusCode !== 200 ? statusCode : CLIENT_LEFT;
+    metrics.durations(method, lookUp(path)?.path ?? 'other', status).observe(seconds);
+    if (headersSent && !response.writableFinished) onAborted(response, path, requestId);
+    if (settings.accessLog > 0) logAccess(method, path, status, seconds, requestId);
+  };
 }

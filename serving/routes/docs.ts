@@ -41,7 +41,6 @@ export function docsRoutes(others: Route[]): Route[] {
     {
       method: 'GET',
       path: '/docs/:file',
-      files: [START, ...Object.keys(SWAGGER_FILES)],
       isUnlimited: true,
       handler: async (context) => {
         const { file = '' } = context.req.param();

@@ -45,7 +45,6 @@ export function pageRoutes(service: Service, source: ModelSource | undefined): R
     {
       method: 'GET',
       path: '/page/:file',
-      files: Object.keys(files),
       isOpen: true,
       isUnlimited: true,
       middleware,

@@ -178,7 +178,7 @@ it('is ready, and names its model', async () => {
 });
 
 function appOf(service: Service) {
-  return createApp(createRoutes(service), service, (error) => {
+  return createApp(createRoutes(service), (error) => {
     throw error;
   });
 }

@@ -47,6 +47,7 @@ describe('limits', () => {
     expect(await status(PREDICT_PATH, 'Bearer secre')).toBe(401);
     expect(await status(PREDICT_PATH, 'Bearer secret')).toBe(200);
     for (const path of ['/health/live', '/', '/page/main.js']) expect(await status(path)).toBe(200);
+    expect(await status('/page/missing.js')).toBe(404);
   });
 
   it.each([
@@ -54,6 +55,9 @@ describe('limits', () => {
     '/health/%2e%2e/metrics',
     `/health/live/../..${PREDICT_PATH}`,
     '/health/live#/metrics',
+    '/page/..%2fmetrics',
+    '/page/.%2e/metrics',
+    '/page/main.js/../../metrics',
   ])('requires the token at %s, too', async (path) => {
     const { url } = await startServer(store, { TOKEN: 'secret' });
     // fetch would follow the dots itself.
@@ -212,6 +216,34 @@ it.each([
   expect(answer.headers.get('allow')).toBe(allow);
 });
 
+it('counts refusals and wrong methods under the route of their path', async () => {
+  const { url } = await startServer(store, { TOKEN: 'secret', BODY_LIMIT: '10', RATE_LIMIT: '6' });
+  const ask = async (path: string, init: RequestInit = {}) =>
+    (await fetch(url + path, { headers: { authorization: 'Bearer secret' }, ...init })).status;
+  const body = 'x'.repeat(11);
+  expect(await ask(PREDICT_PATH, { headers: {} })).toBe(401);
+  expect(await ask('/v2/models/volume/infer', { method: 'POST', body })).toBe(413);
+  expect(await ask('/v2/models/volume', { method: 'DELETE' })).toBe(405);
+  expect(await ask('/health/live', { method: 'PUT' })).toBe(405);
+  expect(await ask('/nothing', { method: 'PUT' })).toBe(404);
+  expect(await sendRaw(Number(new URL(url).port), 'GET /docs HTTP/1.1\r\nHost: ?\r\n\r\n')).toMatch(/ 400 /);
+  const many = await Promise.all(Array.from({ length: 20 }, () => ask('/predict?')));
+  expect(many).toContain(429);
+  const text = await (await fetch(`${url}/metrics`, { headers: { authorization: 'Bearer secret' } })).text();
+  const counted = [
+    'GET /predict 401',
+    'GET /predict 429',
+    'POST /v2/models/:name/infer 413',
+    'DELETE /v2/models/:name 405',
+    'PUT /health/live 405',
+    'PUT other 404',
+    'GET /docs 400',
+  ];
+  expect(countAnswers(text).map((line) => line.replace(/ \d+$/, ''))).toEqual(
+    expect.arrayContaining(counted),
+  );
+});
+
 it.each([
   ['leaves', (socket: Socket) => socket.resetAndDestroy(), 499],
   ['says no more', (socket: Socket) => socket.end(), 400],
@@ -227,12 +259,7 @@ it.each([
   end(socket);
   const counted = async () => {
     const text = await (await fetch(`${url}/metrics`)).text();
-    const lines = text.match(/^http_server_request_duration_seconds_count.*$/gm) ?? [];
-    return lines
-      .filter((line) => !line.includes('_method="GET"'))
-      .map((line) =>
-        line.replace(/^.*_method="(\w+)".*_route="([^"]*)".*_code="(\d+)".* (\d+)$/, '$1 $2 $3 $4'),
-      );
+    return countAnswers(text).filter((line) => !line.startsWith('GET '));
   };
   await expect.poll(counted).toEqual([`POST /predict ${status} 1`]);
   await fetch(url + PREDICT_PATH);
@@ -358,6 +385,14 @@ it('scores a challenger beside the champion and counts where they differ', async
   expect(metrics).toMatch(/^model_shadow_rows_total\{model_version="2021-01-01"\} 3$/m);
   expect(metrics).toMatch(/^model_shadow_disagreements_total\{model_version="2021-01-01"\} 3$/m);
 });
+
+/** Each method, route, status and count of the answers in /metrics. */
+function countAnswers(metrics: string): string[] {
+  const lines = metrics.matchAll(
+    /^http_server_request_duration_seconds_count.*_method="(\w+)".*_route="([^"]*)".*_code="(\d+)".* (\d+)$/gm,
+  );
+  return Array.from(lines, ([, ...fields]) => fields.join(' '));
+}
 
 function promote(bytes: Buffer): void {
   writeFileSync(join(store, 'next'), bytes);

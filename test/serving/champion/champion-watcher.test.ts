@@ -47,7 +47,7 @@ describe('a model that champion.json does not vouch for', () => {
     expect(errors).toEqual([expect.stringContaining(`${reason}`)]);
     expect(errors[0]).toContain('the model as of 2020-01-01 stays in service; run the task promote again');
     expect(await failures()).toEqual(['"champion.json"} 1', ' 1']);
-    const answer = await createApp(createRoutes(service), service, () => {}).request('/health/ready');
+    const answer = await createApp(createRoutes(service), () => {}).request('/health/ready');
     expect(answer.status).toBe(200);
     expect(await answer.json()).toEqual({ status: 'ready', model: '2020-01-01', refused: service.fault });
 

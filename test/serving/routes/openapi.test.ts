@@ -10,7 +10,7 @@ const PAGES = /^\/($|page\/|reports\/|docs(\/|$))/;
 
 const service = { current: inService(constantModel([Math.LN2, 0, 0])) };
 const routes = createRoutes(service);
-const app = createApp(routes, service, (error) => {
+const app = createApp(routes, (error) => {
   throw error;
 });
 const document = describeApi(routes) as {
