@@ -1,6 +1,6 @@
-import { statSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { PermanentError } from '../lib/errors.ts';
 import { type FileFactsCache, fingerprintOf } from './file-facts-cache.ts';
 import { inspectFiles } from './inspect-files.ts';
@@ -20,10 +20,11 @@ export async function openFolder(
   cache: FileFactsCache | undefined,
   threads: number,
 ): Promise<Source> {
-  const { selected, ...csvFiles } = selectSourceFiles(await listFiles(uri), (name) => name);
+  const { selected, ...ignored } = selectSourceFiles(await listFiles(uri), (name) => name);
   return {
     ...separateMetadata(uri, await inspectFolder(uri, selected, cache, threads)),
-    ...csvFiles,
+    ...ignored,
+    entryCount: countEntries(uri),
     async read(file) {
       const path = join(uri, file.name);
       const content = await readFile(path);
@@ -38,11 +39,50 @@ export async function openFolder(
   };
 }
 
+/**
+ * The files of a folder and of all folders below, and the empty folders, which end in a slash.
+ * Links to folders are followed.
+ * @throws PermanentError if a link points to nothing, or to a folder that is listed already
+ */
 async function listFiles(uri: string): Promise<string[]> {
-  const entries = await readdir(uri, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => relative(uri, join(entry.parentPath, entry.name)));
+  const names: string[] = [];
+  const nameOfFolder = new Map<string, string>();
+  const list = async (prefix: string): Promise<void> => {
+    const folder = join(uri, prefix);
+    const real = await realpath(folder);
+    const listed = nameOfFolder.get(real);
+    if (listed !== undefined)
+      throw new PermanentError(
+        `${folder}: this is the same folder as ${join(uri, listed)}, through a link. Remove the link.`,
+      );
+    nameOfFolder.set(real, prefix);
+    const entries = await readdir(folder, { withFileTypes: true });
+    if (entries.length === 0 && prefix !== '') names.push(prefix);
+    for (const entry of entries) {
+      const name = prefix + entry.name;
+      if (await isFolder(entry, join(uri, name))) await list(`${name}/`);
+      else names.push(name);
+    }
+  };
+  await list('');
+  return names;
+}
+
+async function isFolder(entry: Dirent, path: string): Promise<boolean> {
+  if (entry.name.includes('\uFFFD') && !(await lstat(path).catch(() => undefined)))
+    throw new PermanentError(`${path}: this name is not UTF-8. Rename the file or folder.`);
+  if (!entry.isSymbolicLink()) return entry.isDirectory();
+  const status = await stat(path).catch((cause) => {
+    throw new PermanentError(`${path}: the link points to nothing. Remove it.`, { cause });
+  });
+  return status.isDirectory();
+}
+
+/** Counts what listFiles() lists, in another way, so that a check can compare them. */
+function countEntries(path: string): number {
+  if (!statSync(path).isDirectory()) return 1;
+  const names = readdirSync(path);
+  return names.reduce((sum, name) => sum + Math.max(countEntries(join(path, name)), 1), 0);
 }
 
 /** Reads the files that are not in the cache, and adds them to it. */
@@ -55,7 +95,7 @@ async function inspectFolder(
   const listed = names.map((name) => {
     const path = join(uri, name);
     const status = statSync(path, { bigint: true, throwIfNoEntry: false });
-    if (!status) throw new PermanentError(`${path}: the link points to nothing. Remove it.`);
+    if (!status) throw changedError(path);
     if (!status.isFile())
       throw new PermanentError(`${path}: this is not a file. Remove it, or give another --source.`);
     return { name, path, status, facts: cache?.find(name, status) };

@@ -66,7 +66,9 @@ export async function ingest(
   const source = await openSource(path, cache, context.database.threads, remedy);
   await cache.save();
   try {
-    const { metadata, ignoredCsvFiles, csvFileCount } = source;
+    const { metadata, systemFileCount } = source;
+    if (systemFileCount > 0)
+      context.log.info('ignored the files that macOS and Windows add', { files: systemFileCount });
     const names = readSecurityNames(await source.read(metadata), `${source.uri}: ${metadata.name}`);
     const files = source.files.map(
       (file): PriceFile => ({ ...file, securityName: names.get(file.symbol) ?? null }),
@@ -80,7 +82,7 @@ export async function ingest(
       async ({ shards }) =>
         checkPricesDataset(
           shards.map(({ manifest }) => manifest),
-          { files, ignoredCsvFiles, csvFileCount, names },
+          { ...source, files, names },
           await countFutureRows(shards, context.today, context.database),
         ),
       maxShrink,

@@ -3,6 +3,7 @@ import { checkCount, checkNone, MAX_EXAMPLES } from '../store/checks.ts';
 import type { Check } from '../store/result.ts';
 import { type ShardedDataset, type ShardManifest, sumCounts } from '../store/shards.ts';
 import type { PriceFile } from './prices.ts';
+import type { Source } from './source-files.ts';
 
 /** The share of NULLs in a column that needs a warning. The real set has 683 in 28 million rows. */
 const MAX_NULL_SHARE = 0.01;
@@ -14,11 +15,9 @@ interface FutureRows {
 }
 
 /** What the prices were made from. */
-interface PriceSources {
+interface PriceSources
+  extends Pick<Source, 'ignoredCsvFiles' | 'ignoredFiles' | 'systemFileCount' | 'entryCount'> {
   files: PriceFile[];
-  ignoredCsvFiles: string[];
-  /** All CSV files: price files, metadata and ignored ones. */
-  csvFileCount: number;
   /** Security names by symbol. */
   names: Map<string, string>;
 }
@@ -40,6 +39,7 @@ export function checkPricesDataset(
     checkCount('every_file_is_accounted_for', 'fail', countLostFiles(manifests, sources, files)),
     checkCount('every_row_is_accounted_for', 'fail', Math.abs(rows_in - rows - rows_quarantined)),
     checkNone('csv_file_is_in_stocks_or_etfs', 'warn', sources.ignoredCsvFiles),
+    checkNone('file_is_read', 'warn', sources.ignoredFiles),
     checkCount('file_has_rows', 'warn', Math.max(files - files_with_rows, 0)),
     checkCount('row_is_not_quarantined', 'warn', rows_quarantined),
     ...checkNames(sources),
@@ -64,14 +64,15 @@ export async function countFutureRows(
   return { rows: Number(counted?.rows), examples: counted?.examples ?? [] };
 }
 
-/** CSV files that were neither read nor ignored, and files with rows that gave no symbol. */
+/** Files that were neither read nor reported, and files with rows that gave no symbol. */
 function countLostFiles(
   manifests: ShardManifest[],
-  { ignoredCsvFiles, csvFileCount }: PriceSources,
+  { ignoredCsvFiles, ignoredFiles, systemFileCount, entryCount }: PriceSources,
   filesRead: number,
 ): number {
-  // One CSV file is the metadata.
-  const unread = Math.abs(csvFileCount - ignoredCsvFiles.length - 1 - filesRead);
+  // One file is the metadata.
+  const known = filesRead + 1 + ignoredCsvFiles.length + ignoredFiles.length + systemFileCount;
+  const unread = Math.abs(entryCount - known);
   return manifests.reduce((sum, { metrics: { files_with_rows = 0, symbols = 0 } }) => {
     return sum + Math.abs(files_with_rows - symbols);
   }, unread);

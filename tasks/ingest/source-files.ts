@@ -23,10 +23,14 @@ export interface Source {
   files: SourceFile[];
   /** Security names by symbol. */
   metadata: SourceFile;
-  /** CSV files in other folders. They are not read. */
+  /** CSV files that are not read: in other folders, or compressed. */
   ignoredCsvFiles: string[];
-  /** All CSV files: price files, metadata and ignored ones. */
-  csvFileCount: number;
+  /** Other files that are not read, and empty folders, which end in a slash. */
+  ignoredFiles: string[];
+  /** The number of files that macOS or Windows adds to folders and zips. They are not read. */
+  systemFileCount: number;
+  /** The number of files and of empty folders, counted apart from the lists above. */
+  entryCount: number;
   /** The bytes of a file, checked against its size and CRC-32. */
   read(file: SourceFile): Promise<Buffer>;
   /** @throws Error if a file that is read in place has changed since the source was opened */
@@ -45,17 +49,18 @@ export function isEtf(name: string): boolean {
   return /(^|\/)etfs\/[^/]+$/i.test(name);
 }
 
-/** The entries that are read, the CSV files that are ignored, and the number of all CSV files. */
+/** The entries that are read, and those that are not, by kind. */
 export function selectSourceFiles<Entry>(
   entries: Entry[],
   nameOf: (entry: Entry) => string,
-): { selected: Entry[]; ignoredCsvFiles: string[]; csvFileCount: number } {
-  const visible = entries.filter((entry) => !isAddedByMacOs(nameOf(entry)));
-  const names = visible.map(nameOf).filter(isCsv);
+): { selected: Entry[] } & Pick<Source, 'ignoredCsvFiles' | 'ignoredFiles' | 'systemFileCount'> {
+  const visible = entries.filter((entry) => !isAddedBySystem(nameOf(entry)));
+  const ignored = visible.map(nameOf).filter((name) => !isSourceFile(name));
   return {
     selected: visible.filter((entry) => isSourceFile(nameOf(entry))),
-    ignoredCsvFiles: names.filter((name) => !isSourceFile(name)),
-    csvFileCount: names.length,
+    ignoredCsvFiles: ignored.filter(isCsv),
+    ignoredFiles: ignored.filter((name) => !isCsv(name)),
+    systemFileCount: entries.length - visible.length,
   };
 }
 
@@ -71,7 +76,7 @@ export function separateMetadata(
   const [metadata, second] = found.filter(({ name }) => isMetadata(name));
   if (files.length === 0)
     throw new PermanentError(
-      `${uri}: there are no stocks/*.csv and no etfs/*.csv. Point --source to the folder or zip that has them (links to folders are not followed).`,
+      `${uri}: there are no stocks/*.csv and no etfs/*.csv. Point --source to the folder or zip that has them.`,
     );
   if (!metadata)
     throw new PermanentError(
@@ -116,7 +121,7 @@ function isCsv(name: string): boolean {
   return /\.csv(\.\w+)?$/i.test(name);
 }
 
-/** Files that macOS adds to a zip. */
-function isAddedByMacOs(name: string): boolean {
-  return /(^|\/)(__MACOSX\/|\._)/.test(name);
+/** Files that macOS and Windows add. */
+function isAddedBySystem(name: string): boolean {
+  return /(^|\/)(__MACOSX\/|\._)|(^|\/)(\.DS_Store|Thumbs\.db|desktop\.ini)$/.test(name);
 }

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
@@ -18,7 +19,12 @@ export async function openZipSource(uri: string, remedy: string): Promise<Source
     throw new PermanentError(`${uri}: not a zip file, or it is truncated; ${remedy}`, { cause });
   });
   try {
-    const { selected, ...csvFiles } = selectSourceFiles(entries, ({ fileName }) => fileName);
+    const folders = findFoldersWithFiles(entries);
+    const { selected, ...ignored } = selectSourceFiles(
+      entries.filter((entry) => !folders.has(entry)),
+      ({ fileName }) => fileName,
+    );
+    assertNoLinks(uri, entries);
     const entryOf = indexEntries(uri, selected);
     const found = selected.map(({ fileName, uncompressedSize, crc32 }) => ({
       name: fileName,
@@ -28,7 +34,8 @@ export async function openZipSource(uri: string, remedy: string): Promise<Source
     }));
     return {
       ...separateMetadata(uri, found),
-      ...csvFiles,
+      ...ignored,
+      entryCount: zip.entryCount - folders.size,
       async read(file) {
         const content = await unpack(zip, entryOf.get(file.name) as Entry).catch((cause) => {
           throw new PermanentError(
@@ -49,7 +56,26 @@ export async function openZipSource(uri: string, remedy: string): Promise<Source
   }
 }
 
-/** The entries by name. @throws PermanentError if a name occurs twice, or a file is too large */
+/** The entries of folders that are not empty. */
+function findFoldersWithFiles(entries: Entry[]): Set<Entry> {
+  const parents = new Set(entries.map(({ fileName }) => fileName.replace(/[^/]+\/?$/, '')));
+  return new Set(entries.filter(({ fileName }) => fileName.endsWith('/') && parents.has(fileName)));
+}
+
+function assertNoLinks(uri: string, entries: Entry[]): void {
+  const isLink = ({ externalFileAttributes }: Entry) =>
+    ((externalFileAttributes >>> 16) & constants.S_IFMT) === constants.S_IFLNK;
+  const link = entries.find(isLink);
+  if (link)
+    throw new PermanentError(
+      `${uri}: ${link.fileName} is a link. Pack the files themselves, or unpack the zip, and give the folder as --source.`,
+    );
+}
+
+/**
+ * The entries by name.
+ * @throws PermanentError if a name occurs twice, or a file is too large or cannot be unpacked
+ */
 function indexEntries(uri: string, entries: Entry[]): Map<string, Entry> {
   const entryOf = new Map<string, Entry>();
   for (const entry of entries) {
@@ -59,6 +85,10 @@ function indexEntries(uri: string, entries: Entry[]): Map<string, Entry> {
     if (uncompressedSize > MAX_FILE_BYTES)
       throw new PermanentError(
         `${uri}: ${fileName} would unpack to ${uncompressedSize} bytes; the limit for a file in a zip is ${MAX_FILE_BYTES}. Unpack the zip, and give the folder as --source.`,
+      );
+    if (!entry.canDecodeFileData())
+      throw new PermanentError(
+        `${uri}: ${fileName} is ${entry.isEncrypted() ? 'encrypted' : `packed by method ${entry.compressionMethod}`}; only stored and deflated files can be read. Unpack the zip with another tool, and give the folder as --source.`,
       );
     entryOf.set(fileName, entry);
   }

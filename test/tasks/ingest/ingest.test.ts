@@ -105,6 +105,7 @@ describe('the result', () => {
       { name: 'every_file_is_accounted_for', severity: 'fail', passed: true, value: 0 },
       { name: 'every_row_is_accounted_for', severity: 'fail', passed: true, value: 0 },
       { name: 'csv_file_is_in_stocks_or_etfs', severity: 'warn', passed: true, value: 0 },
+      { name: 'file_is_read', severity: 'warn', passed: true, value: 0 },
       { name: 'file_has_rows', severity: 'warn', passed: true, value: 0 },
       { name: 'row_is_not_quarantined', severity: 'warn', passed: true, value: 0 },
       { name: 'symbol_has_a_name', severity: 'warn', passed: false, value: 1, examples: ['A'] },

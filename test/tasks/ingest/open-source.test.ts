@@ -1,5 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { openSource } from '../../../tasks/ingest/open-source.ts';
 import { PermanentError } from '../../../tasks/lib/errors.ts';
@@ -35,7 +37,7 @@ describe.each([
     source.close();
   });
 
-  test('finds the files in other folders, and ignores other files', async () => {
+  test('finds the files in other folders, and reports what it does not read', async () => {
     const source = await openSource(
       await make({
         'archive/stocks/A.csv': 'a',
@@ -43,12 +45,29 @@ describe.each([
         'archive/stocks/._A.csv': 'x',
         'archive/README.csv': 'x',
         'archive/stocks/notes.txt': 'x',
+        'archive/stocks/old/B.csv': 'x',
+        'archive/stocks/C.CSV': 'c',
+        'archive/stocks/.D.csv': 'd',
+        'archive/etfs/E.csv.gz': 'x',
+        'etfs.txt': 'x',
+        '.hidden': 'x',
+        '.DS_Store': 'x',
       }),
     );
-    expect(source.files.map(({ name }) => name)).toEqual(['archive/stocks/A.csv']);
-    expect(source.ignoredCsvFiles).toEqual(['archive/README.csv']);
-    // A.csv, README.csv and the metadata.
-    expect(source.csvFileCount).toBe(3);
+    expect(source.files.map(({ name }) => name)).toEqual([
+      'archive/stocks/.D.csv',
+      'archive/stocks/A.csv',
+      'archive/stocks/C.CSV',
+    ]);
+    expect(source.ignoredCsvFiles.toSorted()).toEqual([
+      'archive/README.csv',
+      'archive/etfs/E.csv.gz',
+      'archive/stocks/old/B.csv',
+    ]);
+    expect(source.ignoredFiles.toSorted()).toEqual(['.hidden', 'archive/stocks/notes.txt', 'etfs.txt']);
+    expect(source.systemFileCount).toBe(3);
+    // The above and the metadata.
+    expect(source.entryCount).toBe(3 + 3 + 3 + 3 + 1);
     source.close();
   });
 
@@ -82,6 +101,77 @@ describe.each([
       /there are no stocks\/\*\.csv and no etfs\/\*\.csv\. Point --source to/,
     );
   });
+});
+
+test('an empty folder is reported, in a folder and in a zip', async () => {
+  const folder = await makeSource({ 'stocks/A.csv': 'a' });
+  await mkdir(join(folder, 'etfs/old'), { recursive: true });
+  const zip = join(makeFolder(), 'source.zip');
+  await promisify(execFile)('python3', ['-m', 'zipfile', '-c', zip, ...(await entriesOf(folder))]);
+  for (const path of [folder, zip]) {
+    const source = await openSource(path);
+    expect(source.ignoredFiles).toEqual(['etfs/old/']);
+    expect(source.entryCount).toBe(3);
+    source.close();
+  }
+});
+
+describe('a link in a folder', () => {
+  test('to another folder or file is followed', async () => {
+    const elsewhere = await makeSource({ 'B.csv': csvOfVolumes(1), 'C.csv': csvOfVolumes(1) });
+    await rm(join(elsewhere, 'symbols_valid_meta.csv'));
+    const folder = await makeSource({ 'stocks/A.csv': csvOfVolumes(1) });
+    await symlink(elsewhere, join(folder, 'etfs'));
+    await symlink(join(elsewhere, 'C.csv'), join(folder, 'stocks/D.csv'));
+    const source = await openSource(folder);
+    expect(source.files.map(({ name }) => name)).toEqual([
+      'etfs/B.csv',
+      'etfs/C.csv',
+      'stocks/A.csv',
+      'stocks/D.csv',
+    ]);
+    expect(source.entryCount).toBe(5);
+  });
+
+  test.each([
+    ['to nothing', 'etfs', 'nowhere', /etfs: the link points to nothing\. Remove it\./],
+    ['to itself', 'etfs', 'etfs', /etfs: the link points to nothing\. Remove it\./],
+    ['to a folder above', 'stocks/up', '..', /the same folder as .*, through a link\. Remove the link\./],
+    ['to a folder beside it', 'etfs', 'stocks', /the same folder as .*, through a link\. Remove the link\./],
+  ])('%s is refused', async (_where, name, target, message) => {
+    const folder = await makeSource({ 'stocks/A.csv': 'a' });
+    await symlink(target, join(folder, name));
+    const opening = openSource(folder);
+    await expect(opening).rejects.toThrow(message);
+    await expect(opening).rejects.toThrow(PermanentError);
+  });
+});
+
+test('openSource refuses a name that is not UTF-8', async () => {
+  const folder = await makeSource({ 'stocks/A.csv': 'a' });
+  const name = Buffer.concat([Buffer.from(`${folder}/stocks/`), Buffer.from([0xe9]), Buffer.from('.csv')]);
+  await writeFile(name, 'a');
+  await expect(openSource(folder)).rejects.toThrow(/this name is not UTF-8\. Rename the file or folder\./);
+});
+
+// A directory entry has the flags at byte 8, the method at byte 10, and the mode at byte 40.
+test.each([
+  ['an encrypted file', 8, 1, /stocks\/B\.csv is encrypted; .* Unpack the zip with another tool/],
+  [
+    'a file packed by Deflate64',
+    10,
+    9,
+    /stocks\/B\.csv is packed by method 9; .* give the folder as --source/,
+  ],
+  ['a link', 40, 0o120777, /stocks\/B\.csv is a link\. Pack the files themselves, or unpack the zip/],
+])('openSource refuses a zip with %s', async (_what, position, value, message) => {
+  const path = await makeZip(FILES);
+  const zip = await readFile(path);
+  zip.writeUInt16LE(value, zip.lastIndexOf('stocks/B.csv') - 46 + position);
+  await writeFile(path, zip);
+  const opening = openSource(path);
+  await expect(opening).rejects.toThrow(message);
+  await expect(opening).rejects.toThrow(PermanentError);
 });
 
 test('openSource names a path that does not exist', async () => {
@@ -129,3 +219,7 @@ test('a changed byte in a zip is found', async () => {
   await expect(first && source.read(first)).rejects.toThrow(/stocks\/A\.csv .*fetch the zip again/);
   source.close();
 });
+
+async function entriesOf(folder: string): Promise<string[]> {
+  return (await readdir(folder)).map((name) => join(folder, name));
+}
