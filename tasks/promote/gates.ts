@@ -63,7 +63,7 @@ export async function measureFirstModel(
   const baseline = score(rows.volMovingAvg, rows.volume);
   const maeRatio = ratio(challengerScore.mae, baseline.mae);
   const { coverage } = challengerScore;
-  const isCovering = isWithin(coverage, gates);
+  const isCoverageWithinGate = isWithin(coverage, gates);
   return {
     metrics: {
       mae_challenger: challengerScore.mae,
@@ -73,11 +73,11 @@ export async function measureFirstModel(
     },
     checks: [
       { name: 'mae_is_within_vol_moving_avg', severity: 'warn', passed: maeRatio <= 1, value: maeRatio },
-      { name: 'coverage_is_within_gate', severity: 'warn', passed: isCovering, value: coverage },
+      { name: 'coverage_is_within_gate', severity: 'warn', passed: isCoverageWithinGate, value: coverage },
     ],
-    reasons: isCovering
+    reasons: isCoverageWithinGate
       ? []
-      : [`${toPercent(coverage)} of the volumes are between its p10 and p90; ${coverageGate(gates)}`],
+      : [`${toPercent(coverage)} of the volumes are between its p10 and p90; ${describeCoverageGate(gates)}`],
   };
 }
 
@@ -93,10 +93,10 @@ export function applyGates(
   const { maxMaeRatio, maxRmsleRatio } = gates;
   const maeRatio = ratio(challenger.mae, champion.mae);
   const rmsleRatio = ratio(challenger.rmsle, champion.rmsle);
-  const isCovering =
+  const isCoverageWithinGate =
     isWithin(challenger.coverage, gates) ||
     Math.abs(challenger.coverage - TARGET_COVERAGE) <= Math.abs(champion.coverage - TARGET_COVERAGE);
-  const gateResults = [
+  const gateChecks = [
     {
       name: 'mae_is_within_gate',
       passed: maeRatio <= maxMaeRatio,
@@ -111,14 +111,14 @@ export function applyGates(
     },
     {
       name: 'coverage_is_within_gate',
-      passed: isCovering,
+      passed: isCoverageWithinGate,
       value: challenger.coverage,
-      reason: `${toPercent(challenger.coverage)} of the volumes are between its p10 and p90, the champion's ${toPercent(champion.coverage)}; ${coverageGate(gates)}`,
+      reason: `${toPercent(challenger.coverage)} of the volumes are between its p10 and p90, the champion's ${toPercent(champion.coverage)}; ${describeCoverageGate(gates)}`,
     },
   ];
   return {
-    checks: gateResults.map(({ name, passed, value }) => ({ name, severity: 'warn', passed, value })),
-    reasons: gateResults.filter(({ passed }) => !passed).map(({ reason }) => reason),
+    checks: gateChecks.map(({ name, passed, value }) => ({ name, severity: 'warn', passed, value })),
+    reasons: gateChecks.filter(({ passed }) => !passed).map(({ reason }) => reason),
   };
 }
 
@@ -126,7 +126,7 @@ function isWithin(coverage: number, { minCoverage, maxCoverage }: Gates): boolea
   return coverage >= minCoverage && coverage <= maxCoverage;
 }
 
-function coverageGate({ minCoverage, maxCoverage }: Gates): string {
+function describeCoverageGate({ minCoverage, maxCoverage }: Gates): string {
   return `--min-coverage is ${minCoverage}, --max-coverage ${maxCoverage}`;
 }
 

@@ -62,7 +62,7 @@ function assertNotShrunk(
   ] as const) {
     if (!before || now === undefined || before - now <= before * maxShrink) continue;
     throw new PermanentError(
-      `${dataset}/${key}: there are ${formatCount(now)} ${what}, but ${dataset}/${latest?.key} has ${formatCount(before)}, and --max-shrink is ${maxShrink}; it did not become the latest. complete the source or, if it should be smaller, use --max-shrink 1 (MAX_SHRINK=1)`,
+      `${dataset}/${key}: there are ${formatCount(now)} ${what}, but ${dataset}/${latest?.key} has ${formatCount(before)}, and --max-shrink is ${maxShrink}; it did not become the latest; complete the source or, if it should be smaller, use --max-shrink 1 (MAX_SHRINK=1)`,
     );
   }
 }

@@ -103,11 +103,11 @@ async function listIncompleteShards(folder: string, store: Store): Promise<strin
 }
 
 /**
- * DuckDB's messages about a Parquet file that it cannot read, but not the error that features.sql
- * raises.
+ * DuckDB's messages about a Parquet file that it cannot read, but not "rows are out of place", which
+ * features.sql raises.
  */
 const DAMAGED =
-  /^(?!.*a row left its place)((Invalid|Invalid Input|Serialization|Conversion) Error|.*(Parquet|TProtocol))/s;
+  /^(?!.*rows are out of place)((Invalid|Invalid Input|Serialization|Conversion) Error|.*(Parquet|TProtocol))/s;
 
 /**
  * The error to throw when a query over shards fails: a PermanentError if they are damaged, else the

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { version as duckdbVersion } from '@duckdb/node-api';
 import tfjs from '@tensorflow/tfjs-node/package.json' with { type: 'json' };
+import { readOrigin } from '../store/origins.ts';
 import type { Store } from '../store/store.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -25,11 +26,11 @@ export async function findProvenance(
   gitCommit: string | undefined,
   store: Store,
 ): Promise<Provenance> {
-  const prices = await store.readJson<{ key: string }>(`features/${featuresKey}/prices.json`);
+  const pricesKey = await readOrigin('features', featuresKey, 'prices', store);
   const commit = gitCommit ?? (await findGitCommit(ROOT));
   return {
     features_key: featuresKey,
-    ...(prices && { prices_key: prices.key }),
+    ...(pricesKey && { prices_key: pricesKey }),
     ...(commit && { git_commit: commit }),
     tfjs_version: tfjs.version,
     duckdb_version: duckdbVersion(),

@@ -29,11 +29,11 @@ export interface TrainOptions {
   /** The key of the features; the latest, if not given. */
   features?: string | undefined;
   /** Put a model of this date and features aside, even if it was trained with other options. */
-  replace?: boolean;
+  replace: boolean;
   /** In years: see Hyperparameters. */
-  halfLife?: number;
+  halfLife: number;
   /** In shares: see Hyperparameters. */
-  medianFrom?: number;
+  medianFrom: number;
   /** Of this program; taken from git, if not given. */
   gitCommit?: string | undefined;
   /** An MLflow server that records the run, too. */
@@ -78,7 +78,7 @@ export async function train(options: TrainOptions, context: Context): Promise<Ta
 }
 
 async function findRun(
-  { asOf, seed, features: key, replace = false, halfLife = 8, medianFrom = 100_000, gitCommit }: TrainOptions,
+  { asOf, seed, features: key, replace, halfLife, medianFrom, gitCommit }: TrainOptions,
   context: Context,
 ): Promise<Run> {
   const { store } = context;

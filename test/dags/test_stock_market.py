@@ -1,6 +1,9 @@
 """Checks the DAG as Airflow imports it, without running it."""
 
 import json
+import re
+import shutil
+import subprocess
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
@@ -155,3 +158,18 @@ def test_containers_are_swept_at_the_end_of_every_run(dag):
 
 def test_the_tag_of_the_images_is_the_version_in_package_json():
     assert json.loads((ROOT / "package.json").read_text())["version"] == TAG
+
+
+@pytest.mark.parametrize(
+    ("param", "task", "option"),
+    [
+        ("window", "features", "--window"),
+        ("max_mae_ratio", "promote", "--max-mae-ratio"),
+        ("max_shrink", "ingest", "--max-shrink"),
+    ],
+)
+def test_a_param_has_the_default_of_its_option(dag, param, task, option):
+    command = [shutil.which("node") or "node", ROOT / "tasks/cli.ts", task, "--help"]
+    text = " ".join(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+    default = re.search(rf" {option} .*?\[default: ([^\]]*)\]", text).group(1)
+    assert default == str(dag.params.dump()[param])

@@ -163,3 +163,6 @@ export function hashStore(store: string, ...folders: string[]): Record<string, s
 export function listScratch(store: string): string[] {
   return existsSync(join(store, 'tmp')) ? readdirSync(join(store, 'tmp')) : [];
 }
+
+/** The options of train that the command line always gives, with its defaults. */
+export const TRAIN_OPTIONS = { seed: 1, replace: false, halfLife: 8, medianFrom: 100_000 };

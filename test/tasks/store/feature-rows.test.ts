@@ -1,8 +1,16 @@
 import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
 import { features } from '../../../tasks/features/features.ts';
+import { QueryError, readSql } from '../../../tasks/lib/duckdb.ts';
+import { shardReadError } from '../../../tasks/store/shards.ts';
 import { runCli } from '../../support/command.ts';
-import { csvOfVolumes, damageFeatures, ingestFiles, runInProcess } from '../../support/fixtures.ts';
+import {
+  csvOfVolumes,
+  damageFeatures,
+  ingestFiles,
+  openDatabase,
+  runInProcess,
+} from '../../support/fixtures.ts';
 import { addModel } from '../../support/tiny-model.ts';
 
 let store: string;
@@ -26,4 +34,13 @@ it.each([
     `is damaged; remove the folder ${join(store, 'features')}, since other keys may share the file`,
   );
   expect(code).toBe(2);
+});
+
+it('does not call a shard damaged if features.sql finds its rows out of place', async () => {
+  const sql = await readSql(import.meta.resolve('../../../tasks/features/features.ts'), 'features.sql');
+  const raised = /error\('[^']+'\)/.exec(sql)?.[0];
+  await using database = await openDatabase();
+  const error = await database.run(`SELECT ${raised}`).catch((cause: unknown) => cause);
+  expect(error).toBeInstanceOf(QueryError);
+  expect(shardReadError('a shard', 'prices', 'ingest', error)).toBe(error);
 });

@@ -7,7 +7,14 @@ import { features } from '../../../tasks/features/features.ts';
 import type { Check } from '../../../tasks/store/result.ts';
 import { isMonotone } from '../../../tasks/train/fit/monotone.ts';
 import { train } from '../../../tasks/train/train.ts';
-import { csv, csvOfVolumes, type Files, ingestFiles, runInProcess } from '../../support/fixtures.ts';
+import {
+  csv,
+  csvOfVolumes,
+  type Files,
+  ingestFiles,
+  runInProcess,
+  TRAIN_OPTIONS,
+} from '../../support/fixtures.ts';
 import { predict } from '../../support/tiny-model.ts';
 
 const DAYS = 600;
@@ -72,7 +79,7 @@ function gridOver({ min, max }: Scale): number[] {
 async function trainOn(files: Files): Promise<{ model: Model; read(file: string): string; checks: Check[] }> {
   const { store } = await ingestFiles(files);
   await runInProcess(features, { window: 30 }, store);
-  const { outputs, checks } = await runInProcess(train, { seed: 1 }, store);
+  const { outputs, checks } = await runInProcess(train, TRAIN_OPTIONS, store);
   const path = (file: string) => join(String(outputs[0]?.uri), file);
   return {
     model: decodeModel(readFileSync(path('model.bin'))),

@@ -26,6 +26,7 @@ import {
   makeFolder,
   query,
   runInProcess,
+  TRAIN_OPTIONS,
 } from '../../support/fixtures.ts';
 
 const { store: sample } = inject('sample');
@@ -142,7 +143,7 @@ describe('the model of a date and a seed', () => {
       const volumes = Array.from({ length: 100 }, (_, day) => 1_000 + day);
       const { store: few } = await ingestFiles({ 'stocks/FEW.csv': csvOfVolumes(...volumes) });
       await runInProcess(features, { window: 2 }, few);
-      const { checks } = await runInProcess(train, { seed: 1, asOf }, few);
+      const { checks } = await runInProcess(train, { ...TRAIN_OPTIONS, asOf }, few);
       const name = 'as_of_follows_the_newest_row';
       expect(checks).toContainEqual({ name, severity: 'warn', passed, value });
     },
@@ -214,7 +215,7 @@ describe('train refuses with the reason and publishes nothing for', () => {
   });
 
   async function expectRefusal(store: string, reason: string, options: Partial<TrainOptions> = {}) {
-    const training = runInProcess(train, { seed: 1, ...options }, store);
+    const training = runInProcess(train, { ...TRAIN_OPTIONS, ...options }, store);
     await expect(training).rejects.toThrow(reason);
     await expect(training).rejects.toThrow(PermanentError);
     expect(existsSync(join(store, 'models'))).toBe(false);
