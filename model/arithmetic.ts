@@ -1,4 +1,4 @@
-import type { Density, Model, Scale } from './model.ts';
+import type { Density, Model, Range } from './model.ts';
 
 /** A cell with a smaller share of the training rows than this counts as unseen. */
 const MIN_SHARE = 1e-5;
@@ -83,7 +83,7 @@ export function tanh(x: number): number {
 }
 
 /** The value nearest to x in the range that training saw. */
-export function clip(x: number, { min, max }: Scale): number {
+export function clip(x: number, { min, max }: Range): number {
   return Math.min(Math.max(x, min), max);
 }
 
@@ -94,4 +94,26 @@ export function interpolate(x: number, xs: number[], ys: number[]): number {
   const [from, to] = [xs[next - 1] as number, xs[next] as number];
   const share = (x - from) / (to - from);
   return (ys[next - 1] as number) * (1 - share) + (ys[next] as number) * share;
+}
+
+/**
+ * The domain as rectangles in log units, each a range of vol_moving_avg and one of
+ * adj_close_rolling_med: the cells with enough training rows, cut to the ranges of the inputs.
+ */
+export function findDomainCells({ scales, density }: Model): [Range, Range][] {
+  const { volMovingAvgEdges, adjCloseRollingMedEdges, shares } = density;
+  const columns = rangesBetween(volMovingAvgEdges, scales[0]);
+  const rows = rangesBetween(adjCloseRollingMedEdges, scales[1]);
+  return columns.flatMap((column, i) =>
+    rows
+      .filter((_, j) => (shares[i * rows.length + j] as number) >= MIN_SHARE)
+      .map((row): [Range, Range] => [column, row]),
+  );
+}
+
+function rangesBetween(edges: number[], { min, max }: Range): Range[] {
+  return [-Infinity, ...edges].map((from, index) => ({
+    min: Math.max(from, min),
+    max: Math.min(edges[index] ?? Infinity, max),
+  }));
 }

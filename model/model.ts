@@ -17,10 +17,14 @@ export interface DenseLayer {
   bias: Float32Array;
 }
 
-/** How an input is scaled, in log units: clipped to [min, max], then (x - mean) / deviation. */
-export interface Scale {
+/** From min to max, both inclusive. */
+export interface Range {
   min: number;
   max: number;
+}
+
+/** How an input is scaled, in log units: clipped to [min, max], then (x - mean) / deviation. */
+export interface Scale extends Range {
   mean: number;
   deviation: number;
 }

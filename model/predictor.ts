@@ -96,6 +96,7 @@ function softplus(x: number): number {
   return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 }
 
-function toShares(logVolume: number): number {
+/** The inverse of logVolume, from 0 to 2^53 - 1. */
+export function toShares(logVolume: number): number {
   return Math.min(Math.max(0, Math.expm1(logVolume)), MAX_VOLUME);
 }

@@ -28,7 +28,9 @@ export const Scored = z
     p10: Shares,
     p50: Shares,
     p90: Shares,
-    in_domain: z.boolean().describe('Whether training saw rows like these'),
+    in_domain: z
+      .boolean()
+      .describe('Whether training saw rows like these. If not, p10 and p90 are further apart'),
   })
   .meta({ id: 'Scored' });
 

@@ -78,7 +78,9 @@ function showAnswer({ prediction, p10, p90, in_domain }, volMovingAvg) {
     html(
       'p',
       {},
-      `${ratio}On 8 of 10 such days the volume is between `,
+      in_domain
+        ? `${ratio}On 8 of 10 such days the volume is between `
+        : `${ratio}The interval is widened, without a known probability: between `,
       html('b', { id: 'p10' }, whole(p10)),
       ' and ',
       html('b', { id: 'p90' }, whole(p90)),

@@ -27,7 +27,9 @@ export function scoreRow(
 ): Scored {
   const scored = predictor.predict(volMovingAvg, adjCloseRollingMed);
   service.observe?.(volMovingAvg, adjCloseRollingMed, scored);
-  const { point, p10, p50, p90 } = scored;
   const in_domain = predictor.isInDomain(volMovingAvg, adjCloseRollingMed);
+  const { point, p10, p50, p90 } = in_domain
+    ? scored
+    : predictor.widenInterval(scored, volMovingAvg, adjCloseRollingMed);
   return { prediction: Math.round(point), p10, p50, p90, in_domain };
 }

@@ -1,5 +1,6 @@
 import { isInDomain } from '../../model/arithmetic.ts';
 import type { Model, Prediction } from '../../model/model.ts';
+import { createOutsideInterval } from '../../model/outside-interval.ts';
 import { createPredictor } from '../../model/predictor.ts';
 
 /** Predicts a point and three quantiles, in shares. */
@@ -7,6 +8,8 @@ export interface Predictor {
   predict(volMovingAvg: number, adjCloseRollingMed: number): Prediction;
   /** Whether both inputs are in the training range, with enough training rows near. */
   isInDomain(volMovingAvg: number, adjCloseRollingMed: number): boolean;
+  /** Widens the interval of a prediction outside the domain. */
+  widenInterval(prediction: Prediction, volMovingAvg: number, adjCloseRollingMed: number): Prediction;
 }
 
 /** A model in service. It is replaced as a whole, never changed. */
@@ -36,6 +39,7 @@ export function inService(model: Model): InService {
     predictor: {
       predict: createPredictor(model),
       isInDomain: (volMovingAvg, adjCloseRollingMed) => isInDomain(model, volMovingAvg, adjCloseRollingMed),
+      widenInterval: createOutsideInterval(model),
     },
   };
 }
