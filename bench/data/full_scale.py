@@ -7,7 +7,6 @@ python -m bench.data.full_scale growth             this pipeline only, from 1 to
 import argparse
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from bench.data.full_scale_tables import write_comparison, write_growth
 from bench.data.measure import measure
+from bench.machine import machine, warm
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "data" / "bench"
@@ -23,10 +23,8 @@ STORE = DATA / "store"
 # Files and rows of the real set.
 FULL = (8049, 28_151_758)
 GROWTH = [(286, 1_000_000), (2860, 10_000_000), FULL, (28592, 100_000_000)]
-PEERS = {
-    "ingest": ["polars", "polars_unsorted", "duckdb", "pandas"],
-    "features": ["polars", "polars_unsorted", "duckdb", "pandas"],
-}
+TASKS = ["ingest", "features"]
+PEERS = ["polars", "polars_without_sort", "duckdb", "pandas"]
 COPIED_COLUMNS = 'Symbol, "Security Name", Date, Open, High, Low, Close, "Adj Close", Volume'
 
 
@@ -48,8 +46,8 @@ def compare(args: argparse.Namespace) -> None:
     """Run this pipeline and the other libraries in turn, so that slow minutes of the machine hit all."""
     source = make_set(args.files, args.rows, args.source)
     figures = {}
-    for task, peers in PEERS.items():
-        names = ["ours", *(peer for peer in peers if peer not in args.without)]
+    names = ["ours", *(peer for peer in PEERS if peer not in args.without)]
+    for task in TASKS:
         runs = {name: [] for name in names}
         for _ in range(args.runs):
             for name in names:
@@ -69,7 +67,7 @@ def measure_growth(args: argparse.Namespace) -> None:
     for files, rows in GROWTH:
         source = make_set(files, rows, args.source)
         figures = {}
-        for task in PEERS:
+        for task in TASKS:
             runs = [run("ours", task, source) for _ in range(args.runs)]
             figures[task] = {"runs": runs, "rows": summarize_output("ours", task)["rows"]}
             print(rows, task, json.dumps(figures[task]), flush=True)
@@ -143,15 +141,6 @@ def run(name: str, task: str, source: Path) -> dict[str, float]:
     return measure(task_command(task, source))
 
 
-def warm(source: Path) -> None:
-    """Read the input into the page cache, so that the first run is not slower than the others."""
-    files = [path for path in source.rglob("*") if path.is_file()] if source.is_dir() else [source]
-    for file in files:
-        with file.open("rb") as content:
-            while content.read(1 << 20):
-                pass
-
-
 def task_command(task: str, source: Path) -> list[str]:
     arguments = ["--source", source] if task == "ingest" else []
     return ["node", ROOT / "tasks/cli.ts", task, "--store", STORE, *arguments]
@@ -204,13 +193,6 @@ def assert_equal_outputs(ours: dict, theirs: dict, label: str) -> None:
 
 def is_close(a: float | None, b: float | None) -> bool:
     return a == b or (a is not None and b is not None and abs(a - b) <= 1e-6 * max(abs(a), abs(b)))
-
-
-def machine() -> str:
-    cpuinfo = Path("/proc/cpuinfo").read_text()
-    model = next((line.partition(": ")[2] for line in cpuinfo.splitlines() if "model name" in line), "")
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, {platform.system()} {platform.machine()}"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ TITLE = "Wall time and peak memory at 28 million rows"
 TITLES = {
     "ours": "this pipeline",
     "polars": "polars",
-    "polars_unsorted": "polars, trusting the order of the files",
+    "polars_without_sort": "polars, trusting the order of the files",
     "duckdb": "DuckDB, one naive query",
     "pandas": "pandas",
 }

@@ -16,7 +16,7 @@ def polars_ingest(source: str, output: str) -> None:
     rows.sink_parquet(output, compression="zstd")
 
 
-def polars_unsorted_ingest(source: str, output: str) -> None:
+def polars_without_sort_ingest(source: str, output: str) -> None:
     """Reads the files by symbol. Assumes that each file is sorted by date."""
     files = sorted(csv_files(source), key=lambda path: path.stem)
     polars_prices(source, files).sink_parquet(output, compression="zstd")
@@ -49,7 +49,7 @@ def polars_features(prices: str, output: str) -> None:
     ).sink_parquet(output, compression="zstd")
 
 
-def polars_unsorted_features(prices: str, output: str) -> None:
+def polars_without_sort_features(prices: str, output: str) -> None:
     """Assumes that the files are sorted, which only the program that wrote them can know."""
     import polars as pl
 

@@ -4,7 +4,7 @@ import json
 from datetime import date
 from pathlib import Path
 
-from bench.data.full_scale import machine
+from bench.machine import machine
 
 # Our errors must be below those of the baselines, and at most MARGIN above the strongest ones.
 BASELINES = ("vol_moving_avg", "best constant", "median multiple", "RandomForest", "LightGBM l2")

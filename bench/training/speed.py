@@ -6,7 +6,6 @@ python -m bench.training.speed --source prices.zip --runs 1 --sizes 286x1000000 
 import argparse
 import json
 import shutil
-import statistics
 import sys
 from datetime import date
 from pathlib import Path
@@ -14,8 +13,10 @@ from pathlib import Path
 import lightgbm
 import pandas as pd
 
-from bench.data.full_scale import DATA, FULL, GROWTH, machine, make_set, warm
+from bench.data.full_scale import DATA, FULL, GROWTH, make_set
+from bench.data.full_scale_tables import median_of
 from bench.data.measure import measure
+from bench.machine import machine, warm
 from bench.training.feature_rows import (
     FEATURES,
     ROOT,
@@ -130,10 +131,6 @@ def size_line(size: dict, name: str) -> str:
     ]
     cells += [f"{result['mae']:,.0f}", f"{result['rmsle']:.4f}", f"{result['r2']:.4f}"]
     return f"| {' | '.join(cells)} |"
-
-
-def median_of(runs: list[dict[str, float]], key: str) -> float:
-    return statistics.median(run[key] for run in runs)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-import { ratio, type Score, score } from '../../model/score.ts';
-import { evaluate } from '../store/feature-rows.ts';
+import { ratio, score } from '../../model/score.ts';
+import { type ScoreWithCoverage, scoreWithCoverage } from '../store/feature-rows.ts';
 import type { ModelFile } from '../store/models.ts';
 import type { Check } from '../store/result.ts';
 import type { NewestBlock } from './newest-block.ts';
@@ -24,8 +24,6 @@ export interface GateResult {
   reasons: string[];
 }
 
-type CoverageScore = Score & { coverage: number };
-
 const TARGET_COVERAGE = 0.8;
 
 /** Measures a challenger and the champion on the same rows. */
@@ -35,8 +33,8 @@ export async function compareWithChampion(
   gates: Gates,
   { rows }: NewestBlock,
 ): Promise<GateResult> {
-  const challengerScore = await evaluate(challenger.model, rows);
-  const championScore = await evaluate(champion.model, rows);
+  const challengerScore = await scoreWithCoverage(challenger.model, rows);
+  const championScore = await scoreWithCoverage(champion.model, rows);
   return {
     metrics: {
       mae_challenger: challengerScore.mae,
@@ -59,7 +57,7 @@ export async function measureFirstModel(
   gates: Gates,
   { rows }: NewestBlock,
 ): Promise<GateResult> {
-  const challengerScore = await evaluate(challenger.model, rows);
+  const challengerScore = await scoreWithCoverage(challenger.model, rows);
   const baseline = score(rows.volMovingAvg, rows.volume);
   const maeRatio = ratio(challengerScore.mae, baseline.mae);
   const { coverage } = challengerScore;
@@ -86,8 +84,8 @@ export async function measureFirstModel(
  * champion's.
  */
 export function applyGates(
-  challenger: CoverageScore,
-  champion: CoverageScore,
+  challenger: ScoreWithCoverage,
+  champion: ScoreWithCoverage,
   gates: Gates,
 ): Omit<GateResult, 'metrics'> {
   const { maxMaeRatio, maxRmsleRatio } = gates;

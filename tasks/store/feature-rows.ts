@@ -13,6 +13,9 @@ export interface FeatureRows {
 }
 
 /** Features, or some of their shards. */
+/** Coverage is the share of the volumes between p10 and p90. */
+export type ScoreWithCoverage = Score & { coverage: number };
+
 export type Features = Pick<ShardedDataset, 'shards' | 'uri'>;
 
 /**
@@ -57,13 +60,11 @@ export async function readFeatureRows(
   };
 }
 
-/**
- * The scores of a model on rows, and its coverage: the share of their volumes between p10 and p90.
- */
-export async function evaluate(
+/** Scores a model on rows. */
+export async function scoreWithCoverage(
   model: Model,
   { volume, volMovingAvg, adjCloseRollingMed }: FeatureRows,
-): Promise<Score & { coverage: number }> {
+): Promise<ScoreWithCoverage> {
   const { p10, point, p90 } = await predictAll(model, volMovingAvg, adjCloseRollingMed);
   return { ...score(point, volume), coverage: coverage(p10, p90, volume) };
 }

@@ -1,6 +1,7 @@
 import type { Score } from '../../model/score.ts';
 import { makePlot, type Point } from '../lib/plot.ts';
 import { formatCount } from '../lib/table.ts';
+import type { ScoreWithCoverage } from '../store/feature-rows.ts';
 import type { TaskResult } from '../store/result.ts';
 
 /** The scores of a model, and of two baselines, on the month after its as-of date. */
@@ -8,13 +9,13 @@ export interface MonthScores {
   asOf: string;
   /** Of the features that the model was trained on; empty where the model does not say. */
   featuresKey: string;
-  model: Score & { coverage: number };
+  model: ScoreWithCoverage;
   volMovingAvg: Score;
   /**
    * The best constant multiple of vol_moving_avg before the as-of date; undefined where there is no
    * earlier row.
    */
-  multiple: (Score & { factor: number }) | undefined;
+  bestMultiple: (Score & { multiple: number }) | undefined;
 }
 
 const TABLE_HEADER = [
@@ -34,7 +35,7 @@ const TABLE_HEADER = [
 
 /** The table as text, the header first. */
 export function walkForwardTable(months: MonthScores[]): string[][] {
-  const rows = months.map(({ asOf, featuresKey, model, volMovingAvg, multiple }) => [
+  const rows = months.map(({ asOf, featuresKey, model, volMovingAvg, bestMultiple }) => [
     asOf,
     formatCount(model.rows),
     formatCount(model.mae),
@@ -42,9 +43,9 @@ export function walkForwardTable(months: MonthScores[]): string[][] {
     (model.mae / volMovingAvg.mae).toFixed(3),
     model.rmsle.toFixed(3),
     volMovingAvg.rmsle.toFixed(3),
-    multiple ? formatCount(multiple.mae) : '',
-    multiple ? multiple.rmsle.toFixed(3) : '',
-    multiple ? multiple.factor.toFixed(3) : '',
+    bestMultiple ? formatCount(bestMultiple.mae) : '',
+    bestMultiple ? bestMultiple.rmsle.toFixed(3) : '',
+    bestMultiple ? bestMultiple.multiple.toFixed(3) : '',
     model.coverage.toFixed(3),
     featuresKey.slice(0, 8),
   ]);
@@ -57,7 +58,7 @@ export function toResultRow({
   featuresKey,
   model,
   volMovingAvg,
-  multiple,
+  bestMultiple,
 }: MonthScores): NonNullable<TaskResult['table']>[number] {
   return {
     as_of: asOf,
@@ -67,9 +68,9 @@ export function toResultRow({
     mae_vol_moving_avg: volMovingAvg.mae,
     rmsle: model.rmsle,
     rmsle_vol_moving_avg: volMovingAvg.rmsle,
-    mae_multiple: multiple?.mae ?? null,
-    rmsle_multiple: multiple?.rmsle ?? null,
-    multiple: multiple?.factor ?? null,
+    mae_multiple: bestMultiple?.mae ?? null,
+    rmsle_multiple: bestMultiple?.rmsle ?? null,
+    multiple: bestMultiple?.multiple ?? null,
     coverage: model.coverage,
   };
 }
@@ -100,7 +101,11 @@ ${rows.join('\n')}
 
 const SERIES = [
   { name: 'model', color: '#1b9e77', maeOf: ({ model }: MonthScores) => model.mae as number | undefined },
-  { name: 'constant multiple', color: '#d95f02', maeOf: ({ multiple }: MonthScores) => multiple?.mae },
+  {
+    name: 'constant multiple',
+    color: '#d95f02',
+    maeOf: ({ bestMultiple }: MonthScores) => bestMultiple?.mae,
+  },
 ];
 
 /**

@@ -4,10 +4,10 @@ import { type Database, readSql } from '../lib/duckdb.ts';
 import { PermanentError } from '../lib/errors.ts';
 import { CLI, startNode, waitForSuccess } from '../lib/node-process.ts';
 import {
-  evaluate,
   type FeatureRows,
   type Features,
   readFeatureRows,
+  scoreWithCoverage,
   throwReadError,
   viewFeatures,
 } from '../store/feature-rows.ts';
@@ -62,8 +62,8 @@ export async function walkForward(
   for (const asOf of dates) {
     const rows = await readFeatureRows(features, asOf, lastDayOfMonthFrom(asOf), database);
     if (rows.volume.length === 0) continue;
-    const factor = await fitMultiple(features, asOf, database);
-    months.push(await scoreMonth(asOf, rows, factor, store));
+    const multiple = await fitBestMultiple(features, asOf, database);
+    months.push(await scoreMonth(asOf, rows, multiple, store));
   }
   if (months.length === 0) log.warn('the features have no row in the month of any model');
   await store.publishText('walk-forward.md', formatWalkForward(months, features.key));
@@ -81,7 +81,7 @@ export async function walkForward(
     metrics: {
       months: months.length,
       months_better_than_vol_moving_avg: countBetter(({ volMovingAvg }) => volMovingAvg.mae),
-      months_better_than_multiple: countBetter(({ multiple }) => multiple?.mae ?? 0),
+      months_better_than_multiple: countBetter(({ bestMultiple }) => bestMultiple?.mae ?? 0),
     },
     table: months.map(toResultRow),
     printedTable: walkForwardTable(months),
@@ -92,7 +92,7 @@ export async function walkForward(
  * The multiple of vol_moving_avg with the lowest MAE on the rows before a date; undefined where
  * there are none.
  */
-async function fitMultiple(
+async function fitBestMultiple(
   features: Features,
   asOf: string,
   database: Database,
@@ -107,24 +107,24 @@ async function fitMultiple(
 async function scoreMonth(
   asOf: string,
   rows: FeatureRows,
-  factor: number | undefined,
+  multiple: number | undefined,
   store: Store,
 ): Promise<MonthScores> {
   const { volume, volMovingAvg } = rows;
   const { model } = await readModel(asOf, store);
-  const scoreMultiple = (factor: number) => ({
+  const scoreMultiple = (multiple: number) => ({
     ...score(
-      volMovingAvg.map((value) => factor * value),
+      volMovingAvg.map((value) => multiple * value),
       volume,
     ),
-    factor,
+    multiple,
   });
   return {
     asOf,
     featuresKey: model.provenance.features_key ?? '',
-    model: await evaluate(model, rows),
+    model: await scoreWithCoverage(model, rows),
     volMovingAvg: score(volMovingAvg, volume),
-    multiple: factor === undefined ? undefined : scoreMultiple(factor),
+    bestMultiple: multiple === undefined ? undefined : scoreMultiple(multiple),
   };
 }
 

@@ -342,7 +342,7 @@ function trainedStore(): string {
       asOf,
       featuresKey: 'key',
       volMovingAvg: { ...score, mae: 550_000 },
-      multiple: { ...score, factor: 0.9 },
+      bestMultiple: { ...score, multiple: 0.9 },
     },
     model: { ...score, coverage: 0.8 },
   }));
