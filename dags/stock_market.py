@@ -2,7 +2,7 @@
 # Train and promote a model from daily stock prices
 
 **A run covers one calendar month.** Its as-of date is the end of the month, and it trains only on rows
-before that date. A backfill is therefore a walk-forward: it trains one model per past month.
+before that date. A backfill trains one model for each past month.
 The first run writes prices and features; later runs find them up to date.
 A backfill never replaces the champion with an older model.
 
@@ -15,10 +15,10 @@ make run-task TASK=features
 | task | what it does | output in the store |
 |---|---|---|
 | download | downloads the Kaggle data set; skipped if the param `source` is set | `raw/<snapshot>/` |
-| split | lists the shards for `shards_in_parallel` containers | |
-| ingest_shards | share the work of ingest; skipped if `shards_in_parallel` is 1 | |
+| split | divides the shards for `shards_in_parallel` containers | |
+| ingest_shards | shares the work of ingest; skipped if `shards_in_parallel` is 1 | |
 | ingest | reads the CSV files and writes prices as Parquet | `prices/<key>/` |
-| features_shards | share the work of features; skipped if `shards_in_parallel` is 1 | |
+| features_shards | shares the work of features; skipped if `shards_in_parallel` is 1 | |
 | features | computes 30-row windows per symbol | `features/<key>/` |
 | train | trains a model on the rows before the as-of date | `models/<as-of>/` |
 | promote | puts the model into service if it is good enough | `champion.json`, `model.bin` |
@@ -75,7 +75,8 @@ with DAG(
         "replace": Param(
             False,
             type="boolean",
-            description="Replace a model of the same as-of date and features that has other options.",
+            description="Train again if a model of this date was trained with other options. "
+            "The old model moves to `models/<as-of>.<hash>/`.",
         ),
         "max_mae_ratio": Param(
             1.02,
@@ -89,8 +90,8 @@ with DAG(
             type="number",
             minimum=0,
             maximum=1,
-            description="Reject prices that lack more than this share of the rows, or of the symbols, "
-            "of the latest ones. 1 accepts any.",
+            description="How much smaller than the latest prices the new prices may be, in rows and in "
+            "symbols: 0.1 allows 10 % fewer, 1 allows any number.",
         ),
         "shards_in_parallel": Param(
             1,

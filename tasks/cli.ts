@@ -16,7 +16,8 @@ const USAGE = `$0 <task> [options]
 
 Turns files of daily prices into a model in service: download, ingest, features, train, promote.`;
 const EPILOG = `Every option can also be set in the environment: --memory-limit is MEMORY_LIMIT there.
-Exit codes: 0 done or up to date, 1 failed but a retry may succeed, 2 a retry will fail too, 143 stopped by SIGTERM.`;
+Exit codes: 0 done or up to date, 1 failed but a retry may succeed, 2 a retry will fail too,
+130 or 143 stopped by SIGINT or SIGTERM.`;
 
 const onTerminal = process.stderr.isTTY === true;
 const log = createLogger(onTerminal);

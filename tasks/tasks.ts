@@ -37,8 +37,9 @@ export const commonOptions = {
   store: option('Folder of all data and models', path.default('data/store')),
   result: option('File for the result as JSON, written last', path.optional()),
   threads: option(
-    'Threads of DuckDB; with 4 or more, set UV_THREADPOOL_SIZE too',
+    'Threads of DuckDB. With 4 or more, set UV_THREADPOOL_SIZE to more than this number',
     integer(1, 256).default(availableParallelism()),
+    'the number of cores',
   ),
   'memory-limit': option('Memory that DuckDB uses before it spills to disk', memory.default('1GB')),
   'log-level': option('Least severe level that is logged', logLevel.default('info')),
@@ -53,11 +54,11 @@ const asOf = option(
   'the day after the last row, today at the latest',
 );
 const replace = option(
-  'Train even if a model of this date and features has other options, and put that one aside',
+  'Train again if a model of this date was trained with other options. The old model moves to models/<as-of>.<hash>/',
   flag.default(false),
 );
 const maxShrink = option(
-  'Share of the rows, or of the symbols, of the latest prices that may be missing',
+  'How much smaller than the latest prices the new prices may be, in rows and in symbols: 0.1 allows 10 % fewer',
   decimal(0, 1).default(0.1),
 );
 const shard = option('Make only the i-th of n parts of the shards', shardSubset.optional());
@@ -100,11 +101,7 @@ export const tasks: Record<string, Task> = {
     'Turn CSV files into Parquet prices',
     {
       source: option(SOURCE_HELP, path.optional(), 'the latest download, or else the bundled sample'),
-      shards: option(
-        'Number of Parquet files',
-        integer(1, 4096).optional(),
-        '16, or more for over 800 MB of CSV',
-      ),
+      shards: option('Number of Parquet files', integer(1, 4096).optional(), '16, more above 800 MB of CSV'),
       quarantine: option('Set bad rows aside instead of stopping at them', flag.default(false)),
       'max-shrink': maxShrink,
       shard,
@@ -138,7 +135,7 @@ export const tasks: Record<string, Task> = {
       features: featuresKey,
       'half-life': option('Age in years at which a row counts half', decimal(0.1, 1000).default(8)),
       'median-from': option(
-        'vol_moving_avg from which the prediction is a median',
+        'vol_moving_avg at which the loss of the prediction is half mean, half median. Above it, the median counts more',
         integer(1).default(100_000),
       ),
       replace,
@@ -201,12 +198,12 @@ export const tasks: Record<string, Task> = {
     async (_values, context) => (await import('./promote/list-models.ts')).listModels(context),
   ),
   prune: defineTask(
-    'Remove old downloads, prices and features that the model in service does not need',
-    { keep: option('Keys to keep of each, the newest', integer(1).default(2)) },
+    'Remove old downloads, prices and features. Keeps the newest --keep of each, and those the champion was made from',
+    { keep: option('How many of the newest downloads, prices and features to keep', integer(1).default(2)) },
     async (values, context) => (await import('./prune.ts')).prune(values, context),
   ),
   'walk-forward': defineTask(
-    'Measure each model on the month after its as-of date',
+    'Measure each model on the month that begins on its as-of date',
     {
       features: featuresKey,
       from: option('First month; trains a model as of the first of each month', month.optional()),

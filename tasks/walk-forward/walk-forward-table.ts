@@ -4,7 +4,7 @@ import { formatCount } from '../lib/table.ts';
 import type { ScoreWithCoverage } from '../store/feature-rows.ts';
 import type { TaskResult } from '../store/result.ts';
 
-/** The scores of a model, and of two baselines, on the month after its as-of date. */
+/** The scores of a model, and of two baselines, on the month that begins on its as-of date. */
 export interface MonthScores {
   asOf: string;
   /** Of the features that the model was trained on; empty where the model does not say. */
