@@ -37,7 +37,8 @@ async function serve(): Promise<void> {
   const { port, host, store, pollMs, drainMs } = settings;
   const service: Service = { current: undefined };
   const watched: Watched = { service, drift: undefined, shadow: new Shadow(), rows: 0, requests: 0 };
-  const metrics = createMetrics(watched);
+  const openResponses = new Set<ServerResponse>();
+  const metrics = createMetrics(watched, openResponses);
   const source = folderSource(resolve(store));
   const checkModel = createChampionWatcher(source, { watched, metrics, shadow: settings.shadow }, log);
   await checkModel();
@@ -49,14 +50,14 @@ async function serve(): Promise<void> {
 
   const scrape = cluster.isWorker ? createScrape(metrics.snapshot) : () => metrics.register.metrics();
   const routes = createRoutes(service, { bodyLimit: settings.bodyLimit, scrape, source });
+  metrics.startSeries(routes);
   const app = createApp(routes, ({ stack }, request_id) =>
     log('error', String(stack), request_id === undefined ? {} : { request_id }),
   );
-  const openResponses = new Set<ServerResponse>();
   const logAccess = createAccessLog(settings.accessLog, (fields) => process.stdout.write(line(fields)));
   const listener = createListener({
     ...{ service, settings, metrics, routes, openResponses, logAccess },
-    app: getRequestListener(app.fetch, { errorHandler: answerInvalidUrl }),
+    app: getRequestListener(app.fetch, { hostname: 'localhost', errorHandler: answerInvalidUrl }),
     onAborted: createAbortedCounter(metrics.register, log),
   });
   const server = createServer(httpOptions(settings), listener);

@@ -76,7 +76,8 @@ export async function* readChunks(
   }
 }
 
-async function readBytes(request: Request, limit: number): Promise<Buffer> {
+/** A whole body. @throws RequestError 413, 503 while too many others are being received */
+export async function readBytes(request: Request, limit: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {

@@ -14,6 +14,9 @@ const PLAIN_PATH = /^(\/[\w-][\w.-]*)+$|^\/$/;
 /** A name or an IPv4 address, or an IPv6 address in brackets; with or without a port. */
 const HOST = /^([a-z\d][\w.-]*|\[[\da-f:.]+\])(:\d{1,5})?$/i;
 
+/** A URL in absolute form: its authority and the rest. */
+const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)(.*)$/i;
+
 /**
  * Checks URL, Host, token, rate and Content-Length of a request before anything of its body is read. Only a plain
  * path can be open or unlimited, since a path such as /health/../metrics leads to another route. Hono's bearer-auth limits the
@@ -73,6 +76,13 @@ function createTokenCheck(token: string): (authorization: string | undefined) =>
   const expected = digest(token);
   return (authorization = '') =>
     timingSafeEqual(digest(/^bearer +(.*)$/i.exec(authorization)?.[1] ?? ''), expected);
+}
+
+/** The path and query of a URL in absolute form (RFC 9112, 3.2.2), as proxies send it. Returns any other URL unchanged. */
+export function originForm(url: string): string {
+  const [, authority = '', rest = ''] = ABSOLUTE_FORM.exec(url) ?? [];
+  if (!HOST.test(authority)) return url;
+  return rest.startsWith('/') ? rest : `/${rest}`;
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Service } from '../scoring/service.ts';
 import type { Settings } from '../settings.ts';
 import type { AccessLog } from './access-log.ts';
 import { createFastPath, hasHeader } from './fast-path.ts';
-import { createGuard } from './guard.ts';
+import { createGuard, originForm } from './guard.ts';
 import { commonHeaders, createRequestIds } from './headers.ts';
 import { createPathLookup } from './known-paths.ts';
 
@@ -47,7 +47,9 @@ export function createListener(options: ListenerOptions): RequestListener {
 
   return (request, response) => {
     const startMs = performance.now();
-    const { rawHeaders, url = '/' } = request;
+    const { rawHeaders } = request;
+    const url = originForm(request.url ?? '/');
+    request.url = url;
     const givenId = hasHeader(rawHeaders, 'x-request-id') ? request.headers['x-request-id'] : undefined;
     const requestId = requestIdOf(givenId);
     if (answerFast(request, response, requestId, startMs)) return;

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Route } from '../route.ts';
 import type { Drift } from '../scoring/drift.ts';
 import type { Service } from '../scoring/service.ts';
 import type { Shadow, ShadowTotals } from '../scoring/shadow.ts';
@@ -20,8 +21,11 @@ export interface Watched {
   requests: number;
 }
 
-/** Metric names follow OpenTelemetry (http_server_…) and MLServer (model_infer_…). */
-export function createMetrics(watched: Watched) {
+/**
+ * Metric names follow OpenTelemetry (http_server_…) and MLServer (model_infer_…).
+ * @param openResponses answers that have not ended
+ */
+export function createMetrics(watched: Watched, openResponses: ReadonlySet<unknown> = new Set()) {
   const register = new Registry();
   collectDefaultMetrics({ register });
   const duration = createHistogram(
@@ -30,12 +34,22 @@ export function createMetrics(watched: Watched) {
     BUCKETS,
     register,
   );
+  new Gauge({
+    name: 'http_server_active_requests',
+    help: 'Requests whose answer has not ended, this one included',
+    ...{ registers: [register], aggregator: 'sum' },
+    collect() {
+      this.set(openResponses.size);
+    },
+  });
   const loads = new Counter({
     name: 'model_loads_total',
     help: 'Models that were read, by outcome',
     labelNames: ['outcome', 'reason'],
     registers: [register],
   });
+  loads.inc({ outcome: 'success' }, 0);
+  for (const reason of ['model.bin', 'champion.json']) loads.inc({ outcome: 'failure', reason }, 0);
   registerModelMetrics(register, watched);
   registerShadowMetrics(register, watched);
   const drifts = () => {
@@ -45,27 +59,35 @@ export function createMetrics(watched: Watched) {
   registerDrift(register, drifts);
 
   const seriesByKind = new Map<string, Series>();
+  /**
+   * The durations of answers of this kind.
+   * @param http_route the path of a declared route or "other": callers must not be able to add series
+   */
+  function durations(method: string, http_route: string, status: number): Series {
+    const http_request_method = METHODS.has(method) ? method : '_OTHER';
+    const key = `${http_request_method} ${http_route} ${status}`;
+    const known = seriesByKind.get(key);
+    if (known) return known;
+    const series = duration({ http_request_method, http_route, http_response_status_code: String(status) });
+    seriesByKind.set(key, series);
+    return series;
+  }
+
   return {
     register,
     loads,
+    durations,
+    /** Starts the series of the routes that predict at 0. rate() of Prometheus does not see the first answer of a later series. */
+    startSeries(routes: Route[]): void {
+      for (const { method, path, description } of routes)
+        if (path === '/predict' || description?.request)
+          for (const status of [200, 400, 500, 503]) durations(method, path, status);
+    },
     /** For the primary process, which merges those of all workers. */
     snapshot: async (): Promise<Snapshot> => ({
       values: await register.getMetricsAsJSON(),
       drift: drifts()[0],
     }),
-    /**
-     * The durations of answers of this kind.
-     * @param http_route the path of a declared route or "other": callers must not be able to add series
-     */
-    durations(method: string, http_route: string, status: number): Series {
-      const http_request_method = METHODS.has(method) ? method : '_OTHER';
-      const key = `${http_request_method} ${http_route} ${status}`;
-      const known = seriesByKind.get(key);
-      if (known) return known;
-      const series = duration({ http_request_method, http_route, http_response_status_code: String(status) });
-      seriesByKind.set(key, series);
-      return series;
-    },
   };
 }
 
@@ -122,5 +144,5 @@ function registerShadowMetrics(register: Registry, watched: Watched): void {
     ({ disagreements }) => disagreements,
   );
   total('model_shadow_dropped_total', 'Rows it was too busy to score', ({ dropped }) => dropped);
-  total('model_shadow_log_distance_sum', 'Sum of the absolute log ratios', ({ distance }) => distance);
+  total('model_shadow_log_distance_total', 'Sum of the absolute log ratios', ({ distance }) => distance);
 }

@@ -44,13 +44,13 @@ async function predict() {
   const volMovingAvg = Number(query.get('vol_moving_avg'));
   for (const id of FIELDS) setFieldError(id, '');
   const serial = ++lastRequest;
-  const response = await request(`/predict?${query}&detail=1`);
+  const response = await request(`predict?${query}&detail=1`);
   const body = await response?.json();
   if (serial !== lastRequest) return;
   if (!response) return showProblem({ detail: 'The server does not respond. Try again later.' });
   if (!response.ok) return showProblem(body);
   showAnswer(body, volMovingAvg);
-  showInterval(body, volMovingAvg, `/predict?${query}`);
+  showInterval(body, volMovingAvg, `predict?${query}`);
   onPredicted(volMovingAvg, Number(query.get('adj_close_rolling_med')));
 }
 
@@ -116,7 +116,7 @@ function showInterval({ prediction, p10, p50, p90, model_version }, volMovingAvg
     html(
       'p',
       { class: 'note' },
-      html('a', { href: url }, html('code', {}, `GET ${url}`)),
+      html('a', { href: url }, html('code', {}, `GET /${url}`)),
       html('br'),
       `Answered by the model as of ${model_version}.`,
     ),

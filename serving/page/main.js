@@ -48,7 +48,7 @@ function poll() {
 
 /** Shows the current metrics, and the model if it has changed. */
 async function update() {
-  const response = await request('/metrics');
+  const response = await request('metrics');
   byId('token-form').hidden = !needsToken();
   if (!response) return setStatus('The server does not respond. Retrying …', true);
   if (needsToken()) return setStatus('This server requires a token.', true);
@@ -64,7 +64,7 @@ async function update() {
 /** Shows the model in service, or why there is none. */
 async function showModel() {
   /** @type {ModelReport | undefined} */
-  const report = await requestJson('/reports/model');
+  const report = await requestJson('reports/model');
   if (!report) return;
   const { version, fault, card, losses, surface, provenance } = report;
   isRefused = version !== null && fault !== null;
@@ -72,7 +72,7 @@ async function showModel() {
   else serviceText = `In service: the model as of ${version}.`;
   if (isRefused) serviceText += ` A newer model was refused: ${fault}.`;
   if (version === shownVersion) return;
-  const walkForward = await requestJson('/reports/walk-forward');
+  const walkForward = await requestJson('reports/walk-forward');
   showWalkForward(walkForward?.table ?? null, walkForward?.plot ?? null);
   if (surface) showSurface(surface, predictFor);
   else hideSurface();

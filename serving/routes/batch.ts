@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import * as z from 'zod';
-import { mediaTypeOf, readChunks, readJson } from '../http/body.ts';
+import { mediaTypeOf, readBytes, readChunks, readJson } from '../http/body.ts';
 import { RequestError } from '../problem.ts';
 import { json, type Route } from '../route.ts';
 import { Instance, MAX_INSTANCES, Scored } from '../schemas.ts';
@@ -9,6 +9,12 @@ import { currentOf, scoreRow } from '../scoring/score-row.ts';
 import type { Service } from '../scoring/service.ts';
 
 export const ARROW_STREAM = 'application/vnd.apache.arrow.stream';
+
+/**
+ * A stream with a Content-Length up to this is received before it is answered. Its sender has all of it, and may not read
+ * the answer before it has sent the rest: nginx and Python's requests do not.
+ */
+const MAX_RECEIVED_BYTES = 8 * 2 ** 20;
 
 const Batch = z.object({ instances: z.array(Instance).min(1).max(MAX_INSTANCES) }).meta({ id: 'Batch' });
 
@@ -52,7 +58,7 @@ async function predictArrow(context: Context, service: Service, bodyLimit: numbe
   const { scoreStream } = await import('../arrow/arrow-stream.ts');
   const current = currentOf(service);
   const { outgoing } = (context.env ?? {}) as Partial<HttpBindings>;
-  const chunks = readChunks(context.req.raw.body, bodyLimit);
+  const chunks = arrowChunks(context.req.raw, bodyLimit);
   const body = await scoreStream(chunks, service, current, (error) => {
     if (!outgoing) throw error;
     // The listener then counts and logs the error. node-server would print an error of the stream.
@@ -65,4 +71,10 @@ async function predictArrow(context: Context, service: Service, bodyLimit: numbe
     'x-model-version': current.version,
   };
   return new Response(body, { headers });
+}
+
+async function* arrowChunks(request: Request, bodyLimit: number): AsyncGenerator<Uint8Array> {
+  const length = Number(request.headers.get('content-length'));
+  if (length > 0 && length <= MAX_RECEIVED_BYTES) yield await readBytes(request, bodyLimit);
+  else yield* readChunks(request.body, bodyLimit);
 }

@@ -15,15 +15,15 @@ const PAGE = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Trading volume: the API</title>
-<link rel="icon" href="/page/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="icon" href="page/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="docs/swagger-ui.css">
 <main id="swagger-ui"></main>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/${START}"></script>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/${START}"></script>
 </html>
 `;
 
-const START_SCRIPT = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#swagger-ui', validatorUrl: null });\n`;
+const START_SCRIPT = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#swagger-ui', validatorUrl: null });\n`;
 
 /** /openapi.json, and a page that shows it. The page loads nothing from other servers. */
 export function docsRoutes(others: Route[]): Route[] {

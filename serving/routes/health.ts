@@ -35,7 +35,9 @@ export function healthRoutes(service: Service): Route[] {
         const { current, fault } = service;
         return current
           ? context.json({ status: 'ready', model: current.version, ...(fault && { refused: fault }) })
-          : context.json({ status: 'not ready', reason: fault ?? 'no model was promoted yet' }, 503);
+          : context.json({ status: 'not ready', reason: fault ?? 'no model was promoted yet' }, 503, {
+              'retry-after': '2',
+            });
       },
     },
   ];

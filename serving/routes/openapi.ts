@@ -22,6 +22,8 @@ export function describeApi(routes: Route[]): object {
       version: '1.0.0',
       description: "Predicts a day's trading volume as three quantiles. Unknown keys are ignored.",
     },
+    // Relative to the address of this document, which may have a prefix.
+    servers: [{ url: '.' }],
     // Without TOKEN no authentication is needed.
     security: [{}, { bearer: [] }],
     paths,

@@ -110,7 +110,9 @@ function serverRoutes(service: Service): Route[] {
       }),
       isUnlimited: true,
       handler: (context) =>
-        context.json({ ready: service.current !== undefined }, service.current ? 200 : 503),
+        service.current
+          ? context.json({ ready: true })
+          : context.json({ ready: false }, 503, { 'retry-after': '2' }),
     },
   ];
 }

@@ -14,7 +14,9 @@ export interface Scored {
 /** The model in service. Call it once for each request, so that one answer comes from one model. @throws RequestError 503 */
 export function currentOf(service: Service): InService {
   if (!service.current)
-    throw new RequestError(503, 'no model is in service yet; wait until /health/ready is 200');
+    throw new RequestError(503, 'no model is in service yet; wait until /health/ready is 200', [], {
+      'retry-after': '2',
+    });
   return service.current;
 }
 

@@ -35,8 +35,9 @@ it('answers every kind of request with only the files of its image', async () =>
     expect((await fetch(url + path)).status, path).toBe(200);
   for (const start of ['/', '/docs']) {
     const page = await (await fetch(url + start)).text();
-    for (const [, path] of page.matchAll(/(?:href|src)="(\/[^"]+)"/g))
-      expect((await fetch(url + path)).status, path).toBe(200);
+    const paths = [...page.matchAll(/ (?:href|src)="([^"#]+)"/g)].map(([, path = '']) => path);
+    expect(paths.length).toBeGreaterThan(3);
+    for (const path of paths) expect((await fetch(new URL(path, url + start))).status, path).toBe(200);
   }
   const row = { vol_moving_avg: Float64Array.of(1), adj_close_rolling_med: Float64Array.of(1) };
   const answer = await fetch(`${url}/predict`, {

@@ -74,8 +74,9 @@ describe('limits', () => {
     ['GET /', 'a@b'],
     ['GET /', '[::1'],
     ['GET /', ''],
-    ['GET http://a/metrics', 'a'],
-    ['GET http://a/', 'a'],
+    ['GET http://a/metrics', 'a@b'],
+    ['GET http://a@b/metrics', 'a'],
+    ['GET http://', 'a'],
   ])('answers 400 to %s of the Host %j', async (target, host) => {
     for (const environment of [{ TOKEN: 'secret' }, {}]) {
       const { url } = await startServer(store, environment);
@@ -389,7 +390,7 @@ it('scores a challenger beside the champion and counts where they differ', async
 /** Each method, route, status and count of the answers in /metrics. */
 function countAnswers(metrics: string): string[] {
   const lines = metrics.matchAll(
-    /^http_server_request_duration_seconds_count.*_method="(\w+)".*_route="([^"]*)".*_code="(\d+)".* (\d+)$/gm,
+    /^http_server_request_duration_seconds_count.*_method="(\w+)".*_route="([^"]*)".*_code="(\d+)".* ([1-9]\d*)$/gm,
   );
   return Array.from(lines, ([, ...fields]) => fields.join(' '));
 }

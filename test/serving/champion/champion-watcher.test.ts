@@ -212,7 +212,9 @@ function watch(store: string) {
   const failures = async () => {
     const text = await metrics.register.metrics();
     const lines = text.match(/^model_load(_failed|s_total\{outcome="failure").*$/gm) ?? [];
-    return lines.map((line) => line.replace(/^.*_failed|^.*reason=/, ''));
+    return lines
+      .map((line) => line.replace(/^.*_failed|^.*reason=/, ''))
+      .filter((line) => !line.endsWith('} 0'));
   };
   return { watched, look, errors, failures };
 }
