@@ -29,7 +29,7 @@ MLFLOW := .mlflow/.installed
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help pipeline run-task walk-forward tensorboard clean-store serve airflow up down images \
-  install test check fix lock clean chromium bench bench-growth bench-training bench-quality bench-serving soak
+  install test check fix lock clean chromium deploy-tools bench bench-growth bench-training bench-quality bench-serving soak
 
 help:
 	@awk -F ':.* ## ' '/^##/ { print substr($$0, 4) } /^[a-z-]+:.* ## / { printf "  %-16s%s\n", $$1, $$2 }' Makefile
@@ -86,7 +86,7 @@ install: $(ADDON) $(PYTHON_PACKAGES) ## install now what other targets would ins
 # Runs $(2), saves its exit status for the summary, and continues after a failure.
 run_part = @echo "--- $(1)"; status=0; $(2) || status=$$?; echo $$status > reports/$(1).status
 
-test: install $(MLFLOW) chromium ## run all checks and tests; the last line of the output counts them
+test: install $(MLFLOW) chromium deploy-tools ## run all checks and tests; the last line of the output counts them
 	@rm -rf reports; mkdir reports
 	$(call run_part,types,tsc && tsc -p serving/page)
 	$(call run_part,biome,biome check --error-on-warnings .)
@@ -123,6 +123,9 @@ clean: ## remove everything that was installed, and the test reports; stores and
 
 chromium:
 	@test/support/chromium.sh
+
+deploy-tools:
+	@test/support/deploy-tools.sh
 
 ##
 ## Benchmarks

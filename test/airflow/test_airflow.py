@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import os
+import subprocess
 import urllib.request
 
 import pytest
 from airflow_api import wait
-from deployment import containers_of, docker, running_airflow
+from deployment import ROOT, containers_of, docker, free_port, running_airflow
 from task_container import TAG
 
 AS_OF = "2019-06-01"
@@ -124,6 +126,31 @@ def test_the_serving_container_answers_a_prediction(folder, triggered):
             assert response.read().isdigit()
     finally:
         docker("rm", "--force", name)
+
+
+def test_the_compose_file_of_the_server_alone_answers_a_prediction(folder, triggered):
+    has_plugin = subprocess.run(["docker", "compose", "version"], capture_output=True).returncode == 0
+    compose = [*(["docker", "compose"] if has_plugin else ["docker-compose"]), "--project-name"]
+    compose += [f"serving-{os.getpid()}", "--file", ROOT / "docker/deploy/serving.compose.yaml"]
+    port = free_port()
+    listen = {"STORE": str(folder / "store"), "LISTEN": f"127.0.0.1:{port}", "VERSION": TAG}
+
+    def run(*arguments):
+        subprocess.run([*compose, *arguments], env=os.environ | listen, check=True, capture_output=True)
+
+    def predict():
+        query = "vol_moving_avg=12345&adj_close_rolling_med=25"
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/predict?{query}", timeout=5) as response:
+                return response.read()
+        except OSError:
+            return None
+
+    try:
+        run("up", "--detach")
+        assert wait(predict, 30).isdigit()
+    finally:
+        run("down")
 
 
 def test_no_container_is_left(folder, backfilled):
