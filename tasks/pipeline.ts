@@ -92,7 +92,8 @@ function formatResults(results: ResultFile[]): string {
 
 function formatMetrics({ measured_rows, mae, mae_vol_moving_avg }: ResultFile['metrics']): string {
   return `Mean absolute error on the ${formatCount(Number(measured_rows))} newest rows, which were not trained on: \
-${formatCount(Number(mae))} shares; with vol_moving_avg as the prediction: ${formatCount(Number(mae_vol_moving_avg))}.`;
+${formatCount(Number(mae))} shares.
+With vol_moving_avg as the prediction: ${formatCount(Number(mae_vol_moving_avg))} shares.`;
 }
 
 function formatChampion({ champion_as_of, challenger_as_of, reason }: ResultFile['metrics']): string {
