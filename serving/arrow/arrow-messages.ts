@@ -41,7 +41,7 @@ export async function* checkMessages(input: AsyncIterable<Uint8Array>): AsyncGen
           `the metadata of a message may have at most ${MAX_METADATA_BYTES} bytes, not ${length}`,
         );
       const metadata = await reader.read(length);
-      if (metadata.length < length) throw arrowError('truncated in the metadata of a message');
+      if (metadata.length < length) throw arrowError('truncated inside the metadata of a message');
       const bodyLength = checkMetadata(metadata);
       yield metadata;
       for (let rest = bodyLength; rest > 0; ) {
@@ -195,6 +195,6 @@ class ReadBudget {
   take(count = 0, bytes = 1, heapBytes = bytes): void {
     this.#left -= count * heapBytes;
     if (count < 0 || count * bytes > this.#size || this.#left < 0)
-      throw arrowError('has metadata that states more than it holds');
+      throw arrowError('the metadata counts more elements than it contains');
   }
 }

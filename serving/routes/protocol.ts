@@ -180,12 +180,12 @@ async function infer(context: Context, service: Service, bodyLimit: number): Pro
   if (volMovingAvgs.length !== adjCloseRollingMeds.length)
     throw bodyError(
       '/inputs',
-      `hold ${volMovingAvgs.length} and ${adjCloseRollingMeds.length} rows; give as many of each`,
+      `has tensors of ${volMovingAvgs.length} and ${adjCloseRollingMeds.length} rows; send the same number of rows for each`,
     );
   const negative = volMovingAvgs.findIndex((volMovingAvg) => volMovingAvg < 0);
   if (negative >= 0) throw bodyError('/inputs', `row ${negative}: vol_moving_avg must not be negative`);
   const names = outputs?.length ? outputs.map(({ name }, index) => outputName(name, index)) : OUTPUTS;
-  if (new Set(names).size < names.length) throw bodyError('/outputs', 'ask for one more than once');
+  if (new Set(names).size < names.length) throw bodyError('/outputs', 'lists an output twice');
   const rows = volMovingAvgs.map((volMovingAvg, row) =>
     scoreRow(service, current, volMovingAvg, adjCloseRollingMeds[row] as number),
   );
@@ -219,7 +219,7 @@ function modelOf(context: Context, service: Service) {
 function readTensor(inputs: z.infer<typeof Tensor>[], name: string): number[] {
   const index = inputs.findIndex((input) => input.name === name);
   const tensor = inputs[index];
-  if (!tensor) throw bodyError('/inputs', `lack a tensor ${name}`);
+  if (!tensor) throw bodyError('/inputs', `has no tensor ${name}`);
   const { shape, data } = tensor;
   const [rows = 0, width = 1] = shape;
   const isNested = data.some(Array.isArray);

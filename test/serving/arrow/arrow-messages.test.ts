@@ -60,7 +60,7 @@ it('refuses metadata that states more fields than it has bytes', async () => {
   for (const count of [3_000, 2 ** 30, 2 ** 31 - 1, -1]) {
     const damaged = Buffer.from(bytes);
     damaged.writeInt32LE(count, at);
-    await expect(pass(damaged, 64)).rejects.toThrow('states more than it holds');
+    await expect(pass(damaged, 64)).rejects.toThrow('counts more elements than it contains');
   }
 });
 
@@ -88,7 +88,7 @@ it('refuses a field that is its own child', async () => {
   bytes.writeInt32LE(68 - (field + 4), field + 4);
   bytes.writeInt32LE(1, 68);
   bytes.writeInt32LE(field - 72, 72);
-  await expect(pass(withPrefix(bytes), 64)).rejects.toThrow('states more than it holds');
+  await expect(pass(withPrefix(bytes), 64)).rejects.toThrow('counts more elements than it contains');
 });
 
 it('refuses small metadata that would become millions of fields', async () => {
@@ -98,7 +98,7 @@ it('refuses small metadata that would become millions of fields', async () => {
   const children = FlatField.createChildrenVector(builder, Array(50_000).fill(child));
   const parent = addField(builder, Type.Struct_, Struct_.createStruct_(builder), { children });
   const bytes = encodeSchema(builder, Array(50).fill(parent));
-  await expect(pass(bytes, 65_536)).rejects.toThrow('states more than it holds');
+  await expect(pass(bytes, 65_536)).rejects.toThrow('counts more elements than it contains');
 });
 
 it.each([
@@ -112,7 +112,7 @@ it.each([
       ? addField(builder, type, Null.createNull(builder), { name: text })
       : addField(builder, type, Timestamp.createTimestamp(builder, 0, text));
   const bytes = encodeSchema(builder, Array(1_000).fill(field));
-  await expect(pass(bytes, 65_536)).rejects.toThrow('states more than it holds');
+  await expect(pass(bytes, 65_536)).rejects.toThrow('counts more elements than it contains');
 });
 
 it('reads or refuses metadata with random bytes in it', async () => {
