@@ -38,14 +38,14 @@ help:
 ##
 ## Pipeline and server
 pipeline: export STORE := $(STORE)
-pipeline: $(ADDON) ## run all tasks on the bundled sample or SOURCE, then print a prediction [SOURCE STORE AS_OF MAX_SHRINK REPLACE]
+pipeline: $(ADDON) ## run ingest, features, train and promote, then ask for one prediction [SOURCE STORE AS_OF MAX_SHRINK REPLACE]
 	@node tasks/cli.ts pipeline
 
 run-task: $(if $(TASK),$(ADDON)) ## run one task [TASK STORE ARGS]
 	@test -n "$(TASK)" || { echo 'run-task: TASK is not set. Example: make run-task TASK=features' >&2; exit 2; }
 	@node tasks/cli.ts $(TASK) --store "$(STORE)" $(ARGS)
 
-walk-forward: $(ADDON) ## train a model per month, and score each on the month after [FROM TO SOURCE STORE RESULTS]
+walk-forward: $(ADDON) ## train a model as of the first of each month, and score it on that month [FROM TO SOURCE STORE RESULTS]
 	@if [ -n "$(SOURCE)" ] || [ ! -e "$(STORE)/features/latest.json" ]; then \
 	  node tasks/cli.ts ingest --store "$(STORE)" $(if $(SOURCE),--source "$(SOURCE)") && \
 	  node tasks/cli.ts features --store "$(STORE)"; fi
@@ -155,13 +155,15 @@ soak: $(PACKAGES) ## memory and failures of the server under every kind of reque
 ##   STORE           folder of the store (default: data/store)
 ##   SOURCE          price files: a folder or zip in the form of the Kaggle data set (default: the bundled sample)
 ##   AS_OF           train only on rows before this date, YYYY-MM-DD (default: all rows)
-##   MAX_SHRINK      share of the rows or symbols that SOURCE may lack compared with the store (default: 0.1)
-##   REPLACE         1 trains even if the model of the date has another seed, half-life or median-from
-##   TASK            download, ingest, features, train, promote, rollback, models, prune or walk-forward
+##   MAX_SHRINK      how much smaller than the latest prices the new prices may be, in rows and in symbols:
+##                   0.1 allows 10 % fewer (default: 0.1)
+##   REPLACE         1 trains again if a model of this date was trained with other options. The old model
+##                   moves to models/<as-of>.<hash>/
+##   TASK            pipeline, download, ingest, features, train, promote, rollback, models, prune or walk-forward
 ##   ARGS            options of the task, for example ARGS="--window 60"; ARGS=--help lists them
 ##   FROM, TO        first and last month, for example FROM=2018-01 TO=2019-12
 ##   RESULTS         folder that gets a copy of the walk-forward table and plot
-##   KEEP            how many versions of each to keep (default: 2)
+##   KEEP            how many of the newest downloads, prices and features to keep (default: 2)
 ##   PORT            port of the server (default: 3000)
 ##   RUNS, ROUNDS, SECONDS, MINUTES, RATE    size of a benchmark; see its script in bench/
 
