@@ -14,7 +14,7 @@ make run-task TASK=features
 
 | task | what it does | output in the store |
 |---|---|---|
-| download | downloads the Kaggle data set; skipped if the param `source` is set, as by default | `raw/<snapshot>/` |
+| download | downloads the Kaggle data set; skipped if `source` is set, as by default | `raw/<snapshot>/` |
 | split | divides the shards for `shards_in_parallel` containers | |
 | ingest_shards | shares the work of ingest; skipped if `shards_in_parallel` is 1 | |
 | ingest | reads the CSV files and writes prices as Parquet | `prices/<key>/` |
