@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 
-/** What is wrong with one field: a query parameter, or a place in a body as a JSON pointer (RFC 6901). */
-export interface Fault {
+/** What is wrong with a query parameter, or a place in a body as a JSON pointer (RFC 6901). */
+export interface FieldError {
   parameter?: string;
   pointer?: string;
   detail: string;
@@ -10,14 +10,19 @@ export interface Fault {
 /** An error that the client gets as the answer. */
 export class RequestError extends Error {
   readonly status: number;
-  readonly faults: Fault[];
+  readonly fieldErrors: FieldError[];
   /** Headers of the answer, in addition to type and length. */
   readonly headers: Record<string, string>;
 
-  constructor(status: number, detail: string, faults: Fault[] = [], headers: Record<string, string> = {}) {
+  constructor(
+    status: number,
+    detail: string,
+    fieldErrors: FieldError[] = [],
+    headers: Record<string, string> = {},
+  ) {
     super(detail);
     this.status = status;
-    this.faults = faults;
+    this.fieldErrors = fieldErrors;
     this.headers = headers;
   }
 }
@@ -27,7 +32,6 @@ export function bodyError(pointer: string, detail: string): RequestError {
   return new RequestError(400, `${pointer || 'the body'} ${detail}`, [{ pointer, detail }]);
 }
 
-/** An answer to be sent. */
 export interface ErrorAnswer {
   status: number;
   headers: Record<string, string>;
@@ -35,12 +39,15 @@ export interface ErrorAnswer {
 }
 
 /**
- * The answer for an error: problem+json (RFC 9457) whose `errors` name the fields, or `{"error"}` at the paths of the Open
- * Inference Protocol.
+ * The answer for an error: problem+json (RFC 9457) whose `errors` name the fields, or `{"error"}`
+ * at the paths of the Open Inference Protocol.
  * @param path of the request; leave it out if it cannot be read
  */
-export function formatError({ status, message, faults, headers }: RequestError, path = '/'): ErrorAnswer {
-  const [first] = faults;
+export function formatError(
+  { status, message, fieldErrors, headers }: RequestError,
+  path = '/',
+): ErrorAnswer {
+  const [first] = fieldErrors;
   const [type, content] = /^\/v2([/?]|$)/.test(path)
     ? ['application/json', { error: message }]
     : [
@@ -51,7 +58,7 @@ export function formatError({ status, message, faults, headers }: RequestError, 
           status,
           detail: message,
           ...(first?.parameter && { parameter: first.parameter }),
-          ...(first && { errors: faults }),
+          ...(first && { errors: fieldErrors }),
         },
       ];
   const body = JSON.stringify(content);

@@ -2,15 +2,15 @@ import type { Handler, MiddlewareHandler } from 'hono';
 import type * as z from 'zod';
 
 /**
- * A route, declared once. The Hono app, /openapi.json, the guard's lists of open and unlimited paths, and the answers to
- * wrong methods (405) are all made from these declarations.
+ * A route, declared once. The app, /openapi.json, the guard, the answers to wrong methods (405) and
+ * the metrics all follow from this declaration.
  */
 export interface Route {
   /** GET answers HEAD, too. */
   method: 'GET' | 'POST';
   /** As Hono writes it: /v2/models/:name. */
   path: string;
-  /** Its part of /openapi.json. Routes for the page and for /docs have none: programs should not use them. */
+  /** Its part of /openapi.json. Routes of the page and of /docs have none. */
   description?: RouteDescription;
   /** Whether it needs no token, even if TOKEN is set. */
   isOpen?: boolean;
@@ -20,7 +20,10 @@ export interface Route {
   handler: Handler;
 }
 
-/** Schemas by media type: a zod schema with an id, several of which one applies, or none for what JSON Schema cannot describe. */
+/**
+ * Schemas by media type. If there are several, one of them applies; undefined is for a format that
+ * JSON Schema cannot describe.
+ */
 export type Content = Record<string, z.ZodType | z.ZodType[] | undefined>;
 
 export interface RouteDescription {
@@ -31,7 +34,7 @@ export interface RouteDescription {
   response: Content;
   /** The body of a 4xx or 503; problem+json by default. */
   error?: Content;
-  /** The body of the 503 while no model is in service; `error` by default, null if the route does not need a model. */
+  /** The body of a 503 without a model; `error` by default, null if no model is needed. */
   notReady?: Content | null;
 }
 

@@ -12,7 +12,7 @@ import { drain } from './http/drain.ts';
 import { createListener } from './http/listener.ts';
 import { httpOptions } from './http/node-options.ts';
 import { answerInvalidUrl, answerUnparsable } from './http/unparsable-requests.ts';
-import { createMetrics, type Watched } from './metrics/metrics.ts';
+import { createMetrics, type ServingState } from './metrics/metrics.ts';
 import { createScrape } from './metrics/scrape.ts';
 import { createRoutes } from './routes/routes.ts';
 import type { Service } from './scoring/service.ts';
@@ -36,11 +36,11 @@ async function superviseWorkers(): Promise<void> {
 async function serve(): Promise<void> {
   const { port, host, store, pollMs, drainMs } = settings;
   const service: Service = { current: undefined };
-  const watched: Watched = { service, drift: undefined, shadow: new Shadow(), rows: 0, requests: 0 };
+  const state: ServingState = { service, drift: undefined, shadow: new Shadow(), rows: 0, requests: 0 };
   const openResponses = new Set<ServerResponse>();
-  const metrics = createMetrics(watched, openResponses);
+  const metrics = createMetrics(state, openResponses);
   const source = folderSource(resolve(store));
-  const checkModel = createChampionWatcher(source, { watched, metrics, shadow: settings.shadow }, log);
+  const checkModel = createChampionWatcher(source, { state, metrics, shadow: settings.shadow }, log);
   await checkModel();
   if (!service.current && !service.fault)
     log(

@@ -17,7 +17,10 @@ interface Setting<T> {
 
 const MAX_WORKERS = 256;
 
-/** All settings of the server. docs/serving.md has them as a table, which a test compares with this one. */
+/**
+ * All settings of the server. docs/serving.md has them as a table, which a test compares with this
+ * one.
+ */
 export const SETTINGS = {
   store: setting('STORE', 'data/store', folder(), 'folder with the models'),
   port: setting('PORT', '3000', integer(0, 65_535), 'port to listen on; 0 for any that is free'),
@@ -120,12 +123,13 @@ function numberText(pattern: RegExp, min: number, max: number, message: string) 
 }
 
 function folder() {
-  return z
-    .string()
-    .refine((store) => !/^[a-z\d]+:\/\//i.test(store), 'the store must be a local folder, not a URL');
+  return z.string().refine((store) => !/^[a-z\d]+:\/\//i.test(store), 'is not a local folder; use a path');
 }
 
-/** Browsers send an origin in one spelling, and compare the answer's header with it character by character. */
+/**
+ * Browsers compare the header of the answer with their own spelling of the origin, character by
+ * character.
+ */
 function origin() {
   return z
     .string()

@@ -1,6 +1,6 @@
 /**
- * Plain node:http that answers the same bytes as the server and does nothing else: the upper bound for any framework. It
- * uses the default options or, with OPTIONS=ours, those of the server.
+ * Plain node:http that answers the same bytes as the server and does nothing else: the upper bound
+ * for any framework. It uses the default options or, with OPTIONS=ours, those of the server.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,6 @@
-/** Where the time of a request goes: by V8's profiler under load, and for each part measured alone. */
+/**
+ * Where the time of a request goes: by V8's profiler under load, and for each part measured alone.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,7 +35,10 @@ interface Profile {
   timeDeltas: number[];
 }
 
-/** Shares of a server's busy time by part in its last seconds, from the profile that it wrote when it ended. */
+/**
+ * Shares of a server's busy time by part in its last seconds, from the profile that it wrote when
+ * it ended.
+ */
 export function sharesOf(folder: string, seconds: number): Record<string, number> {
   const [name = ''] = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));
   const { nodes, samples, timeDeltas, startTime, endTime }: Profile = JSON.parse(
@@ -103,7 +108,9 @@ function time(work: (i: number) => number): number {
   return Math.round(median(runs));
 }
 
-/** Milliseconds to read, verify and prepare a model: the first time in a process, and once compiled. */
+/**
+ * Milliseconds to read, verify and prepare a model: the first time in a process, and once compiled.
+ */
 export function timeModelLoad(file: string): { first: number; later: number; golden: number; bytes: number } {
   const load = () => {
     const start = performance.now();
@@ -123,7 +130,10 @@ export function timeModelLoad(file: string): { first: number; later: number; gol
   return { first, later, golden, bytes: readFileSync(file).length };
 }
 
-/** Milliseconds from the start of a server's process until it is ready to predict; the median of five. */
+/**
+ * Milliseconds from the start of a server's process until it is ready to predict; the median of
+ * five.
+ */
 export async function timeStart(store: string): Promise<number> {
   const runs: number[] = [];
   for (let i = 0; i < 5; i++) {

@@ -11,7 +11,10 @@ export interface Started {
 
 const running = new Set<ChildProcess>();
 
-/** Starts a program that prints its URL to standard error. Its environment is PATH, PORT=0 and `environment`. */
+/**
+ * Starts a program that prints its URL to standard error. Its environment is PATH, PORT=0 and
+ * `environment`.
+ */
 export async function startServer(
   program: string,
   args: string[],

@@ -1,6 +1,7 @@
 /**
- * Compares the server with plain node:http, Fastify and FastAPI in one run: a closed loop for the rate, an open loop for
- * the latency, and where the time goes. ROUNDS and SECONDS make it longer; STORE names a store whose model to serve.
+ * Compares the server with plain node:http, Fastify and FastAPI in one run: a closed loop for the
+ * rate, an open loop for the latency, and where the time goes. ROUNDS and SECONDS make it longer;
+ * STORE names a store whose model to serve.
  */
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
@@ -9,10 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { decodeModel, encodeModel } from '../../model/model-file.ts';
 import { dense, modelOf } from '../../test/support/tiny-model.ts';
 import {
-  type Closed,
   CONNECTIONS,
   closedLoop,
-  type Open,
+  type OpenResult,
   openLoop,
   QUESTION,
   SLOW_QUESTION,
@@ -80,24 +80,9 @@ async function measure(): Promise<Omit<Result, 'host' | keyof typeof run>> {
         {},
       ),
     };
-    const closed: Record<string, Closed[]> = {};
-    const load = (name: string, { url, pid }: Started, seconds: number) =>
-      closedLoop(url, pid, seconds, name === OURS_SLOW ? SLOW_QUESTION : QUESTION);
-    for (const [name, server] of Object.entries(servers)) await load(name, server, 1);
-    for (let round = 0; round < ROUNDS; round++)
-      for (const [name, server] of Object.entries(servers))
-        closed[name] = [...(closed[name] ?? []), await load(name, server, SECONDS)];
+    const closed = await measureRates(servers);
     const maxRate = median((closed[OURS] ?? []).map(({ rate }) => rate));
-    const open: Result['open'] = [];
-    const pair = { [ALIKE]: alike, [OURS]: ours };
-    for (const { url } of Object.values(pair)) await openLoop(url, maxRate / 4, 1);
-    for (const share of [0.5, 0.7, 0.9]) {
-      const runs: Record<string, Open[]> = {};
-      for (let round = 0; round < ROUNDS; round++)
-        for (const [name, { url }] of Object.entries(pair))
-          runs[name] = [...(runs[name] ?? []), await openLoop(url, Math.round(share * maxRate), SECONDS)];
-      for (const [server, all] of Object.entries(runs)) open.push({ share, server, runs: all });
-    }
+    const open = await measureLatencies({ [ALIKE]: alike, [OURS]: ours }, maxRate);
     for (const { stop } of new Set(Object.values(servers))) await stop();
     const pauses = await measurePauses(ROUNDS * SECONDS);
     const shares = await withTemporaryFolder(async (folder) => {
@@ -113,7 +98,36 @@ async function measure(): Promise<Omit<Result, 'host' | keyof typeof run>> {
   }
 }
 
-/** Copies the model of STORE, or writes one of the same shape with made-up weights. Returns its description. */
+/** Closed loops, server by server in each round. */
+async function measureRates(servers: Record<string, Started>): Promise<Result['closed']> {
+  const closed: Result['closed'] = {};
+  const load = (name: string, { url, pid }: Started, seconds: number) =>
+    closedLoop(url, pid, seconds, name === OURS_SLOW ? SLOW_QUESTION : QUESTION);
+  for (const [name, server] of Object.entries(servers)) await load(name, server, 1);
+  for (let round = 0; round < ROUNDS; round++)
+    for (const [name, server] of Object.entries(servers))
+      closed[name] = [...(closed[name] ?? []), await load(name, server, SECONDS)];
+  return closed;
+}
+
+/** Open loops at shares of the maximum rate, server by server in each round. */
+async function measureLatencies(servers: Record<string, Started>, maxRate: number): Promise<Result['open']> {
+  const open: Result['open'] = [];
+  for (const { url } of Object.values(servers)) await openLoop(url, maxRate / 4, 1);
+  for (const share of [0.5, 0.7, 0.9]) {
+    const runs: Record<string, OpenResult[]> = {};
+    for (let round = 0; round < ROUNDS; round++)
+      for (const [name, { url }] of Object.entries(servers))
+        runs[name] = [...(runs[name] ?? []), await openLoop(url, Math.round(share * maxRate), SECONDS)];
+    for (const [server, all] of Object.entries(runs)) open.push({ share, server, runs: all });
+  }
+  return open;
+}
+
+/**
+ * Copies the model of STORE, or writes one of the same shape with made-up weights. Returns its
+ * description.
+ */
 function putModel(): string {
   const trained = process.env.STORE && join(process.env.STORE, 'model.bin');
   if (trained) {

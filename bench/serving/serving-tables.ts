@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Closed, Open } from './load-generator.ts';
+import type { ClosedResult, OpenResult } from './load-generator.ts';
 import type { Pauses } from './machine-pauses.ts';
 import { median } from './request-breakdown.ts';
 import { drawBars, drawSteps } from './svg-plots.ts';
@@ -19,9 +19,9 @@ export interface Result {
   seconds: number;
   connections: number;
   model: string;
-  closed: Record<string, Closed[]>;
+  closed: Record<string, ClosedResult[]>;
   /** At these shares of our maximum rate: ours and node:http with our options in turn. */
-  open: { share: number; server: string; runs: Open[] }[];
+  open: { share: number; server: string; runs: OpenResult[] }[];
   /** Of this machine, when its cores are busy. */
   pauses: Pauses;
   /** Shares of the server's busy time under load, by part. */
@@ -37,73 +37,91 @@ const PERCENTILES = ['p50', 'p90', 'p99', 'p99.9', 'max'] as const;
 
 /** The tables of bench/results/serving.md. */
 export function formatServing(result: Result): string {
-  const { host, rounds, seconds, connections, closed, open, pauses, shares, alone, loading } = result;
-  const micros = median((closed[OURS] ?? []).map(({ cpuMicros }) => cpuMicros));
-  /** The median over the rounds of the ratio within a round. */
-  const ratio = (runs: Closed[], peer: string) =>
-    median(ratesOf(runs).map((rate, round) => rate / (closed[peer]?.[round]?.rate ?? Number.NaN))).toFixed(2);
+  const { host } = result;
   return `# Serving
 
 ${host.cores} cores, ${host.cpu}, Node ${host.node}; load average before ${host.loadBefore.toFixed(1)}. Model: ${result.model}. node:http answers the same bytes, headers included, once with
 its default options, once with those of the server (serving/http/node-options.ts).
 
-## Maximum rate
+${formatRates(result)}
+${formatLatencies(result)}
+${formatBreakdown(result)}
+![Requests a second by server](serving-rate.svg)
+
+![Latency by percentile](serving-latency.svg)
+`;
+}
+
+function formatRates({ rounds, seconds, connections, closed }: Result): string {
+  /** The median over the rounds of the ratio within a round. */
+  const ratio = (runs: ClosedResult[], peer: string) =>
+    median(ratesOf(runs).map((rate, round) => rate / (closed[peer]?.[round]?.rate ?? Number.NaN))).toFixed(2);
+  const rows = Object.entries(closed).map(([name, runs]) => {
+    const rates = ratesOf(runs);
+    const span = `${formatInteger(Math.min(...rates))} to ${formatInteger(Math.max(...rates))}`;
+    const medianOf = (key: keyof ClosedResult, digits: number) =>
+      median(runs.map((run) => run[key])).toFixed(digits);
+    const cpu = `${medianOf('serverCpu', 2)} | ${medianOf('generatorCpu', 2)} | ${medianOf('cpuMicros', 1)}`;
+    return `| ${name} | ${formatInteger(median(rates))} | ${span} | ${ratio(runs, PLAIN)} | ${ratio(runs, ALIKE)} | ${cpu} |`;
+  });
+  return `## Maximum rate
 Closed loop: wrk, 1 thread, ${connections} connections, on the same host; ${rounds} rounds of ${seconds} s in turn, medians (min and max). CPU in cores.
 
 | server | requests/s | min to max | of ${PLAIN} | of ${ALIKE} | server CPU | wrk CPU | server CPU µs a request |
 |---|--:|--:|--:|--:|--:|--:|--:|
-${Object.entries(closed)
-  .map(([name, runs]) => {
-    const rates = ratesOf(runs);
-    const of = (key: keyof Closed) => median(runs.map((run) => run[key]));
-    return `| ${name} | ${whole(median(rates))} | ${whole(Math.min(...rates))} to ${whole(Math.max(...rates))} | ${ratio(runs, PLAIN)} | ${ratio(runs, ALIKE)} | ${of('serverCpu').toFixed(2)} | ${of('generatorCpu').toFixed(2)} | ${of('cpuMicros').toFixed(1)} |`;
-  })
-  .join('\n')}
+${rows.join('\n')}
 
 Ratios are medians over the rounds of the ratio within a round.
+`;
+}
 
-## Latency at a constant rate
+function formatLatencies({ rounds, seconds, open, pauses }: Result): string {
+  const rows = open.map(({ share, server, runs }) => {
+    const { rate, reached, percentiles, late } = summarize(runs);
+    const times = PERCENTILES.map((name) => {
+      const time = percentiles[name].toFixed(2);
+      return name === 'p99' ? `${time} (${formatSpan(runs)})` : time;
+    });
+    return `| ${share * 100} % | ${server} | ${formatInteger(rate)} | ${formatInteger(reached)} | ${times.join(' | ')} | ${late.toFixed(2)} |`;
+  });
+  return `## Latency at a constant rate
 Open loop: requests are due at equal intervals, even if earlier ones have no answer yet. Times start when a request was due
-(no coordinated omission). Shares are of our maximum with 1 worker; ${ALIKE}, gets the same rates in turn, to show what is due to the
-machine. Medians of ${rounds} runs of ${seconds} s, of p99 also min and max; *max* and *min reached* are of all of them. *generator late* is the 99th percentile of the load generator's own delay, part of the times.
+(no coordinated omission). Shares are of our maximum with 1 worker. ${ALIKE}, gets the same rates in turn, to show what the
+machine adds. Medians of ${rounds} runs of ${seconds} s, of p99 also min and max; *max* and *min reached* are of all of them. *generator late* is the 99th percentile of the load generator's own delay, part of the times.
 
 | of maximum | server | asked/s | min reached/s | ${PERCENTILES.map((name) => `${name} ms`).join(' | ')} | generator late ms |
 |--:|---|--:|--:|${PERCENTILES.map(() => '--:|').join('')}--:|
-${open
-  .map(({ share, server, runs }) => {
-    const { rate, reached, percentiles, late } = summarize(runs);
-    return `| ${share * 100} % | ${server} | ${whole(rate)} | ${whole(reached)} | ${PERCENTILES.map((name) => (name === 'p99' ? `${percentiles.p99.toFixed(2)} (${spanOf(runs)})` : percentiles[name].toFixed(2))).join(' | ')} | ${late.toFixed(2)} |`;
-  })
-  .join('\n')}
+${rows.join('\n')}
 
 Afterwards each core ran a loop that only reads the clock, for ${rounds * seconds} s: ${(pauses.share * 100).toFixed(1)} % of the time was in pauses of over 1 ms. The
 longest was ${pauses.longest.toFixed(1)} ms. The times above include such pauses.
+`;
+}
 
-## Where the time of a request goes, under load
+function formatBreakdown({ closed, shares, alone, loading, start }: Result): string {
+  const micros = median((closed[OURS] ?? []).map(({ cpuMicros }) => cpuMicros));
+  const underLoad = Object.entries(shares).map(
+    ([part, share]) => `| ${part} | ${(share * 100).toFixed(1)} % | ${(share * micros).toFixed(2)} |`,
+  );
+  return `## Where the time of a request goes, under load
 V8's sampling profiler in the server during a closed loop; µs are these shares of the ${micros.toFixed(1)} µs of CPU a request above.
 
 | part | share | µs |
 |---|--:|--:|
-${Object.entries(shares)
-  .map(([part, share]) => `| ${part} | ${(share * 100).toFixed(1)} % | ${(share * micros).toFixed(2)} |`)
-  .join('\n')}
+${underLoad.join('\n')}
 
 | alone, warm | ns |
 |---|--:|
 ${Object.entries(alone)
-  .map(([part, ns]) => `| ${part} | ${whole(ns)} |`)
+  .map(([part, ns]) => `| ${part} | ${formatInteger(ns)} |`)
   .join('\n')}
 
 | model and process | ms |
 |---|--:|
-| model load: read, checksum, shapes, golden vectors (${whole(loading.bytes)} bytes), the first time | ${loading.first.toFixed(2)} |
+| model load: read, checksum, shapes, golden vectors (${formatInteger(loading.bytes)} bytes), the first time | ${loading.first.toFixed(2)} |
 | the same once compiled | ${loading.later.toFixed(2)} |
 | of which 25 golden vectors | ${loading.golden.toFixed(3)} |
-| from the start of the process until it is ready to predict | ${result.start.toFixed(0)} |
-
-![Requests a second by server](serving-rate.svg)
-
-![Latency by percentile](serving-latency.svg)
+| from the start of the process until it is ready to predict | ${start.toFixed(0)} |
 `;
 }
 
@@ -121,15 +139,15 @@ export function writePlots(folder: string, { closed, open }: Result): void {
   );
 }
 
-/** The least and the most p99. */
-function spanOf(runs: Open[]): string {
+/** The minimum and maximum p99. */
+function formatSpan(runs: OpenResult[]): string {
   const all = runs.map(({ percentiles }) => percentiles.p99);
   return `${Math.min(...all).toFixed(1)} to ${Math.max(...all).toFixed(1)}`;
 }
 
 /** The medians of the runs; the worst of `reached` and `max`. */
-function summarize(runs: Open[]): Open {
-  const of = (read: (run: Open) => number) => median(runs.map(read));
+function summarize(runs: OpenResult[]): OpenResult {
+  const of = (read: (run: OpenResult) => number) => median(runs.map(read));
   return {
     rate: of(({ rate }) => rate),
     reached: Math.min(...runs.map(({ reached }) => reached)),
@@ -144,10 +162,10 @@ function summarize(runs: Open[]): Open {
   };
 }
 
-function ratesOf(runs: Closed[]): number[] {
+function ratesOf(runs: ClosedResult[]): number[] {
   return runs.map(({ rate }) => rate);
 }
 
-function whole(value: number): string {
+function formatInteger(value: number): string {
   return Math.round(value).toLocaleString('en');
 }

@@ -1,82 +1,101 @@
-import type { Metrics, Watched } from '../metrics/metrics.ts';
+import type { Metrics, ServingState } from '../metrics/metrics.ts';
 import { Drift } from '../scoring/drift.ts';
 import { ChampionError, createLoader, type ModelSource, prepare } from './model-source.ts';
 
+type Log = (level: 'info' | 'error', message: string, fields?: Record<string, string>) => void;
+
 /**
- * Keeps the newest usable champion in service, and the challenger beside it. An unusable model never replaces a usable one.
+ * Keeps the newest usable champion in service, and the challenger beside it. An unusable model
+ * never replaces a usable one.
+ * @param shadow the setting SHADOW
  * @returns a function that checks the store once; it does not throw
  */
 export function createChampionWatcher(
   source: ModelSource,
-  { watched, metrics, shadow }: { watched: Watched; metrics: Metrics; shadow: string },
-  log: (level: 'info' | 'error', message: string, fields?: Record<string, string>) => void,
+  { state, metrics, shadow }: { state: ServingState; metrics: Metrics; shadow: string },
+  log: Log,
 ): () => Promise<void> {
   const load = createLoader(source);
-  const { service } = watched;
+  const checkChallenger = createChallengerWatcher(source, state, shadow, log);
+  const { service } = state;
   /** What is wrong with the model in the store; kept while the store cannot be reached. */
-  let verdict: string | undefined;
-  /** Date and stamp of the loaded challenger. */
-  let loadedChallenger: string | undefined;
-  let lastChallengerError = '';
+  let storedFault: string | undefined;
 
   service.observe = (volMovingAvg, adjCloseRollingMed, prediction) => {
-    watched.rows++;
-    watched.drift?.observe(volMovingAvg, adjCloseRollingMed);
-    watched.shadow.observe(volMovingAvg, adjCloseRollingMed, prediction);
+    state.rows++;
+    state.drift?.observe(volMovingAvg, adjCloseRollingMed);
+    state.shadow.observe(volMovingAvg, adjCloseRollingMed, prediction);
   };
 
-  service.succeed = () => void watched.requests++;
+  service.succeed = () => void state.requests++;
 
   return async () => {
     try {
-      const found = await load();
-      if (found) {
-        const { next, doubt } = found;
+      const loaded = await load();
+      if (loaded) {
+        const { next, championError } = loaded;
         service.current = next;
-        verdict = undefined;
-        watched.drift = new Drift(next.model.density);
+        storedFault = undefined;
+        state.drift = new Drift(next.model.density);
         metrics.loads.inc({ outcome: 'success' });
         log('info', `serving the model as of ${next.version}`, { model: next.version });
-        if (doubt) rejectModel(doubt);
+        if (championError) rejectModel(championError);
       }
-      service.fault = verdict;
+      service.fault = storedFault;
     } catch (error) {
       rejectModel(error as Error);
     }
-    await loadChallenger().catch(logChallengerError);
+    await checkChallenger();
   };
 
   function rejectModel(error: Error): void {
     const isOfChampion = error instanceof ChampionError;
     service.fault = isOfChampion ? error.message : `model.bin ${error.message}`;
     // An unreachable store says nothing about the model, and may be back at the next check.
-    if (!('syscall' in error)) verdict = service.fault;
+    if (!('syscall' in error)) storedFault = service.fault;
     metrics.loads.inc({ outcome: 'failure', reason: isOfChampion ? 'champion.json' : 'model.bin' });
     const kept = service.current && `; the model as of ${service.current.version} stays in service`;
     log('error', `${service.fault}${kept ?? ''}; run the task promote again`);
   }
+}
+
+/** Returns a function that loads the challenger if it has changed. It does not throw. */
+function createChallengerWatcher(
+  source: ModelSource,
+  { service, shadow }: ServingState,
+  wanted: string,
+  log: Log,
+): () => Promise<void> {
+  /** Date and stamp of the loaded challenger. */
+  let loadedStamp: string | undefined;
+  let lastError = '';
+
+  return async () => {
+    try {
+      await loadChallenger();
+    } catch (error) {
+      const { message } = error as Error;
+      // Each check tries again, but the same error is logged once.
+      if (message !== lastError) log('error', `the challenger ${message}`);
+      lastError = message;
+    }
+  };
 
   async function loadChallenger(): Promise<void> {
-    if (shadow === 'off' || !service.current) return;
-    const date = shadow === 'newest' ? (await source.dates()).at(-1) : shadow;
-    const wanted =
+    if (wanted === 'off' || !service.current) return;
+    const date = wanted === 'newest' ? (await source.dates()).at(-1) : wanted;
+    const stamp =
       date && date !== service.current.version ? `${date} ${await source.trainedStamp(date)}` : undefined;
-    if (wanted === loadedChallenger) return;
-    loadedChallenger = undefined;
-    watched.shadow.challenger = undefined;
-    if (!date || !wanted) return;
+    if (stamp === loadedStamp) return;
+    loadedStamp = undefined;
+    shadow.challenger = undefined;
+    if (!date || !stamp) return;
     try {
-      watched.shadow.challenger = prepare(await source.trained(date));
+      shadow.challenger = prepare(await source.trained(date));
     } catch (error) {
       throw new Error(`${date}: ${(error as Error).message}`, { cause: error });
     }
-    loadedChallenger = wanted;
-    lastChallengerError = '';
-  }
-
-  /** Each check tries again, but the same error is logged once. */
-  function logChallengerError({ message }: Error): void {
-    if (message !== lastChallengerError) log('error', `the challenger ${message}`);
-    lastChallengerError = message;
+    loadedStamp = stamp;
+    lastError = '';
   }
 }

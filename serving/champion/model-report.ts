@@ -40,8 +40,8 @@ export async function reportModel(
     };
   const isInStore = source !== undefined && (await hasModel(source, current));
   const [card, losses] = await Promise.all([
-    isInStore ? source.modelReport(current.version, 'card.md') : undefined,
-    isInStore ? source.modelReport(current.version, 'losses.csv') : undefined,
+    isInStore ? source.trainingFile(current.version, 'card.md') : undefined,
+    isInStore ? source.trainingFile(current.version, 'losses.csv') : undefined,
   ]);
   return {
     version: current.version,

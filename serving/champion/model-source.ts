@@ -6,10 +6,10 @@ import { decodeModel } from '../../model/model-file.ts';
 import { type InService, inService } from '../scoring/service.ts';
 
 /** Files that train writes beside a model. */
-export type ModelReport = 'card.md' | 'losses.csv';
+export type TrainingFile = 'card.md' | 'losses.csv';
 
 /** Files that walk-forward writes. */
-export type StoreReport = 'walk-forward.md' | 'walk-forward.svg';
+export type WalkForwardFile = 'walk-forward.md' | 'walk-forward.svg';
 
 /** Access to the models of a store. */
 export interface ModelSource {
@@ -23,10 +23,10 @@ export interface ModelSource {
   trained(asOf: string): Promise<Buffer>;
   /** A value that changes when the trained model of a date changes; undefined if there is none. */
   trainedStamp(asOf: string): Promise<string | undefined>;
-  /** A file beside a trained model; undefined if there is none. */
-  modelReport(asOf: string, name: ModelReport): Promise<string | undefined>;
-  /** A file about all models; undefined if there is none. */
-  storeReport(name: StoreReport): Promise<string | undefined>;
+  /** Undefined if there is no such file. */
+  trainingFile(asOf: string, name: TrainingFile): Promise<string | undefined>;
+  /** Undefined if there is no such file. */
+  walkForwardFile(name: WalkForwardFile): Promise<string | undefined>;
 }
 
 /** champion.json is invalid, or names another model than model.bin. */
@@ -35,7 +35,7 @@ export class ChampionError extends Error {}
 /** A new model to serve, and what is wrong with champion.json, if anything. */
 export interface LoadedModel {
   next: InService;
-  doubt: ChampionError | undefined;
+  championError: ChampionError | undefined;
 }
 
 const DATE = /^\d{4}-\d\d-\d\d$/;
@@ -62,7 +62,7 @@ export function folderSource(store: string): ModelSource {
         const { sha256 } = JSON.parse(text);
         if (typeof sha256 === 'string') return sha256;
       } catch {}
-      throw new ChampionError('champion.json is broken: it names no model by its sha256');
+      throw new ChampionError('champion.json is not JSON with a sha256');
     },
     async dates() {
       const names = await readdir(join(store, 'models')).catch((error) => undefinedIfMissing(error));
@@ -71,44 +71,45 @@ export function folderSource(store: string): ModelSource {
     trained: (asOf) => readFile(join(store, 'models', asOf, 'model.bin')),
     trainedStamp: (asOf) => stampOf(join('models', asOf, 'model.bin')),
     // The date becomes part of a path, so that anything else must not pass.
-    modelReport: async (asOf, name) => (DATE.test(asOf) ? textOf('models', asOf, name) : undefined),
-    storeReport: textOf,
+    trainingFile: async (asOf, name) => (DATE.test(asOf) ? textOf('models', asOf, name) : undefined),
+    walkForwardFile: textOf,
   };
 }
 
 /**
- * Returns a function that reads and verifies the champion if it has changed. promote publishes model.bin before
- * champion.json: if the two do not match, the function waits for the next call. If they still do not match, it throws and
- * the previous model stays. Only at the start is such a model.bin used, since it has its own checksum.
+ * Returns a function that reads and verifies the champion if it has changed. promote publishes
+ * model.bin before champion.json: if the two do not match, the function waits for the next call. If
+ * they still do not match, it throws and the previous model stays. Only at the start is such a
+ * model.bin used, since it has its own checksum.
  * @throws ModelError, ChampionError
  */
 export function createLoader(source: ModelSource): () => Promise<LoadedModel | undefined> {
-  let known: string | undefined;
-  let doubted: string | undefined;
+  let loadedStamp: string | undefined;
+  let mismatchStamp: string | undefined;
   let isFirst = true;
   return async () => {
     const stamp = await source.stamp();
-    if (stamp === known) return undefined;
+    if (stamp === loadedStamp) return undefined;
     if (stamp === undefined) {
-      known = undefined;
+      loadedStamp = undefined;
       throw new ModelError('is gone');
     }
     const bytes = await source.model();
-    const doubt = await doubtOf(bytes, source);
+    const championError = await compareWithChampion(bytes, source);
     if ((await source.stamp()) !== stamp) return undefined;
-    if (doubt && !isFirst && doubted !== stamp) {
-      doubted = stamp;
+    if (championError && !isFirst && mismatchStamp !== stamp) {
+      mismatchStamp = stamp;
       return undefined;
     }
-    known = stamp;
+    loadedStamp = stamp;
     const next = prepare(bytes);
-    if (doubt && !isFirst) throw doubt;
+    if (championError && !isFirst) throw championError;
     isFirst = false;
-    return { next, doubt };
+    return { next, championError };
   };
 }
 
-async function doubtOf(bytes: Buffer, source: ModelSource): Promise<ChampionError | undefined> {
+async function compareWithChampion(bytes: Buffer, source: ModelSource): Promise<ChampionError | undefined> {
   try {
     const named = await source.sha256();
     const sha256 = createHash('sha256').update(bytes).digest('hex');

@@ -3,7 +3,7 @@ import { Counter, type Registry } from 'prom-client';
 import { RequestError } from '../problem.ts';
 
 /**
- * Counts answers that began with a 200 and ended early, and logs the reason, unless the client left.
+ * Counts answers that began and did not end, and logs the reason unless the client left.
  * @returns a function to call for each such answer
  */
 export function createAbortedCounter(

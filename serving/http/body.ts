@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { bodyError, type Fault, RequestError } from '../problem.ts';
+import { bodyError, type FieldError, RequestError } from '../problem.ts';
 import { Instance, MAX_INSTANCES, TensorRow } from '../schemas.ts';
 
 /** The largest JSON body, in bytes. */
@@ -9,8 +9,8 @@ export const MAX_JSON_BYTES = 16 * 2 ** 20;
 const MAX_HELD_BYTES = 16 * MAX_JSON_BYTES;
 let heldBytes = 0;
 
-/** Maximum number of faults in an answer. */
-const MAX_FAULTS = 20;
+/** Maximum number of fieldErrors in an answer. */
+const MAX_FIELD_ERRORS = 20;
 
 /** The schema of a row, by the name of the list. */
 const ROW_SCHEMAS = new Map<string, z.ZodType>([
@@ -37,7 +37,10 @@ export function mediaTypeOf(request: Request): string {
   return (request.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
-/** Reads a JSON body of this schema. @throws RequestError 400, 413; 503 while too many others are being read */
+/**
+ * Reads a JSON body of this schema.
+ * @throws RequestError 400, 413; 503 while too many others are being read
+ */
 export async function readJson<T extends z.ZodType>(
   request: Request,
   schema: T,
@@ -54,13 +57,17 @@ export async function readJson<T extends z.ZodType>(
   if (typeof value !== 'object' || Array.isArray(value)) throw bodyError('', 'must be an object');
   const result = schema.safeParse(truncate(value));
   if (result.success) return result.data;
-  const faults = result.error.issues.slice(0, MAX_FAULTS).map(
-    ({ path, message }): Fault => ({
+  const fieldErrors = result.error.issues.slice(0, MAX_FIELD_ERRORS).map(
+    ({ path, message }): FieldError => ({
       pointer: path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''),
       detail: message,
     }),
   );
-  throw new RequestError(400, `${faults[0]?.pointer || 'the body'}: ${faults[0]?.detail}`, faults);
+  throw new RequestError(
+    400,
+    `${fieldErrors[0]?.pointer || 'the body'}: ${fieldErrors[0]?.detail}`,
+    fieldErrors,
+  );
 }
 
 /** The chunks of a body as they arrive. @throws RequestError 413 once they exceed the limit */
@@ -102,8 +109,9 @@ export async function readBytes(request: Request, limit: number): Promise<Buffer
 }
 
 /**
- * Shortens the lists of a body for zod, which reports every wrong element: with millions that takes seconds and gigabytes.
- * Lists of rows end after MAX_FAULTS wrong ones, other lists after one element too many.
+ * Shortens the lists of a body for zod, which reports every wrong element: with millions that takes
+ * seconds and gigabytes. Lists of rows end after MAX_FIELD_ERRORS wrong ones, other lists after one
+ * element too many.
  */
 function truncate(value: unknown, name = '', depth = 0): unknown {
   if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return value;
@@ -117,7 +125,7 @@ function truncate(value: unknown, name = '', depth = 0): unknown {
   if (!row) return firstElements(value).map((inner) => truncate(inner, '', depth + 1));
   let wrong = 0;
   const last = value.findIndex(
-    (inner) => !row.safeParse(firstElements(inner)).success && ++wrong === MAX_FAULTS,
+    (inner) => !row.safeParse(firstElements(inner)).success && ++wrong === MAX_FIELD_ERRORS,
   );
   return (last < 0 ? value : value.slice(0, last + 1)).map(firstElements);
 }

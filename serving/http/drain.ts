@@ -2,8 +2,9 @@ import type { Server, ServerResponse } from 'node:http';
 import { Server as Sockets } from 'node:net';
 
 /**
- * Stops a server gracefully: it accepts no more connections, and each answer closes its connection. Idle connections are
- * closed a little later, so that a request that is already on its way is still answered.
+ * Stops a server gracefully: it accepts no more connections, and each answer closes its connection.
+ * Idle connections are closed a little later, so that a request that is already on its way is still
+ * answered.
  * @param openResponses answers that have not ended
  * @param drainMs maximum time in milliseconds
  * @param end is called once all connections are closed, or the time is over

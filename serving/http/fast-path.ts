@@ -9,7 +9,7 @@ import { hasValidHost } from './guard.ts';
 const USUAL_SPELLING =
   /^\/predict\?vol_moving_avg=(\d{1,20}(?:\.\d{1,20})?)&adj_close_rolling_med=(-?\d{1,20}(?:\.\d{1,20})?)$/;
 
-/** The inputs in a URL of the usual spelling, as parseQuery would read them; null for any other URL. */
+/** The inputs in a URL of the usual spelling, as parseQuery reads them; null for other URLs. */
 export function matchUsualSpelling(url: string): [volMovingAvg: number, adjCloseRollingMed: number] | null {
   const match = USUAL_SPELLING.exec(url);
   return match && [Number(match[1]), Number(match[2])];
@@ -24,9 +24,8 @@ export type FastPath = (
 ) => boolean;
 
 /**
- * Answers GET /predict in its usual spelling without Hono, with the same bytes as routes/predict.ts. It exists only for
- * speed: on two cores it answers about 1.5 times as many requests a second as Hono, for half the CPU. bench/serving
- * compares the two.
+ * Answers GET /predict in its usual spelling without Hono, with the same bytes as
+ * routes/predict.ts. It exists only for speed; bench/results/serving.md compares the two.
  * @param commonHeaders headers of every answer, names and values in turn
  */
 export function createFastPath(
@@ -72,7 +71,10 @@ function hasContentLength({ rawHeaders }: IncomingMessage): boolean {
   return hasHeader(rawHeaders, 'content-length');
 }
 
-/** Searches the raw headers: `request.headers` parses all of them on first use, which costs more than the rest of this path. */
+/**
+ * Searches the raw headers, because `request.headers` parses all of them, which costs more than the
+ * rest of this path.
+ */
 export function hasHeader(rawHeaders: string[], lowerCaseName: string): boolean {
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string;

@@ -8,7 +8,7 @@ import { createPathLookup } from './known-paths.ts';
 /** Number of addresses whose rate is kept; beyond it the oldest is forgotten. */
 const MAX_ADDRESSES = 10_000;
 
-/** A path that leads to the same route if it is normalized: nothing encoded, no segment that begins with a dot. */
+/** A path that normalization does not change: nothing encoded, no segment begins with a dot. */
 const PLAIN_PATH = /^(\/[\w-][\w.-]*)+$|^\/$/;
 
 /** A name or an IPv4 address, or an IPv6 address in brackets; with or without a port. */
@@ -18,9 +18,10 @@ const HOST = /^([a-z\d][\w.-]*|\[[\da-f:.]+\])(:\d{1,5})?$/i;
 const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)(.*)$/i;
 
 /**
- * Checks URL, Host, token, rate and Content-Length of a request before anything of its body is read. Only a plain
- * path can be open or unlimited, since a path such as /health/../metrics leads to another route. Hono's bearer-auth limits the
- * characters of a token and answers 400 to a malformed one; its body-limit keeps a chunked body in memory.
+ * Checks URL, Host, token, rate and Content-Length of a request before anything of its body is
+ * read. Only a plain path can be open or unlimited, since a path such as /health/../metrics leads
+ * to another route. Hono's bearer-auth limits the characters of a token and answers 400 to a
+ * malformed one; its body-limit keeps a chunked body in memory.
  * @returns a function that returns the error, or undefined if the request may pass
  */
 export function createGuard(
@@ -86,8 +87,8 @@ export function originForm(url: string): string {
 }
 
 /**
- * Whether Host is given at most once and is valid. Hono finds routes in `http://<Host><url>`: a Host that contains a / or ?
- * would lead to another path than the one that the guard checked.
+ * Whether Host is given at most once and is valid. Hono finds routes in `http://<Host><url>`: a
+ * Host that contains a / or ? would lead to another path than the one that the guard checked.
  */
 export function hasValidHost(rawHeaders: string[]): boolean {
   let hosts = 0;

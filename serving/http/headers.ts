@@ -12,8 +12,8 @@ const SECURITY_HEADERS = [
 const EXPOSED_HEADERS = 'X-Request-Id, X-Model-Version, Retry-After, Allow, WWW-Authenticate';
 
 /**
- * Headers of every answer, names and values in turn. Hono's secure-headers and cors would not reach the answers of the fast
- * path and to unparsable requests.
+ * Headers of every answer, names and values in turn. Hono's secure-headers and cors would not reach
+ * the answers of the fast path and to unparsable requests.
  */
 export function commonHeaders(corsOrigin: string): string[] {
   if (!corsOrigin) return SECURITY_HEADERS;
@@ -26,8 +26,8 @@ export function commonHeaders(corsOrigin: string): string[] {
 }
 
 /**
- * Returns the id that the caller gave, if it is valid, else a new one, unique over all processes. Hono's request-id refuses
- * `.` and `:`, and its ids cost a random UUID each.
+ * Returns the id that the caller gave, if it is valid, else a new one, unique over all processes.
+ * Hono's request-id refuses `.` and `:`, and its ids cost a random UUID each.
  */
 export function createRequestIds(): (given?: string | string[]) => string {
   const prefix = `${randomBytes(6).toString('hex')}-`;

@@ -28,8 +28,9 @@ export interface ListenerOptions {
 const CLIENT_LEFT = 499;
 
 /**
- * Handles each request before Hono: request id, common headers, guard, CORS preflight, metrics and access log. Hono's
- * middleware cannot do this, because answers of the fast path and to unparsable requests never reach Hono.
+ * Handles each request before Hono: request id, common headers, guard, CORS preflight, metrics and
+ * access log. Hono's middleware cannot do this, because answers of the fast path and to unparsable
+ * requests never reach Hono.
  */
 export function createListener(options: ListenerOptions): RequestListener {
   const { service, settings, metrics, routes, app, openResponses, logAccess } = options;

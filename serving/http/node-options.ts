@@ -1,7 +1,7 @@
 import type { ServerOptions } from 'node:http';
 import type { Settings } from '../settings.ts';
 
-/** Options of node:http. The benchmark uses them for the servers that it compares, too. */
+/** Options of node:http. The benchmark also gives them to the servers that it compares. */
 export function httpOptions(settings: Settings): ServerOptions {
   return {
     maxHeaderSize: settings.headerLimit,

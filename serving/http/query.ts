@@ -1,4 +1,4 @@
-import { type Fault, RequestError } from '../problem.ts';
+import { type FieldError, RequestError } from '../problem.ts';
 
 /** A decimal number, with or without an exponent. */
 const DECIMAL = /^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
@@ -51,8 +51,8 @@ function readFlag(query: URLSearchParams, name: string): boolean | string {
 
 /** @param results by parameter; a text describes what is wrong with it */
 function queryError(results: Record<string, unknown>): RequestError {
-  const faults = Object.entries(results)
+  const fieldErrors = Object.entries(results)
     .filter(([, value]) => typeof value === 'string')
-    .map(([parameter, reason]): Fault => ({ parameter, detail: `${parameter} ${reason}` }));
-  return new RequestError(400, faults.map(({ detail }) => detail).join('; '), faults);
+    .map(([parameter, reason]): FieldError => ({ parameter, detail: `${parameter} ${reason}` }));
+  return new RequestError(400, fieldErrors.map(({ detail }) => detail).join('; '), fieldErrors);
 }

@@ -5,7 +5,10 @@ export interface Series {
   observe(value: number): void;
 }
 
-/** A histogram like prom-client's, but an observation takes a few nanoseconds: buckets are summed on a scrape only. */
+/**
+ * A histogram like prom-client's, but an observation takes a few nanoseconds: buckets are summed on
+ * a scrape only.
+ */
 export function createHistogram(
   name: string,
   help: string,

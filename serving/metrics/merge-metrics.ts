@@ -20,7 +20,7 @@ export function mergeSnapshots(living: Snapshot[], ended: Values): Promise<strin
   return register.metrics();
 }
 
-/** Adds the counters and histograms of a process that has ended to the sums, so that no counter falls. */
+/** Adds the counters and histograms of an ended process, so that no counter falls. */
 export function addEnded(ended: Values, { values }: Snapshot): Promise<Values> {
   const left = values.filter(({ type }) => ['counter', 'histogram'].includes(String(type)));
   return AggregatorRegistry.aggregate([ended, left]).getMetricsAsJSON();

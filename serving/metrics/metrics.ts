@@ -12,7 +12,7 @@ const BUCKETS = [
 const METHODS = new Set(['GET', 'POST', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'PATCH']);
 
 /** State that the metrics read on a scrape. */
-export interface Watched {
+export interface ServingState {
   service: Service;
   drift: Drift | undefined;
   shadow: Shadow;
@@ -25,7 +25,7 @@ export interface Watched {
  * Metric names follow OpenTelemetry (http_server_…) and MLServer (model_infer_…).
  * @param openResponses answers that have not ended
  */
-export function createMetrics(watched: Watched, openResponses: ReadonlySet<unknown> = new Set()) {
+export function createMetrics(state: ServingState, openResponses: ReadonlySet<unknown> = new Set()) {
   const register = new Registry();
   collectDefaultMetrics({ register });
   const duration = createHistogram(
@@ -50,13 +50,13 @@ export function createMetrics(watched: Watched, openResponses: ReadonlySet<unkno
   });
   loads.inc({ outcome: 'success' }, 0);
   for (const reason of ['model.bin', 'champion.json']) loads.inc({ outcome: 'failure', reason }, 0);
-  registerModelMetrics(register, watched);
-  registerShadowMetrics(register, watched);
-  const drifts = () => {
-    const { drift, service } = watched;
+  registerModelMetrics(register, state);
+  registerShadowMetrics(register, state);
+  const readDrift = () => {
+    const { drift, service } = state;
     return drift && service.current ? [drift.counted(service.current.version)] : [];
   };
-  registerDrift(register, drifts);
+  registerDrift(register, readDrift);
 
   const seriesByKind = new Map<string, Series>();
   /**
@@ -86,14 +86,14 @@ export function createMetrics(watched: Watched, openResponses: ReadonlySet<unkno
     /** For the primary process, which merges those of all workers. */
     snapshot: async (): Promise<Snapshot> => ({
       values: await register.getMetricsAsJSON(),
-      drift: drifts()[0],
+      drift: readDrift()[0],
     }),
   };
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-function registerModelMetrics(register: Registry, watched: Watched): void {
+function registerModelMetrics(register: Registry, state: ServingState): void {
   const registers = [register];
   const total = (name: string, help: string, read: () => number) =>
     new Counter({
@@ -108,7 +108,7 @@ function registerModelMetrics(register: Registry, watched: Watched): void {
     ...{ registers, aggregator: 'max' },
     collect() {
       this.reset();
-      const { current } = watched.service;
+      const { current } = state.service;
       if (current) this.set({ model_version: current.version }, 1);
     },
   });
@@ -120,21 +120,20 @@ function registerModelMetrics(register: Registry, watched: Watched): void {
       aggregator: 'max',
     },
     collect() {
-      this.set(watched.service.fault ? 1 : 0);
+      this.set(state.service.fault ? 1 : 0);
     },
   });
-  total('model_infer_request_success_total', 'Requests whose rows were all scored', () => watched.requests);
-  total('model_infer_rows_total', 'Rows that were scored', () => watched.rows);
+  total('model_infer_request_success_total', 'Requests whose rows were all scored', () => state.requests);
+  total('model_infer_rows_total', 'Rows that were scored', () => state.rows);
 }
 
-function registerShadowMetrics(register: Registry, watched: Watched): void {
+function registerShadowMetrics(register: Registry, state: ServingState): void {
   const total = (name: string, help: string, read: (totals: ShadowTotals) => number) =>
     new Counter({
       ...{ name, help, labelNames: ['model_version'], registers: [register] },
       collect() {
         this.reset();
-        for (const [model_version, totals] of watched.shadow.totals)
-          this.inc({ model_version }, read(totals));
+        for (const [model_version, totals] of state.shadow.totals) this.inc({ model_version }, read(totals));
       },
     });
   total('model_shadow_rows_total', 'Rows that the challenger scored, too', ({ rows }) => rows);

@@ -4,7 +4,10 @@ import { addEnded, mergeSnapshots, type Snapshot, type Values } from './merge-me
 /** A worker that takes longer than this to send its metrics counts with its last ones. */
 const SNAPSHOT_TIMEOUT_MS = 1_000;
 
-/** A message about metrics between a worker and the primary process. The numbers match an answer with its request. */
+/**
+ * A message about metrics between a worker and the primary process. The numbers match an answer
+ * with its request.
+ */
 interface Message {
   /** From a worker: send the metrics of all. */
   scrapeRequest?: number;
@@ -20,8 +23,8 @@ interface Message {
 }
 
 /**
- * In the primary process: sends each worker that is scraped the metrics of all. The last counts of a worker that ended stay
- * in the sums, so that no counter falls.
+ * In the primary process: sends each worker that is scraped the metrics of all. The last counts of
+ * a worker that ended stay in the sums, so that no counter falls.
  */
 export function answerScrapes(): void {
   const last = new Map<number, Snapshot>();

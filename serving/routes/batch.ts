@@ -22,7 +22,7 @@ const Predictions = z
   .object({ predictions: z.array(Scored), model_version: z.string() })
   .meta({ id: 'Predictions' });
 
-/** POST /predict: a batch of rows, as JSON or as an Arrow IPC stream. The answer has the same form. */
+/** POST /predict: rows as JSON or as an Arrow IPC stream. The answer has the same form. */
 export function batchRoutes(service: Service, bodyLimit: number): Route[] {
   return [
     {
@@ -64,7 +64,8 @@ async function predictArrow(context: Context, service: Service, bodyLimit: numbe
     // The listener then counts and logs the error. node-server would print an error of the stream.
     outgoing.destroy(error as Error);
   });
-  // Without this Transfer-Encoding node-server reads ahead before it answers, and turns a late error into a 500.
+  // Without this Transfer-Encoding node-server reads ahead before it answers, and turns a late
+  // error into a 500.
   const headers = {
     'content-type': ARROW_STREAM,
     'transfer-encoding': 'chunked',

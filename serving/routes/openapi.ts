@@ -4,7 +4,7 @@ import { Problem } from '../schemas.ts';
 
 const SCHEMAS = '#/components/schemas/';
 
-/** The described routes as an OpenAPI 3.1 document. Every zod schema with an id becomes one of its components. */
+/** Describes routes as OpenAPI 3.1. Every zod schema with an id becomes a component. */
 export function describeApi(routes: Route[]): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const { path, method, description, isOpen = false } of routes) {

@@ -15,7 +15,10 @@ const TYPES = {
   svg: 'image/svg+xml',
 };
 
-/** Everything is loaded from this server, no script is made from text, and the plot from the store is shown as a blob. */
+/**
+ * Everything is loaded from this server, no script is made from text, and the plot from the store
+ * is shown as a blob.
+ */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -70,8 +73,8 @@ export function pageRoutes(service: Service, source: ModelSource | undefined): R
       handler: async (context) => {
         context.header('cache-control', 'no-cache');
         const [table, plot] = await Promise.all([
-          source?.storeReport('walk-forward.md'),
-          source?.storeReport('walk-forward.svg'),
+          source?.walkForwardFile('walk-forward.md'),
+          source?.walkForwardFile('walk-forward.svg'),
         ]);
         return context.json({ table: table ?? null, plot: plot ?? null });
       },

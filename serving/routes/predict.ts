@@ -7,7 +7,7 @@ import type { Service } from '../scoring/service.ts';
 
 const Detail = Scored.extend({ model_version: z.string() }).meta({ id: 'Detail' });
 
-/** GET /predict: a bare integer or, with detail=1, an object. http/fast-path.ts answers the usual spelling. */
+/** GET /predict: a bare integer or, with detail=1, an object. See also http/fast-path.ts. */
 export function predictRoutes(service: Service): Route[] {
   return [
     {

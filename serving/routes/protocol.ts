@@ -75,7 +75,10 @@ const ServerReady = z.object({ ready: z.boolean() }).meta({ id: 'ServerReady' })
 const INPUTS = ['vol_moving_avg', 'adj_close_rolling_med'] as const;
 const OUTPUTS = ['prediction', 'p10', 'p50', 'p90'] as const;
 
-/** Open Inference Protocol v2, REST (KServe, Triton, MLServer): https://github.com/kserve/open-inference-protocol */
+/**
+ * Open Inference Protocol v2, REST (KServe, Triton, MLServer):
+ * https://github.com/kserve/open-inference-protocol
+ */
 export function protocolRoutes(service: Service, bodyLimit: number): Route[] {
   const name = { name: 'name', in: 'path', required: true, schema: { const: MODEL_NAME } };
   const version = { name: 'version', in: 'path', required: true, schema: { type: 'string' } };

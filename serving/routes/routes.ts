@@ -18,7 +18,6 @@ export interface RouteOptions {
   source?: ModelSource | undefined;
 }
 
-/** All routes of the server. */
 export function createRoutes(
   service: Service,
   { bodyLimit = Number.POSITIVE_INFINITY, scrape = async () => '', source }: RouteOptions = {},

@@ -4,7 +4,10 @@ import type { Density } from '../../model/model.ts';
 /** The minimum share of a cell, so that an empty one does not make the index infinite. */
 const MIN_SHARE = 1e-4;
 
-/** Minimum rows for an index. Chance alone gives about cells / rows: 0.02 for 231 cells, the number that training makes. */
+/**
+ * Minimum rows for an index. Chance alone gives about cells / rows: 0.02 for 231 cells, the number
+ * that training makes.
+ */
 export const MIN_ROWS = 10_000;
 
 /** Counts on the training grid of a model, of one process or of all. */
@@ -16,7 +19,7 @@ export interface DriftCounts {
   counts: Float64Array;
 }
 
-/** Counts requested rows by cell of the training grid. Its memory does not grow with the requests. */
+/** Counts requested rows by cell of the training grid, in constant memory. */
 export class Drift {
   readonly #density: Density;
   readonly #counts: Float64Array;
@@ -48,12 +51,14 @@ export function addCounts(all: DriftCounts[]): DriftCounts[] {
   return sums;
 }
 
-/** Number of counted rows. */
 export function rowsOf({ counts }: DriftCounts): number {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** The population stability index: sum of (actual - expected) ln(actual / expected); NaN for fewer rows than MIN_ROWS. */
+/**
+ * The population stability index: sum of (actual - expected) ln(actual / expected); NaN for fewer
+ * rows than MIN_ROWS.
+ */
 export function stabilityIndex(counted: DriftCounts): number {
   const rows = rowsOf(counted);
   if (rows < MIN_ROWS) return Number.NaN;

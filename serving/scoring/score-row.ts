@@ -11,7 +11,10 @@ export interface Scored {
   in_domain: boolean;
 }
 
-/** The model in service. Call it once for each request, so that one answer comes from one model. @throws RequestError 503 */
+/**
+ * The model in service. Call it once for each request, so that one answer comes from one model.
+ * @throws RequestError 503
+ */
 export function currentOf(service: Service): InService {
   if (!service.current)
     throw new RequestError(503, 'no model is in service yet; wait until /health/ready is 200', [], {

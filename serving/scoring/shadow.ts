@@ -7,7 +7,6 @@ const MAX_WAITING = 1_024;
 /** Maximum relative difference of 1 + volume of predictions that agree. */
 const TOLERANCE = 0.1;
 
-/** ShadowTotals of one challenger. */
 export interface ShadowTotals {
   rows: number;
   disagreements: number;
@@ -42,7 +41,6 @@ export class Shadow {
     this.totals.set(challenger.version, this.#total);
   }
 
-  /** Queues a row. */
   observe(volMovingAvg: number, adjCloseRollingMed: number, { point }: Prediction): void {
     if (!this.#challenger) return;
     if (this.#length === MAX_WAITING) {

@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import * as net from 'node:net';
 
 /**
- * Whether each worker can listen on the same port, with the kernel distributing connections (SO_REUSEPORT). If not, the
- * primary process accepts all connections and passes them on.
+ * Whether each worker can listen on the same port, with the kernel distributing connections
+ * (SO_REUSEPORT). If not, the primary process accepts all connections and passes them on.
  */
 export const isShareable = process.platform === 'linux' && 'BoundSocket' in net;
 
 /**
- * Reserves a port for the workers until this process ends. With SO_REUSEPORT alone a second server of the same user could
- * listen on it, too, and silently get half of the requests.
+ * Reserves a port for the workers until this process ends. With SO_REUSEPORT alone a second server
+ * of the same user could listen on it, too, and silently get half of the requests.
  * @param port 0 for any that is free
  * @returns the address and port for the workers
  * @throws EADDRINUSE, EADDRNOTAVAIL, or an error of the DNS lookup
@@ -26,7 +26,10 @@ export async function holdPort(host: string, port: number): Promise<{ host: stri
   return { host: address, port: held.address().port };
 }
 
-/** Two servers that start at the same time would both find the port free. An abstract socket's name is unique and ends with its process. */
+/**
+ * Two servers that start at the same time would both find the port free. The name of an abstract
+ * socket is unique, and is free again when its process ends.
+ */
 async function lock(name: string): Promise<void> {
   const holder = net.createServer().listen(`\0${name}`).unref();
   await once(holder, 'listening');

@@ -1,7 +1,10 @@
 import cluster from 'node:cluster';
 import { answerScrapes } from '../metrics/scrape.ts';
 
-/** Pause before a worker is replaced. It doubles each time that the next one ends young, up to the maximum. */
+/**
+ * Pause before a worker is replaced. It doubles each time that the replacement ends young, up to
+ * the maximum.
+ */
 const [RESPAWN_MS, MAX_RESPAWN_MS] = [200, 30_000];
 
 /** A worker that ends after this time did not fail to start. */

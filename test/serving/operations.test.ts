@@ -247,15 +247,15 @@ it('counts refusals and wrong methods under the route of their path', async () =
 
 it.each([
   ['leaves', (socket: Socket) => socket.resetAndDestroy(), 499],
-  ['says no more', (socket: Socket) => socket.end(), 400],
-])('counts once a client that %s in the middle of a body', async (_, end, status) => {
+  ['ends its side', (socket: Socket) => socket.end(), 400],
+])('counts a client once that %s in the middle of a body', async (_, end, status) => {
   const { url } = await startServer(store);
   const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {});
   socket.resume();
   socket.write(
     'POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"insta',
   );
-  // Another request that is answered after it, so that the server has begun with it.
+  // Once this request is answered, the server has begun the first.
   await fetch(url + PREDICT_PATH);
   end(socket);
   const counted = async () => {
@@ -289,7 +289,7 @@ it('fails no request while a thousand champions are promoted one after the other
     encodeModel(constantModel([Math.log(ratio), 0, 0], `2020-01-0${ratio}`)),
   );
   let isOver = false;
-  let asked = 0;
+  let sent = 0;
   const wrong: string[] = [];
   const ask = async () => {
     while (!isOver) {
@@ -297,27 +297,27 @@ it('fails no request while a thousand champions are promoted one after the other
       const text = await answer.text();
       const version = answer.headers.get('x-model-version');
       const expected = version === '2020-01-03' ? '2999' : '1999';
-      asked++;
+      sent++;
       if (answer.status !== 200 || text !== expected) wrong.push(`${answer.status} ${version} ${text}`);
     }
   };
   const clients = [ask(), ask()];
-  const taken = () => log().match(/serving the model as of|stays in service/g)?.length ?? 0;
+  const countChecked = () => log().match(/serving the model as of|stays in service/g)?.length ?? 0;
   for (let i = 0; i < 1_000; i++) {
     const bytes = models[i % 2] as Buffer;
     promote(i % 10 === 9 ? bytes.subarray(0, -1) : bytes);
-    await until(() => taken() === i + 2, 'the server to look at the model');
+    await until(() => countChecked() === i + 2, 'the server to check the model');
   }
   isOver = true;
   await Promise.all(clients);
   expect(wrong).toEqual([]);
   const metrics = await (await fetch(`${url}/metrics`)).text();
   const count = (outcome: string) => Number(new RegExp(`outcome="${outcome}".*} (\\d+)`).exec(metrics)?.[1]);
-  // The first stood there from the start.
+  // Including the model at the start.
   expect(count('success')).toBe(901);
   expect(count('failure')).toBe(100);
-  expect(asked).toBeGreaterThan(1_000);
-  process.stderr.write(`900 champions taken and 100 refused during ${asked} requests, 0 failed\n`);
+  expect(sent).toBeGreaterThan(1_000);
+  process.stderr.write(`900 champions loaded and 100 refused during ${sent} requests, 0 failed\n`);
 });
 
 it('counts requests whose rows were all scored, and rows', async () => {
@@ -326,7 +326,7 @@ it('counts requests whose rows were all scored, and rows', async () => {
     const answer = await fetch(url + path, { method: 'POST', headers: { 'content-type': type }, body });
     return answer.arrayBuffer().then(
       () => answer.status,
-      () => 'cut off',
+      () => 'aborted',
     );
   };
   const row = { vol_moving_avg: 999, adj_close_rolling_med: 1 };
@@ -349,11 +349,11 @@ it('counts requests whose rows were all scored, and rows', async () => {
   expect(await post('/predict', JSON.stringify({ instances: [row, row, row] }))).toBe(200);
   expect(await infer([1, 2])).toBe(200);
   expect(await post('/predict', stream, arrow)).toBe(200);
-  // None of these is answered whole; the rows of the stream without its last bytes were scored.
+  // None of these gets a whole answer, but the rows of the truncated stream were scored.
   expect((await fetch(`${url}/predict?vol_moving_avg=-1&adj_close_rolling_med=1`)).status).toBe(400);
   expect(await post('/predict', '{}')).toBe(400);
   expect(await infer([1, -2])).toBe(400);
-  expect(await post('/predict', stream.slice(0, -8), arrow)).toBe('cut off');
+  expect(await post('/predict', stream.slice(0, -8), arrow)).toBe('aborted');
   const metrics = await (await fetch(`${url}/metrics`)).text();
   expect(metrics).toMatch(/^model_infer_request_success_total 5$/m);
   expect(metrics).toMatch(new RegExp(`^model_infer_rows_total ${1 + 1 + 3 + 2 + 4 + 4}$`, 'm'));

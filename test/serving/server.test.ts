@@ -25,7 +25,7 @@ it('answers over HTTP on a free port', async () => {
   expect((await fetch(`${url}/health/ready`)).status).toBe(200);
 });
 
-it('holds no native module in its process', async () => {
+it('loads no native module', async () => {
   const { running, url } = await startServer(store);
   await fetch(`${url}/predict?vol_moving_avg=12345&adj_close_rolling_med=25`);
   const maps = readFileSync(`/proc/${running.process.pid}/maps`, 'utf8');
@@ -33,7 +33,7 @@ it('holds no native module in its process', async () => {
   expect(maps).not.toMatch(/\.node$|node_modules|tensorflow|duckdb/m);
 });
 
-it('takes a model that is promoted while it runs, and keeps it when a damaged one follows', async () => {
+it('loads a model that is promoted while it runs, and keeps it if the next one is damaged', async () => {
   const { running, url } = await startServer(store);
   const predict = async () =>
     (await fetch(`${url}/predict?vol_moving_avg=999&adj_close_rolling_med=1`)).text();
@@ -48,7 +48,7 @@ it('takes a model that is promoted while it runs, and keeps it when a damaged on
   expect(await predict()).toBe('2999');
 });
 
-it('waits for the first model, alive but not ready', async () => {
+it('is live but not ready until the first model is promoted', async () => {
   const bytes = readFileSync(join(store, 'model.bin'));
   rmSync(join(store, 'model.bin'));
   const { url } = await startServer(store, { POLL_MS: '20' });
@@ -61,7 +61,7 @@ it('waits for the first model, alive but not ready', async () => {
   await expect.poll(async () => (await fetch(`${url}/health/ready`)).status).toBe(200);
 });
 
-it('is not ready with a damaged model, and says why', async () => {
+it('is not ready with a damaged model, and gives the reason', async () => {
   writeFileSync(join(store, 'model.bin'), readFileSync(join(store, 'model.bin')).subarray(0, -1));
   const { url } = await startServer(store);
   const ready = await fetch(`${url}/health/ready`);
@@ -86,7 +86,7 @@ it.each([
   expect(JSON.parse(stderr).message).toContain(name);
 });
 
-it('does not start on a port in use, and names it', async () => {
+it('does not start on a port that is in use, and names it', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await until(() => other.listening, 'a port');
   const { port } = other.address() as AddressInfo;
@@ -102,16 +102,16 @@ it('does not start on a port in use, and names it', async () => {
 it.each([
   ['SIGTERM', 143],
   ['SIGINT', 130],
-] as const)('ends on %s with %i within 3 s, though a client keeps its connection', async (signal, code) => {
+] as const)('ends on %s with %i within 3 s, even if a client keeps its connection', async (signal, code) => {
   const { running, url } = await startServer(store);
   await fetch(`${url}/health/live`, { headers: { connection: 'keep-alive' } });
-  const told = performance.now();
+  const start = performance.now();
   running.process.kill(signal);
   expect((await running.ended).code).toBe(code);
-  expect(performance.now() - told).toBeLessThan(3_000);
+  expect(performance.now() - start).toBeLessThan(3_000);
 });
 
-it('answers on SIGTERM what has begun, and closes the connection with it', async () => {
+it('on SIGTERM answers a request that has begun, and closes its connection', async () => {
   const { running, url } = await startServer(store);
   const body = '{"instances":[{"vol_moving_avg":999,"adj_close_rolling_med":1}]}';
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
@@ -123,7 +123,7 @@ it('answers on SIGTERM what has begun, and closes the connection with it', async
   );
   await fetch(`${url}/health/live`);
   running.process.kill('SIGTERM');
-  // One that was taken before the server stopped listening may be reset later.
+  // A connection that was accepted before the server stopped listening may be reset later.
   const another = () => connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {});
   await expect.poll(() => once(another(), 'connect').catch(({ code }) => code)).toBe('ECONNREFUSED');
   socket.write(body.slice(20));

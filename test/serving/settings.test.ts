@@ -20,7 +20,7 @@ it.each([
 });
 
 it.each(['two words', 'sécret', 'a\nb', ' leading', '\u{1f511}', 'a\x7f'])(
-  'refuses the TOKEN %j, and does not repeat it',
+  'refuses the TOKEN %j without showing it',
   (token) => {
     expect(() => readSettings({ TOKEN: token })).toThrow(/^TOKEN: /);
     expect(() => readSettings({ TOKEN: token })).not.toThrow(token);
@@ -34,7 +34,7 @@ it.each([
   ['CORS_ORIGIN', 'http://[::1]:8080', 'corsOrigin'],
   ['TOKEN', 'aB3-._~+/=!"#', 'token'],
   ['STORE', '/data/s3:store', 'store'],
-] as const)('takes %s=%s', (name, value, setting) => {
+] as const)('accepts %s=%s', (name, value, setting) => {
   expect(readSettings({ [name]: value })[setting]).toBe(value);
 });
 

@@ -46,8 +46,8 @@ const NAMES = ['vol_moving_avg', 'adj_close_rolling_med'];
 const INFER = '/v2/models/volume/infer';
 const NO_BODY = Buffer.alloc(0);
 const ONE = Float64Array.of(1);
-const SOUND_TENSOR = { name: '', shape: [1], datatype: 'FP64', data: [1] };
-const JSON_BODY = `{"instances":[${jsonRow('', '')}]}`;
+const VALID_TENSOR = { name: '', shape: [1], datatype: 'FP64', data: [1] };
+const VALID_BODY = `{"instances":[${jsonRow('', '')}]}`;
 
 /** Bad requests of every kind. Nearly every one has a single fault. */
 export function badRequests(): BadRequest[] {
@@ -96,7 +96,9 @@ function badJson(): BadRequest[] {
     ...WRONG_NUMBERS.map((text) => json('/predict', text)),
     ...WRONG_NUMBERS.map((text) => json('/predict', `{"instances":${text}}`)),
     json('/predict', JSON.stringify({ instances: Array(100_000).fill({}) })),
-    ...Array.from({ length: JSON_BODY.length }, (_, length) => json('/predict', JSON_BODY.slice(0, length))),
+    ...Array.from({ length: VALID_BODY.length }, (_, length) =>
+      json('/predict', VALID_BODY.slice(0, length)),
+    ),
     ...[
       'k'.repeat(100_000),
       'vol_moving_avg ',
@@ -106,7 +108,7 @@ function badJson(): BadRequest[] {
       'constructor',
     ].map((key) => json('/predict', `{"instances":[{"${key}":1,"adj_close_rolling_med":1}]}`)),
     ...['text/plain', 'application/xml', 'application/jsonx', 'multipart/form-data', ''].map(
-      (type): BadRequest => ['POST', '/predict', type, Buffer.from(JSON_BODY), 415],
+      (type): BadRequest => ['POST', '/predict', type, Buffer.from(VALID_BODY), 415],
     ),
     json('/predict', `{"instances":[${'1,'.repeat(100_000)}1]}`, 413),
     json('/predict', ' '.repeat(16 * 2 ** 20 + 1), 413),
@@ -146,8 +148,8 @@ function badTensors(): BadRequest[] {
     tensors({}, {}, { outputs: Array(1_000).fill({ name: 'p50' }) }),
     tensors({}, {}, { id: 1 }),
     tensors({}, {}, { parameters: [] }),
-    json(INFER, JSON.stringify({ inputs: [{ ...SOUND_TENSOR, name: NAMES[0] }] })),
-    json(INFER, JSON.stringify({ inputs: [0, 1, 0].map((i) => ({ ...SOUND_TENSOR, name: NAMES[i] })) })),
+    json(INFER, JSON.stringify({ inputs: [{ ...VALID_TENSOR, name: NAMES[0] }] })),
+    json(INFER, JSON.stringify({ inputs: [0, 1, 0].map((i) => ({ ...VALID_TENSOR, name: NAMES[i] })) })),
     ...Array.from({ length: 40 }, (_, length) =>
       json(INFER, '{"inputs":[{"name":"vol_moving_avg","shape":[1]}]}'.slice(0, length)),
     ),
@@ -243,7 +245,7 @@ function tensorText(name: string, wrong: string, text: string): string {
 
 /** A request with both tensors, changed by these fields. */
 function tensors(first: object, second: object = {}, more: object = {}): BadRequest {
-  const inputs = [first, second].map((fields, i) => ({ ...SOUND_TENSOR, name: NAMES[i], ...fields }));
+  const inputs = [first, second].map((fields, i) => ({ ...VALID_TENSOR, name: NAMES[i], ...fields }));
   return json(INFER, JSON.stringify({ inputs, ...more }));
 }
 

@@ -1,4 +1,4 @@
-"""Asks a running server as public clients do. Usage: protocol_clients.py URL"""
+"""Sends requests to a running server with public clients. Usage: protocol_clients.py URL"""
 
 import http.client
 import json
@@ -18,9 +18,9 @@ MODEL = "volume"
 
 def tensor(name, values):
     array = np.array(values, dtype=np.float64)
-    made = triton.InferInput(name, list(array.shape), "FP64")
-    made.set_data_from_numpy(array, binary_data=False)
-    return made
+    result = triton.InferInput(name, list(array.shape), "FP64")
+    result.set_data_from_numpy(array, binary_data=False)
+    return result
 
 
 def check_protocol():
@@ -43,7 +43,7 @@ def check_protocol():
     except InferenceServerException as error:
         assert "hold 1 and 2 rows" in str(error), error
     else:
-        raise AssertionError("rows that do not match were taken")
+        raise AssertionError("tensors of different lengths were accepted")
 
 
 def check_openapi():
@@ -56,16 +56,16 @@ def check_arrow(batches=16, rows=65_536):
     schema = pa.schema([("vol_moving_avg", pa.int64()), ("adj_close_rolling_med", pa.float32())])
     with pa.ipc.new_stream(sink, schema) as writer:
         for start in range(0, batches * rows, rows):
-            average = pa.array([None, *range(start + 1, start + rows)], pa.int64())
-            median = pa.array(np.ones(rows, np.float32))
-            writer.write_batch(pa.record_batch([average, median], schema))
+            vol_moving_avg = pa.array([None, *range(start + 1, start + rows)], pa.int64())
+            adj_close_rolling_med = pa.array(np.ones(rows, np.float32))
+            writer.write_batch(pa.record_batch([vol_moving_avg, adj_close_rolling_med], schema))
     body = sink.getvalue().to_pybytes()
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=50)
     connection.putrequest("POST", "/predict")
     connection.putheader("Content-Type", "application/vnd.apache.arrow.stream")
     connection.putheader("Content-Length", str(len(body)))
     connection.endheaders()
-    # The server reads on as its answer is read, so both go on at once.
+    # The server stops reading while its answer is not read, so this sends and reads at the same time.
     sender = threading.Thread(target=connection.sock.sendall, args=[body])
     sender.start()
     table = pa.ipc.open_stream(connection.getresponse().read()).read_all()

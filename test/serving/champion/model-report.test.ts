@@ -75,7 +75,7 @@ it('does not read outside models/ for an as-of date with a path', async () => {
   writeFileSync(join(store, 'elsewhere/card.md'), '# A secret');
   const model = constantModel([...OUTPUTS], asOf);
   writeFileSync(join(store, 'elsewhere/model.bin'), encodeModel(model));
-  expect(await folderSource(store).modelReport(asOf, 'card.md')).toBeUndefined();
+  expect(await folderSource(store).trainingFile(asOf, 'card.md')).toBeUndefined();
   expect(await reportModel({ current: inService(model) }, folderSource(store))).toMatchObject({ card: null });
 });
 

@@ -9,22 +9,24 @@ import { PREDICT_PATH, startDoublingServer, type TestServer } from '../../suppor
 const ROWS = 16_384;
 
 it.each([
-  ['a negative average', -1, `row ${ROWS}: vol_moving_avg must not be negative`],
+  ['a negative vol_moving_avg', -1, `row ${ROWS}: vol_moving_avg must not be negative`],
   ['a value that is not finite', Number.NaN, `row ${ROWS}: vol_moving_avg is not finite`],
 ])(
-  'cuts an answer off at %s after its first rows, says why in a line, and counts it',
-  async (_, last, why) => {
+  'aborts an answer at %s after its first rows, logs the reason in one line, and counts it',
+  async (_, last, reason) => {
     const server = await startDoublingServer();
     const volMovingAvgs = Float64Array.from({ length: ROWS + 1 }, (_, row) => (row < ROWS ? row : last));
     const answer = await ask(server, volMovingAvgs, 'seven');
     expect(answer.status).toBe(200);
     await expect(answer.arrayBuffer()).rejects.toThrow('terminated');
-    await expect.poll(() => cutOffs(server)).toEqual({ bad_request: 1, client_left: 0, server_error: 0 });
+    await expect
+      .poll(() => countAborted(server))
+      .toEqual({ bad_request: 1, client_left: 0, server_error: 0 });
     const lines = server.log().trim().split('\n').slice(-1);
     expect(lines.map((line) => JSON.parse(line))).toEqual([
       {
         level: 'warn',
-        message: `an answer was cut off: the Arrow stream: ${why}`,
+        message: `an answer was cut off: the Arrow stream: ${reason}`,
         path: '/predict',
         request_id: 'seven',
         timestamp: expect.any(String),
@@ -36,7 +38,7 @@ it.each([
   },
 );
 
-it('counts a client that leaves in the middle of an answer, and says nothing', async () => {
+it('counts a client that leaves in the middle of an answer, and logs nothing', async () => {
   const server = await startDoublingServer();
   const before = server.log();
   const body = ipc(new Float64Array(2_000_000).fill(1));
@@ -47,14 +49,14 @@ it('counts a client that leaves in the middle of an answer, and says nothing', a
   socket.write(body);
   await once(socket, 'data');
   socket.resetAndDestroy();
-  await expect.poll(() => cutOffs(server)).toEqual({ bad_request: 0, client_left: 1, server_error: 0 });
+  await expect.poll(() => countAborted(server)).toEqual({ bad_request: 0, client_left: 1, server_error: 0 });
   expect(server.log()).toBe(before);
   expect(await outputOf(server)).toBe('');
 });
 
-it('cuts off what turns out to be no HTTP after the first rows were answered', async () => {
+it('aborts an answer if the request is not valid HTTP after the first rows', async () => {
   const server = await startDoublingServer();
-  // Without the end-of-stream marker, so that the answer cannot have ended before the fault comes.
+  // Without the end-of-stream marker the answer cannot end before the fault.
   const body = ipc(new Float64Array(ROWS + 1)).subarray(0, -8);
   const socket = connect(server.port, '127.0.0.1').on('error', () => {});
   let text = '';
@@ -65,21 +67,21 @@ it('cuts off what turns out to be no HTTP after the first rows were answered', a
   await until(() => text.length > 1_000, 'the first rows');
   socket.write('no chunk');
   await once(socket, 'close');
-  await expect.poll(() => cutOffs(server)).toEqual({ bad_request: 1, client_left: 0, server_error: 0 });
+  await expect.poll(() => countAborted(server)).toEqual({ bad_request: 1, client_left: 0, server_error: 0 });
   expect(server.log()).toContain('"request_id":"eight"');
   expect(server.log()).not.toMatch(/\n\s+at /);
 });
 
-it('counts no answer that came to its end', async () => {
+it('does not count answers that ended', async () => {
   const server = await startDoublingServer();
   const answer = await ask(server, new Float64Array(ROWS + 1), 'nine');
   await answer.arrayBuffer();
   await fetch(`${server.url}/predict?vol_moving_avg=x`);
   await fetch(`${server.url}/health/live`, { method: 'HEAD' });
-  expect(await cutOffs(server)).toEqual({ bad_request: 0, client_left: 0, server_error: 0 });
+  expect(await countAborted(server)).toEqual({ bad_request: 0, client_left: 0, server_error: 0 });
 });
 
-/** Ends the server, and gives what it wrote to standard output. */
+/** Stops the server, and returns its standard output. */
 async function outputOf({ running }: TestServer): Promise<string> {
   running.process.kill('SIGTERM');
   return (await running.ended).stdout;
@@ -101,8 +103,8 @@ function ipc(volMovingAvgs: Float64Array): Buffer<ArrayBuffer> {
   return Buffer.from(tableToIPC(tableFromArrays(columns), 'stream'));
 }
 
-/** How often /metrics says that answers were cut off, by cause. */
-async function cutOffs({ url }: TestServer): Promise<Record<string, number>> {
+/** Numbers of aborted answers in /metrics, by cause. */
+async function countAborted({ url }: TestServer): Promise<Record<string, number>> {
   const text = await (await fetch(`${url}/metrics`)).text();
   const lines = text.matchAll(/^http_server_answers_cut_off_total\{cause="(\w+)"\} (\d+)$/gm);
   return Object.fromEntries([...lines].map(([, cause, count]) => [cause, Number(count)]));

@@ -4,7 +4,7 @@ import { MAX_JSON_BYTES, readJson } from '../../../serving/http/body.ts';
 
 const MEBIBYTE = new Uint8Array(2 ** 20).fill(' '.charCodeAt(0));
 
-it('refuses bodies while unfinished ones hold the memory, and accepts them again afterwards', async () => {
+it('refuses bodies while unfinished ones use all the memory, and accepts them again afterwards', async () => {
   const bodies = Array.from({ length: 16 }, largeBody);
   const reads = bodies.map(({ body }) => expect(read(body)).rejects.toThrow('must be JSON'));
   const ends = await Promise.all(bodies.map(({ held }) => held));
@@ -14,7 +14,10 @@ it('refuses bodies while unfinished ones hold the memory, and accepts them again
   expect(await read('{}')).toEqual({});
 });
 
-/** As many blanks as a body may have bytes, and no end; gives what ends it, once somebody holds all and asks for more. */
+/**
+ * A body of the maximum size that does not end. `held` resolves once a reader has all of it, with a
+ * function that ends it.
+ */
 function largeBody() {
   const { promise: held, resolve } = Promise.withResolvers<() => void>();
   let size = 0;

@@ -51,11 +51,11 @@ it('reads the usual spelling as parseQuery does', () => {
 it.each([
   '/predict?vol_moving_avg=12345&adj_close_rolling_med=25',
   '/predict?vol_moving_avg=0.5&adj_close_rolling_med=-3.25',
-])('takes %s for a plain question', (url) => {
+])('has the usual spelling in %s', (url) => {
   expect(matchUsualSpelling(url)).not.toBeNull();
 });
 
-it('gives finite numbers or a 400 that names a parameter, for any text', () => {
+it('reads finite numbers from any text, or throws a 400 that names a parameter', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), (one, other) => {
       try {
@@ -68,7 +68,7 @@ it('gives finite numbers or a 400 that names a parameter, for any text', () => {
       } catch (error) {
         expect(error).toBeInstanceOf(RequestError);
         expect((error as RequestError).status).toBe(400);
-        expect((error as RequestError).faults[0]?.parameter).toBeTruthy();
+        expect((error as RequestError).fieldErrors[0]?.parameter).toBeTruthy();
       }
     }),
     { numRuns: 1_000 },

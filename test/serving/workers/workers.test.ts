@@ -11,8 +11,8 @@ import { constantModel } from '../../support/tiny-model.ts';
 
 const PREDICT_PATH = '/predict?vol_moving_avg=999&adj_close_rolling_med=1';
 const REQUESTS = 'model_infer_request_success_total';
-/** What makes a process believe that it is not on Linux. */
-const ELSEWHERE = [
+/** Makes a process believe that it is not on Linux. */
+const NOT_LINUX_FLAGS = [
   '--import',
   "data:text/javascript,Object.defineProperty(process,'platform',{value:'darwin'})",
 ];
@@ -24,18 +24,18 @@ beforeEach(() => {
 });
 
 it.each([
-  ['each listen by themselves', [], 2],
-  ['are handed connections, where they cannot', ELSEWHERE, 1],
+  ['each listen', [], 2],
+  ['get connections from the primary process where the port cannot be shared', NOT_LINUX_FLAGS, 1],
 ])('answers from both workers, which %s', async (_, flags, listeners) => {
   const { url } = await listen(flags);
   const answers = await Promise.all(Array.from({ length: 40 }, () => ask(url, new Agent())));
   expect(new Set(answers.map(({ text }) => text))).toEqual(new Set(['1999']));
-  // Ids begin with what each process drew by lot.
+  // Request ids begin with a random prefix of their process.
   expect(new Set(answers.map(({ process }) => process)).size).toBe(2);
   expect(countListeners(url)).toBe(listeners);
 });
 
-it('merges the metrics of both', async () => {
+it('merges the metrics of both workers', async () => {
   const { url } = await listen();
   await Promise.all(Array.from({ length: 40 }, () => ask(url, new Agent())));
   const metrics = await (await fetch(`${url}/metrics`)).text();
@@ -43,20 +43,22 @@ it('merges the metrics of both', async () => {
   expect(metrics).toMatch(/^http_server_request_duration_seconds_count\{.*http_route="\/predict".*\} 40$/m);
 });
 
-it('measures drift on the rows of both together', async () => {
+it('measures drift on the rows of both workers together', async () => {
   const { url } = await listen();
-  const [one, two] = await reachBoth(url);
+  const [one, two] = await connectToBoth(url);
   const index = async () =>
     /^model_input_drift_psi\{model_version="2020-01-01"\} (.*)$/m.exec(await scrape(url))?.[1];
-  // Training saw one cell of four. One worker is asked for 6,000 rows there, the other for 6,000 of another.
+  // Training saw one cell of four. One worker gets 6,000 rows of that cell, the other 6,000 rows of
+  // another.
   await postRows(url, one, 6_000, 999);
   expect(await index()).toBeUndefined();
   await postRows(url, two, 6_000, 0);
-  // 1/2 each, but for the few questions that found the workers: (1/2 - 1) ln(1/2) + (1/2 - 1e-4) ln(1/2 / 1e-4).
+  // About 1/2 each: (1/2 - 1) ln(1/2) + (1/2 - 1e-4) ln(1/2 / 1e-4). The requests that found the
+  // workers count, too.
   expect(Number(await index())).toBeCloseTo(0.5 * Math.LN2 + 0.4999 * Math.log(5_000), 1);
 });
 
-it('lets no counter fall when a worker is killed, nor while another takes its place', async () => {
+it('has no counter that falls when a worker is killed and replaced', async () => {
   const { url, running } = await listen();
   await Promise.all(Array.from({ length: 40 }, () => ask(url, new Agent())));
   let before = countersOf(await scrape(url));
@@ -83,9 +85,9 @@ it('lets no counter fall when a worker is killed, nor while another takes its pl
   }
 });
 
-it('is scraped though a worker hangs, with what that one told last', async () => {
+it('uses the last metrics of a worker that hangs', async () => {
   const { url, running } = await listen();
-  const both = await reachBoth(url);
+  const both = await connectToBoth(url);
   const total = countersOf(await scrape(url)).get(REQUESTS);
   const [hanging] = workersOf(running);
   process.kill(Number(hanging), 'SIGSTOP');
@@ -95,7 +97,7 @@ it('is scraped though a worker hangs, with what that one told last', async () =>
   expect(countersOf(text).get(REQUESTS)).toBe(total);
 });
 
-it('replaces a worker that is killed, while the other answers every request', async () => {
+it('replaces a killed worker while the other answers every request', async () => {
   const { url, running } = await listen();
   const agents = Array.from({ length: 16 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
   onTestFinished(() => {
@@ -107,9 +109,9 @@ it('replaces a worker that is killed, while the other answers every request', as
   await until(() => !workersOf(running).includes(killed as string), 'the worker to be gone');
 
   const { process: survivor } = await ask(url, new Agent());
-  const kin = agents.filter((_, i) => first[i]?.process === survivor);
-  const again = await Promise.all(kin.map((agent) => ask(url, agent)));
-  expect(again).toEqual(kin.map(() => ({ text: '1999', process: survivor })));
+  const survivors = agents.filter((_, i) => first[i]?.process === survivor);
+  const again = await Promise.all(survivors.map((agent) => ask(url, agent)));
+  expect(again).toEqual(survivors.map(() => ({ text: '1999', process: survivor })));
 
   const wrong: string[] = [];
   let fresh = 0;
@@ -127,11 +129,11 @@ it('replaces a worker that is killed, while the other answers every request', as
   expect(workersOf(running)).toContain(kept);
   expect(countListeners(url)).toBe(2);
   process.stderr.write(
-    `a worker was replaced while ${kin.length + fresh} requests were answered, 0 failed\n`,
+    `a worker was replaced while ${survivors.length + fresh} requests were answered, 0 failed\n`,
   );
 });
 
-it('says that a worker died, and waits longer before the next when that dies, too', async () => {
+it('logs that a worker ended, and waits longer if its replacement ends, too', async () => {
   const { url, running, log } = await listen();
   const [first, kept] = workersOf(running);
   process.kill(Number(first), 'SIGKILL');
@@ -139,18 +141,18 @@ it('says that a worker died, and waits longer before the next when that dies, to
     () => workersOf(running).find((pid) => pid !== first && pid !== kept),
     'another worker',
   );
-  await until(() => log().match(/listening on/g)?.length === 3, 'it to listen');
+  await until(() => log().match(/listening on/g)?.length === 3, 'the replacement to listen');
   process.kill(Number(second), 'SIGKILL');
-  await until(() => log().includes('400 ms'), 'the second to be told of');
-  const told = [...log().matchAll(/worker (\d+) ended with (\w+) after .*? another starts in (\d+) ms/g)];
-  expect(told.map(([, ...what]) => what)).toEqual([
+  await until(() => log().includes('400 ms'), 'a log line about the second');
+  const logged = [...log().matchAll(/worker (\d+) ended with (\w+) after .*? another starts in (\d+) ms/g)];
+  expect(logged.map(([, ...fields]) => fields)).toEqual([
     [first, 'SIGKILL', '200'],
     [second, 'SIGKILL', '400'],
   ]);
   await until(() => countListeners(url) === 2, 'another to listen');
 });
 
-it('drains both on SIGTERM: what has begun is answered, and so is what comes on connections that are open', async () => {
+it('drains both workers on SIGTERM: they answer requests that have begun, and new ones on open connections', async () => {
   const { running, url } = await listen();
   const body = '{"instances":[{"vol_moving_avg":999,"adj_close_rolling_med":1}]}';
   const head = `POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
@@ -160,7 +162,7 @@ it('drains both on SIGTERM: what has begun is answered, and so is what comes on 
   for (const { text } of clients) expect(text()).toMatch(/^connection: keep-alive/im);
   const [begun, idle] = [clients.slice(0, 8), clients.slice(8)];
   for (const { socket } of begun) socket.write(head + body.slice(0, 20));
-  // Answered after the halves of the same connections' server were read.
+  // When these are answered, both workers have read the halves.
   await Promise.all(Array.from({ length: 20 }, () => ask(url, new Agent())));
   running.process.kill('SIGTERM');
   await until(() => countListeners(url) === 0, 'the workers to stop listening');
@@ -176,13 +178,13 @@ it('drains both on SIGTERM: what has begun is answered, and so is what comes on 
   expect((await running.ended).code).toBe(143);
 });
 
-it('leaves no worker behind when it is killed itself', async () => {
+it('leaves no worker behind when the primary process is killed', async () => {
   const { running, url } = await listen();
   running.process.kill('SIGKILL');
   await until(() => countListeners(url) === 0, 'the workers to end');
 });
 
-it('does not share a port that something else listens at', async () => {
+it('does not share a port that another program listens on', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await until(() => other.listening, 'a port');
   const { port } = other.address() as AddressInfo;
@@ -204,7 +206,7 @@ it.each(['1', '2'])('does not let a second server with %s workers share its port
   expect(countListeners(url)).toBe(2);
 });
 
-it('lets one of two servers have the port that start at once', async () => {
+it('gives the port to one of two servers that start at the same time', async () => {
   const free = createServer().listen(0, '127.0.0.1');
   await until(() => free.listening, 'a port');
   const { port } = free.address() as AddressInfo;
@@ -216,7 +218,7 @@ it('lets one of two servers have the port that start at once', async () => {
   expect(both.filter(({ process }) => process.exitCode === null)).toHaveLength(1);
 });
 
-it('names an address that this machine does not have', async () => {
+it('fails with the name of an address that this machine does not have', async () => {
   const { code, stderr } = await serve(0, { HOST: '192.0.2.1' }).ended;
   expect(code).toBe(2);
   expect(stderr).toContain('HOST=192.0.2.1');
@@ -231,7 +233,7 @@ function serve(port: number, environment: Record<string, string> = {}, flags: st
   return running;
 }
 
-/** A connection, and what came on it. */
+/** A connection, and the text that it received. */
 async function open(url: string): Promise<{ socket: Socket; text(): string; closed: Promise<void> }> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   let text = '';
@@ -267,8 +269,8 @@ function ask(url: string, agent: Agent, path = PREDICT_PATH): Promise<{ text: st
   });
 }
 
-/** Connections that stay, one to each worker. */
-async function reachBoth(url: string): Promise<[Agent, Agent]> {
+/** One persistent connection to each worker. */
+async function connectToBoth(url: string): Promise<[Agent, Agent]> {
   const found = new Map<string, Agent>();
   while (found.size < 2) {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -295,7 +297,7 @@ async function scrape(url: string): Promise<string> {
   return (await ask(url, new Agent(), '/metrics')).text;
 }
 
-/** Every series of /metrics that may only grow. */
+/** All series of /metrics that must not fall. */
 function countersOf(text: string): Map<string, number> {
   const families = text
     .split(/^(?=# HELP)/m)
@@ -308,7 +310,7 @@ function workersOf({ process: { pid } }: Running): string[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
 }
 
-/** How many sockets listen at the port of a url: state 0A in the kernel's table. */
+/** Number of sockets that listen on the port of a URL: state 0A in the kernel's table. */
 function countListeners(url: string): number {
   const port = Number(new URL(url).port).toString(16).toUpperCase().padStart(4, '0');
   const table = readFileSync('/proc/net/tcp', 'utf8');
