@@ -33,7 +33,7 @@ export function createFastPath(
   { token, rateLimit }: Settings,
   metrics: Metrics,
   commonHeaders: string[],
-  logAccess: AccessLog | undefined,
+  logAccess: AccessLog,
 ): FastPath {
   // A token and a rate limit are for the guard to check.
   if (token || rateLimit > 0) return () => false;
@@ -49,7 +49,8 @@ export function createFastPath(
     const { current } = service;
     if (!current || request.method !== 'GET') return false;
     const inputs = matchUsualSpelling(request.url as string);
-    if (!inputs || !hasValidHost(request.rawHeaders) || hasContentLength(request)) return false;
+    const { rawHeaders } = request;
+    if (!inputs || !hasValidHost(rawHeaders) || hasHeader(rawHeaders, 'content-length')) return false;
 
     const prediction = current.predictor.predict(inputs[0], inputs[1]);
     service.observe?.(inputs[0], inputs[1], prediction);
@@ -62,13 +63,9 @@ export function createFastPath(
     response.end(body);
     const seconds = (performance.now() - startMs) / 1_000;
     durations.observe(seconds);
-    logAccess?.('GET', '/predict', 200, seconds, requestId);
+    logAccess('GET', '/predict', 200, seconds, requestId);
     return true;
   };
-}
-
-function hasContentLength({ rawHeaders }: IncomingMessage): boolean {
-  return hasHeader(rawHeaders, 'content-length');
 }
 
 /**

@@ -38,13 +38,7 @@ export function createListener(options: ListenerOptions): RequestListener {
   const finish = createFinisher(options);
   const common = commonHeaders(settings.corsOrigin);
   const requestIdOf = createRequestIds();
-  const answerFast = createFastPath(
-    service,
-    settings,
-    metrics,
-    common,
-    settings.accessLog > 0 ? logAccess : undefined,
-  );
+  const answerFast = createFastPath(service, settings, metrics, common, logAccess);
 
   return (request, response) => {
     const startMs = performance.now();
@@ -90,7 +84,7 @@ function answerPreflight(response: ServerResponse): void {
 }
 
 /** Returns a function that counts and logs an answer that has ended, whole or not. */
-function createFinisher({ settings, metrics, routes, logAccess, onAborted }: ListenerOptions) {
+function createFinisher({ metrics, routes, logAccess, onAborted }: ListenerOptions) {
   const lookUp = createPathLookup(routes);
   return (response: ServerResponse, path: string, requestId: string, startMs: number): void => {
     const seconds = (performance.now() - startMs) / 1_000;
@@ -100,6 +94,6 @@ function createFinisher({ settings, metrics, routes, logAccess, onAborted }: Lis
     const status = headersSent || statusCode !== 200 ? statusCode : CLIENT_LEFT;
     metrics.durations(method, lookUp(path)?.path ?? 'other', status).observe(seconds);
     if (headersSent && !response.writableFinished) onAborted(response, path, requestId);
-    if (settings.accessLog > 0) logAccess(method, path, status, seconds, requestId);
+    logAccess(method, path, status, seconds, requestId);
   };
 }
