@@ -79,7 +79,10 @@ function createTokenCheck(token: string): (authorization: string | undefined) =>
     timingSafeEqual(digest(/^bearer +(.*)$/i.exec(authorization)?.[1] ?? ''), expected);
 }
 
-/** The path and query of a URL in absolute form (RFC 9112, 3.2.2), as proxies send it. Returns any other URL unchanged. */
+/**
+ * The path and query of a URL in absolute form (RFC 9112, 3.2.2), as proxies send it. Returns any
+ * other URL unchanged.
+ */
 export function originForm(url: string): string {
   const [, authority = '', rest = ''] = ABSOLUTE_FORM.exec(url) ?? [];
   if (!HOST.test(authority)) return url;

@@ -61,7 +61,8 @@ export function createMetrics(state: ServingState, openResponses: ReadonlySet<un
   const seriesByKind = new Map<string, Series>();
   /**
    * The durations of answers of this kind.
-   * @param http_route the path of a declared route or "other": callers must not be able to add series
+   * @param http_route the path of a declared route or "other": callers must not be able to add
+   * series
    */
   function durations(method: string, http_route: string, status: number): Series {
     const http_request_method = METHODS.has(method) ? method : '_OTHER';
@@ -77,7 +78,10 @@ export function createMetrics(state: ServingState, openResponses: ReadonlySet<un
     register,
     loads,
     durations,
-    /** Starts the series of the routes that predict at 0. rate() of Prometheus does not see the first answer of a later series. */
+    /**
+     * Starts the series of the routes that predict at 0. rate() of Prometheus does not see the
+     * first answer of a later series.
+     */
     startSeries(routes: Route[]): void {
       for (const { method, path, description } of routes)
         if (path === '/predict' || description?.request)

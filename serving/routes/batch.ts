@@ -11,8 +11,9 @@ import type { Service } from '../scoring/service.ts';
 export const ARROW_STREAM = 'application/vnd.apache.arrow.stream';
 
 /**
- * A stream with a Content-Length up to this is received before it is answered. Its sender has all of it, and may not read
- * the answer before it has sent the rest: nginx and Python's requests do not.
+ * A stream with a Content-Length up to this is received before it is answered. Its sender has all
+ * of it, and may not read the answer before it has sent the rest: nginx and Python's requests do
+ * not.
  */
 const MAX_RECEIVED_BYTES = 8 * 2 ** 20;
 
