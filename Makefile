@@ -29,7 +29,7 @@ MLFLOW := .mlflow/.installed
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help pipeline run-task walk-forward tensorboard clean-store serve airflow up down images \
-  install test check fix lock clean chromium deploy-tools bench bench-growth bench-training bench-quality bench-serving soak
+  install test fuzz check fix lock clean chromium deploy-tools bench bench-growth bench-training bench-quality bench-serving soak
 
 help:
 	@awk -F ':.* ## ' '/^##/ { print substr($$0, 4) } /^[a-z-]+:.* ## / { printf "  %-16s%s\n", $$1, $$2 }' Makefile
@@ -94,6 +94,11 @@ test: install $(MLFLOW) chromium deploy-tools ## run all checks and tests; the l
 	$(call run_part,vitest,vitest run --reporter=default --reporter=json --outputFile.json=reports/vitest.json)
 	$(call run_part,pytest,pytest --junitxml=reports/pytest.xml)
 	@node test/support/summary.ts reports
+
+fuzz: export FUZZ_FILES := $(or $(FILES),200000)
+fuzz: export FUZZ_SEED := $(or $(SEED),$(shell date +%s))
+fuzz: $(PACKAGES) ## compare the readers of price files on generated files [FILES SEED]
+	@vitest run test/tasks/ingest/price-files-fuzz.test.ts --testNamePattern generated --disable-console-intercept
 
 check: $(PACKAGES) $(PYTHON_PACKAGES) ## check types, lint and formatting
 	tsc
@@ -165,6 +170,7 @@ soak: $(PACKAGES) ## memory and failures of the server under every kind of reque
 ##   RESULTS         folder that gets a copy of the walk-forward table and plot
 ##   KEEP            how many of the newest downloads, prices and features to keep (default: 2)
 ##   PORT            port of the server (default: 3000)
+##   FILES, SEED     number of generated files (default: 200000), and number of the first one
 ##   RUNS, ROUNDS, SECONDS, MINUTES, RATE    size of a benchmark; see its script in bench/
 
 $(TOOLS):

@@ -1,4 +1,4 @@
-import { decodeCsv, splitLines, splitRecord } from './csv.ts';
+import { decodeCsv, splitLines, splitRecord, toPlainCsv } from './csv.ts';
 
 export const PRICE_COLUMNS = ['Date', 'Open', 'High', 'Low', 'Close', 'Adj Close', 'Volume'] as const;
 
@@ -10,6 +10,9 @@ export interface BadRow {
   text: string;
   reason: string;
 }
+
+/** Characters of a row without quotes. DuckDB has a limit, too. A row of the Kaggle set has 110. */
+export const MAX_LINE_LENGTH = 1000;
 
 /** Characters of a field that a message quotes. */
 const MAX_QUOTED = 50;
@@ -31,7 +34,7 @@ export function findBadRows(content: Buffer): BadRow[] {
   const fault =
     header.line > 1 ? 'the file starts with a blank line, not with the header' : headerFault(header.text);
   if (fault) {
-    const top = { line: 1, text: header.line > 1 ? '' : header.text };
+    const top = { line: 1, text: '\n'.repeat(header.line - 1) + header.text };
     return [top, ...rows].map((row) => ({ ...row, reason: fault }));
   }
 
@@ -44,23 +47,26 @@ export function findBadRows(content: Buffer): BadRow[] {
   return bad;
 }
 
-/** A price file without its bad rows. If the header is bad, only a good header is left. */
+/**
+ * A price file without its bad rows, in plain form. If the header is bad, only a good header is
+ * left.
+ */
 export function removeBadRows(content: Buffer, bad: BadRow[]): string {
   const lines = new Set(bad.map(({ line }) => line));
   if (lines.has(1)) return `${HEADER}\n`;
-  return `${splitLines(decodeCsv(content))
+  return `${splitLines(decodeCsv(toPlainCsv(content)))
     .filter((text, index) => text !== '' && !lines.has(index + 1))
     .join('\n')}\n`;
 }
 
-/** Whether a price file starts with the right header. */
+/** Whether a price file with LF or CRLF line ends starts with the right header. */
 export function hasGoodHeader(content: Buffer): boolean {
   const newline = content.indexOf('\n');
   return headerFault(decodeCsv(newline < 0 ? content : content.subarray(0, newline))) === undefined;
 }
 
 function headerFault(header: string): string | undefined {
-  const names = header.replace(/\r$/, '').split(',');
+  const names = splitRecord(header).fields;
   const missing = PRICE_COLUMNS.filter((column) => !names.includes(column));
   if (missing.length > 0)
     return `the header lacks ${missing.map((column) => `"${column}"`).join(' and ')}; it must be ${HEADER}`;
@@ -74,6 +80,7 @@ function rowFault(text: string, line: number, lineOfDate: Map<string, number>): 
   const { fields } = splitRecord(text);
   if (fields.length !== PRICE_COLUMNS.length)
     return `there are ${fields.length} fields instead of ${PRICE_COLUMNS.length}`;
+  if (fields.join().length > MAX_LINE_LENGTH) return `the row has more than ${MAX_LINE_LENGTH} characters`;
   const [date = '', ...numbers] = fields;
   if (!isDate(date)) return `Date ${quote(date)} is not a date written YYYY-MM-DD`;
   for (const [index, field] of numbers.entries()) {

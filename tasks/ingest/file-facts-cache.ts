@@ -9,7 +9,7 @@ import type { FileFacts } from './file-facts.ts';
 const SETTLED_MS = 2_000;
 
 /** Raise it when FileFacts or the fingerprint change: older caches are then ignored. */
-const FORMAT_VERSION = 3;
+const FORMAT_VERSION = 4;
 
 type Entry = [fingerprint: string, facts: FileFacts];
 

@@ -5,6 +5,7 @@ import { PermanentError } from '../lib/errors.ts';
 import type { ShardContent } from '../store/publish-shards.ts';
 import { type ShardPlan, shardName } from '../store/shards.ts';
 import { type BadRow, findBadRows, removeBadRows } from './bad-rows.ts';
+import { toPlainCsv } from './csv.ts';
 import { type FileFacts, inspectFile } from './file-facts.ts';
 import {
   BadPricesError,
@@ -142,21 +143,16 @@ async function openLocally(files: PriceFile[], source: Source, scratch: string):
   return { files: local.sort((a, b) => (a.symbol < b.symbol ? -1 : 1)), rows, isBad };
 }
 
-/** The path of a file: its own, or else that of a copy with LF line ends at `copyPath`. */
+/** The path of a file: its own if it is plain, or else that of a plain copy at `copyPath`. */
 async function openFile(
   file: PriceFile,
   source: Source,
   copyPath: string,
 ): Promise<{ path: string; facts: FileFacts }> {
-  if (file.inPlace && !file.inPlace.facts.mayMixLineEnds) return file.inPlace;
+  if (file.inPlace?.facts.isPlain) return file.inPlace;
   const content = await source.read(file);
-  const facts = inspectFile(content);
-  await writeFile(copyPath, facts.mayMixLineEnds ? endLinesInLf(content) : content);
-  return { path: copyPath, facts };
-}
-
-function endLinesInLf(content: Buffer): Buffer {
-  return Buffer.from(content.toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
+  await writeFile(copyPath, toPlainCsv(content));
+  return { path: copyPath, facts: file.inPlace?.facts ?? inspectFile(content) };
 }
 
 async function findAllBadRows(files: PriceFile[], source: Source): Promise<FileBadRow[]> {

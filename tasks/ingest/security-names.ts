@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { PermanentError } from '../lib/errors.ts';
-import { decodeCsv, splitRecord } from './csv.ts';
+import { decodeCsv, splitLines, splitRecord } from './csv.ts';
 
 const SYMBOL = 'NASDAQ Symbol';
 const NAME = 'Security Name';
@@ -45,7 +45,7 @@ function* readRecords(
   for (let start = 0; start < text.length; ) {
     const { fields, end, malformed } = splitRecord(text, start);
     if (malformed !== undefined)
-      fail(line + countLineEnds(text.slice(start, malformed)), 'a quote or carriage return is misplaced');
+      fail(line + countLineEnds(text.slice(start, malformed)), 'a quote is misplaced');
     if (fields.length > 1 || fields[0] !== '') yield { line, fields };
     line += countLineEnds(text.slice(start, end));
     start = end;
@@ -53,5 +53,5 @@ function* readRecords(
 }
 
 function countLineEnds(text: string): number {
-  return text.split('\n').length - 1;
+  return splitLines(text).length - 1;
 }

@@ -65,6 +65,7 @@ describe('readSecurityNames', () => {
       `\uFEFF\n${HEADER}\nOne,A\r\n\r\nTwo,B\r\n`,
       { A: 'One', B: 'Two' },
     ],
+    ['names between CR line ends', `${HEADER}One,A\nTwo,B\n`.replaceAll('\n', '\r'), { A: 'One', B: 'Two' }],
     ['a header alone', HEADER, {}],
   ])('finds %s', (_what, content, names) => {
     expect(read(content)).toEqual(names);
@@ -73,12 +74,8 @@ describe('readSecurityNames', () => {
   test.each<[string, string | Buffer, string]>([
     ['a missing field', `${HEADER}One,A\nTwo\n`, 'line 3: there are 1 fields instead of 2'],
     ['an extra field', `${HEADER}"C\nD",C\nOne,A,\n`, 'line 4: there are 3 fields instead of 2'],
-    [
-      'a quote that is never closed',
-      `${HEADER}One,A\n"Two,B\nThree,C\n`,
-      'line 3: a quote or carriage return is misplaced',
-    ],
-    ['text after a quote', `${HEADER}"One"s,A\n`, 'line 2: a quote or carriage return is misplaced'],
+    ['a quote that is never closed', `${HEADER}One,A\n"Two,B\nThree,C\n`, 'line 3: a quote is misplaced'],
+    ['text after a quote', `${HEADER}"One"s,A\n`, 'line 2: a quote is misplaced'],
     ['another encoding', Buffer.from(`${HEADER}One,A\nÑew,B\n`, 'latin1'), 'line 3: is not UTF-8'],
     ['a missing column', 'Security Name\nOne\n', 'line 1: the header lacks "NASDAQ Symbol"'],
   ])('refuses %s', (_what, content, reason) => {
