@@ -10,6 +10,9 @@ export interface ScoreGroup {
   mae_vol_moving_avg: number;
   rmsle: number;
   rmsle_vol_moving_avg: number;
+  /** In shares. */
+  mean_volume: number;
+  mean_prediction: number;
   /** The share of volumes between p10 and p90; the target is 0.8. */
   coverage: number;
   /** The shares of volumes below p10, p50 and p90; the targets are 0.1, 0.5 and 0.9. */
@@ -42,6 +45,7 @@ export function scoreGroups(
       const pick = (values: Float64Array) => Float64Array.from(rows, (row) => values[row] as number);
       const actual = pick(volume);
       const model = score(pick(point), actual);
+      const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / rows.length;
       const baseline = score(pick(volMovingAvg), actual);
       const shareBelow = (quantile: Float64Array) =>
         rows.filter((row) => (volume[row] as number) < (quantile[row] as number)).length / rows.length;
@@ -52,6 +56,8 @@ export function scoreGroups(
         mae_vol_moving_avg: baseline.mae,
         rmsle: model.rmsle,
         rmsle_vol_moving_avg: baseline.rmsle,
+        mean_volume: mean(actual),
+        mean_prediction: mean(pick(point)),
         coverage: coverage(pick(p10), pick(p90), actual),
         below_p10: shareBelow(p10),
         below_p50: shareBelow(p50),

@@ -12,6 +12,8 @@ const group = (name: string): ScoreGroup => ({
   rmsle: 0.5,
   rmsle_vol_moving_avg: 1.25,
   coverage: 0.8125,
+  mean_volume: 10,
+  mean_prediction: 9,
   below_p10: 0.1,
   below_p50: 0.5,
   below_p90: 0.9,

@@ -20,6 +20,8 @@ describe('scoreGroups', () => {
     const [all] = scoreGroups(rows, predictions, allRows);
     // Errors 0, 2, 0, 8 and 1, 0, 2, 4. Logarithms in units of ln 2: 0, 1, 0, 1 and 1, 0, 1, 1.
     expect(all).toMatchObject({ part: 'all', rows: 4, mae: 2.5, mae_vol_moving_avg: 1.75 });
+    // 11 / 4 and 21 / 4.
+    expect(all).toMatchObject({ mean_volume: 2.75, mean_prediction: 5.25 });
     expect(all?.rmsle).toBeCloseTo(Math.sqrt(2 / 4) * Math.LN2, 12);
     expect(all?.rmsle_vol_moving_avg).toBeCloseTo(Math.sqrt(3 / 4) * Math.LN2, 12);
     // The second volume is below all three, the last one above p90. The others equal p10 or p50,
