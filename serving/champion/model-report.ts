@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import { decodeModel, encodeModel } from '../../model/model-file.ts';
 import { type Surface, surfaceOf } from '../scoring/response-surface.ts';
 import type { InService, Service } from '../scoring/service.ts';
@@ -13,6 +14,21 @@ export interface Losses {
   validation: Point[];
 }
 
+const group = z.object({
+  part: z.string(),
+  rows: z.number(),
+  below_p10: z.number(),
+  below_p50: z.number(),
+  below_p90: z.number(),
+  // In shares. Models trained by older versions have none.
+  mean_volume: z.number().optional(),
+  mean_prediction: z.number().optional(),
+});
+const scores = z.object({ all: group, by_decile: z.array(group) });
+
+/** The part of metrics.json that the page draws: of all measuring rows, and by decile of vol_moving_avg. */
+export type Scores = z.infer<typeof scores>;
+
 /** What the page shows about the model in service. A field is null if there is nothing to show. */
 export interface ModelReport {
   version: string | null;
@@ -22,6 +38,7 @@ export interface ModelReport {
   /** Markdown. */
   card: string | null;
   losses: Losses | null;
+  scores: Scores | null;
   surface: Surface | null;
 }
 
@@ -36,12 +53,14 @@ export async function reportModel(
       provenance: {},
       card: null,
       losses: null,
+      scores: null,
       surface: null,
     };
   const isInStore = source !== undefined && (await hasModel(source, current));
-  const [card, losses] = await Promise.all([
+  const [card, losses, metrics] = await Promise.all([
     isInStore ? source.trainingFile(current.version, 'card.md') : undefined,
     isInStore ? source.trainingFile(current.version, 'losses.csv') : undefined,
+    isInStore ? source.trainingFile(current.version, 'metrics.json') : undefined,
   ]);
   return {
     version: current.version,
@@ -49,6 +68,7 @@ export async function reportModel(
     provenance: current.model.provenance,
     card: card ?? null,
     losses: losses === undefined ? null : readLosses(losses),
+    scores: metrics === undefined ? null : readScores(metrics),
     surface: await surfaceOf(current),
   };
 }
@@ -60,6 +80,15 @@ async function hasModel(source: ModelSource, { model, version }: InService): Pro
     return encodeModel(decodeModel(await source.trained(version))).equals(encodeModel(model));
   } catch {
     return false;
+  }
+}
+
+/** Parses metrics.json; null if it does not have these scores. */
+export function readScores(metrics: string): Scores | null {
+  try {
+    return scores.parse(JSON.parse(metrics));
+  } catch {
+    return null;
   }
 }
 

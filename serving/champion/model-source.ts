@@ -6,10 +6,10 @@ import { decodeModel } from '../../model/model-file.ts';
 import { type InService, inService } from '../scoring/service.ts';
 
 /** Files that train writes beside a model. */
-export type TrainingFile = 'card.md' | 'losses.csv';
+export type TrainingFile = 'card.md' | 'losses.csv' | 'metrics.json';
 
-/** Files that walk-forward writes. */
-export type WalkForwardFile = 'walk-forward.md' | 'walk-forward.svg';
+/** Files that walk-forward writes, and the page shows. */
+export type WalkForwardFile = 'walk-forward.md';
 
 /** Access to the models of a store. */
 export interface ModelSource {

@@ -29,11 +29,8 @@ export function svg(name, attributes = {}, ...children) {
   return build(document.createElementNS('http://www.w3.org/2000/svg', name), attributes, children);
 }
 
-/** For an element that scrolls when it is too wide, also by keyboard. It needs an aria-label. */
-export const SCROLLABLE = { class: 'scroll', tabindex: 0, role: 'region' };
-
 /**
- * A table that scrolls when it is too wide.
+ * A table. Where it is too wide, each row becomes a block of names and values.
  * @param {string} label for screen readers
  * @param {string[]} head
  * @param {string[][]} rows the first cell is the row's heading
@@ -42,19 +39,23 @@ export const SCROLLABLE = { class: 'scroll', tabindex: 0, role: 'region' };
 export function table(label, head, rows, isNumeric = head.map((_, index) => index > 0)) {
   const alignment = (/** @type {number} */ index) => (isNumeric[index] ? { class: 'number' } : {});
   const cell = (/** @type {string} */ text, /** @type {number} */ index) =>
-    index === 0 ? html('th', { scope: 'row', ...alignment(0) }, text) : html('td', alignment(index), text);
+    index === 0
+      ? html('th', { scope: 'row', ...alignment(0) }, text)
+      : html('td', { ...alignment(index), 'data-name': head[index] }, text);
   const heading = (/** @type {string} */ text, /** @type {number} */ index) =>
     html('th', { scope: 'col', ...alignment(index) }, text);
-  return html(
-    'div',
-    { ...SCROLLABLE, 'aria-label': label },
-    html(
-      'table',
-      {},
-      html('thead', {}, html('tr', {}, ...head.map(heading))),
-      html('tbody', {}, ...rows.map((row) => html('tr', {}, ...row.map(cell)))),
-    ),
+  const table = html(
+    'table',
+    { 'aria-label': label },
+    html('thead', {}, html('tr', {}, ...head.map(heading))),
+    html('tbody', {}, ...rows.map((row) => html('tr', {}, ...row.map(cell)))),
   );
+  const frame = html('div', { class: 'table' }, table);
+  drawToFit(frame, (width) => {
+    table.classList.remove('stacked');
+    table.classList.toggle('stacked', table.scrollWidth > width);
+  });
+  return frame;
 }
 
 /**

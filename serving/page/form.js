@@ -1,4 +1,5 @@
-import { request } from './api.js';
+import { parseJson, request } from './api.js';
+import { copyLines } from './copy-lines.js';
 import { byId, drawToFit, html } from './dom.js';
 import { drawInterval } from './interval-chart.js';
 import { digits, whole } from './number-format.js';
@@ -13,6 +14,8 @@ const FIELDS = ['vol_moving_avg', 'adj_close_rolling_med'];
 
 /** Only the answer to the last request is shown. */
 let lastRequest = 0;
+/** Whether the last prediction failed for a reason that may be over at the next try. */
+let canRetry = false;
 /** @type {(volMovingAvg: number, adjCloseRollingMed: number) => void} */
 let onPredicted = () => {};
 
@@ -39,16 +42,23 @@ export function predictFor(volMovingAvg, adjCloseRollingMed) {
   predict();
 }
 
+/** Predicts again if the last prediction failed because of the server. */
+export function retryPrediction() {
+  if (canRetry) predict();
+}
+
 async function predict() {
   const query = new URLSearchParams(FIELDS.map((id) => [id, input(id).value.trim()]));
   const volMovingAvg = Number(query.get('vol_moving_avg'));
   for (const id of FIELDS) setFieldError(id, '');
   const serial = ++lastRequest;
-  const response = await request(`predict?${query}&detail=1`);
-  const body = await response?.json();
+  const answer = await request(`predict?${query}&detail=1`);
   if (serial !== lastRequest) return;
-  if (!response) return showProblem({ detail: 'The server does not respond. Try again later.' });
-  if (!response.ok) return showProblem(body);
+  const body = parseJson(answer?.text ?? '');
+  canRetry = !(body && (answer?.ok || answer?.status === 400));
+  if (!answer) return showProblem({ detail: 'The server does not respond. Retrying …' });
+  if (!body) return showProblem({ detail: `The server responded with status ${answer.status}. Retrying …` });
+  if (!answer.ok) return showProblem(body);
   showAnswer(body, volMovingAvg);
   showInterval(body, volMovingAvg, `predict?${query}`);
   onPredicted(volMovingAvg, Number(query.get('adj_close_rolling_med')));
@@ -71,16 +81,18 @@ function showProblem({ detail, errors = [] }) {
  * @param {Answer} answer
  * @param {number} volMovingAvg
  */
-function showAnswer({ prediction, p10, p90, in_domain }, volMovingAvg) {
+function showAnswer({ prediction, p10, p50, p90, in_domain }, volMovingAvg) {
   const ratio = volMovingAvg > 0 ? `${digits(prediction / volMovingAvg)} × vol_moving_avg. ` : '';
   byId('result').replaceChildren(
     html('p', { class: 'answer' }, html('output', { id: 'prediction' }, whole(prediction)), ' shares'),
     html(
       'p',
       {},
+      in_domain ? `${ratio}On half of such days the volume is below p50, ` : `${ratio}p50 is `,
+      html('b', { id: 'p50' }, whole(p50)),
       in_domain
-        ? `${ratio}On 8 of 10 such days the volume is between `
-        : `${ratio}The interval is widened, without a known probability: between `,
+        ? ' shares, and on 8 of 10 it is between p10 and p90, '
+        : ' shares. The interval is widened, without a known probability: p10 and p90 are ',
       html('b', { id: 'p10' }, whole(p10)),
       ' and ',
       html('b', { id: 'p90' }, whole(p90)),
@@ -99,9 +111,9 @@ function showAnswer({ prediction, p10, p90, in_domain }, volMovingAvg) {
 /**
  * @param {Answer} answer
  * @param {number} volMovingAvg
- * @param {string} url
+ * @param {string} path
  */
-function showInterval({ prediction, p10, p50, p90, model_version }, volMovingAvg, url) {
+function showInterval({ prediction, p10, p50, p90, model_version }, volMovingAvg, path) {
   const chart = html('div', {});
   byId('interval').replaceChildren(
     chart,
@@ -113,13 +125,8 @@ function showInterval({ prediction, p10, p50, p90, model_version }, volMovingAvg
       html('li', { class: 'key p50-key' }, 'p50'),
       html('li', { class: 'key feature-key' }, 'vol_moving_avg'),
     ),
-    html(
-      'p',
-      { class: 'note' },
-      html('a', { href: url }, html('code', {}, `GET /${url}`)),
-      html('br'),
-      `Answered by the model as of ${model_version}.`,
-    ),
+    html('p', { class: 'note' }, `Answered by the model as of ${model_version}.`),
+    copyLines(path),
   );
   drawToFit(chart, (width) =>
     chart.replaceChildren(drawInterval({ prediction, p10, p50, p90, volMovingAvg }, width)),

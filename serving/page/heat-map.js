@@ -1,8 +1,8 @@
-import { colourAt, readScale } from './colour-scale.js';
+import { makeColourScale } from './colour-scale.js';
 import { html, svg } from './dom.js';
 import { drawAxes, layOutChart } from './line-chart.js';
 import { short } from './number-format.js';
-import { describeMap, valueAt } from './surface-text.js';
+import { describeMap, valueAt, valuesInDomain } from './surface-text.js';
 import { logTicks, signedLog } from './ticks.js';
 
 /** @typedef {import('./surface-text.js').Surface} Surface */
@@ -11,14 +11,8 @@ import { logTicks, signedLog } from './ticks.js';
 /** @typedef {import('./line-chart.js').Layout} Layout */
 /** @typedef {{ volMovingAvg: number, adjCloseRollingMed: number }} Inputs */
 
-/** The colour scale ends at this ratio, and at its inverse. */
-const MAX_RATIO = 4;
-const RATIO_TICKS = [1 / MAX_RATIO, 0.7, 1, 1.4, MAX_RATIO];
-
-/** Alpha outside the training domain, of 255. */
-const FAINT_ALPHA = 60;
-
-const LEGEND_STEPS = 40;
+/** Between two lines of the hatching, in CSS pixels. */
+const HATCH_GAP = 7;
 
 /**
  * The layout of a map of this width, and its axes in log units.
@@ -42,6 +36,7 @@ export function layOutMap({ vol_moving_avg, adj_close_rolling_med }, width) {
 }
 
 /**
+ * Paints the predictions inside the training domain, and hatches what is outside.
  * @param {HTMLCanvasElement} canvas
  * @param {Layout} layout
  * @param {Surface} surface
@@ -49,36 +44,46 @@ export function layOutMap({ vol_moving_avg, adj_close_rolling_med }, width) {
  */
 export function paintMap(canvas, { width, height, left, right, top, bottom }, surface, measure) {
   const { columns, rows, in_domain } = surface;
-  const pixels = new ImageData(columns, rows);
-  const scale = readScale(measure);
-  const fractionOf = scaleFraction(surface, measure);
-  for (const index of surface.prediction.keys()) {
-    // The first row of the surface is at the bottom, that of the image at the top.
-    const pixel = (rows - 1 - Math.floor(index / columns)) * columns + (index % columns);
-    const colour = colourAt(scale, fractionOf(valueAt(surface, index, measure)));
-    pixels.data.set([...colour, in_domain[index] ? 255 : FAINT_ALPHA], pixel * 4);
-  }
-  const small = html('canvas', { width: columns, height: rows });
+  const { colourOf } = makeColourScale(valuesInDomain(surface, measure));
   const density = window.devicePixelRatio || 1;
   canvas.width = width * density;
   canvas.height = height * density;
   canvas.style.height = `${height}px`;
-  const [from, to] = [small, canvas].map((one) => /** @type {HTMLCanvasElement} */ (one).getContext('2d'));
-  if (!from || !to) return;
-  from.putImageData(pixels, 0, 0);
-  to.scale(density, density);
-  to.imageSmoothingEnabled = false;
-  to.drawImage(from.canvas, left, top, right - left, bottom - top);
+  const context = canvas.getContext('2d');
+  if (!context) return;
+  context.scale(density, density);
+  context.beginPath();
+  context.rect(left, top, right - left, bottom - top);
+  context.clip();
+  context.strokeStyle = getComputedStyle(canvas).color;
+  context.beginPath();
+  for (let x = left - height; x < right; x += HATCH_GAP) {
+    context.moveTo(x, bottom);
+    context.lineTo(x + height, bottom - height);
+  }
+  context.stroke();
+  // Cells meet at whole pixels of the screen, so that no line of the ground shows between them.
+  const edge = (/** @type {number} */ at) => Math.round(at * density) / density;
+  const x = (/** @type {number} */ column) => edge(left + (column / columns) * (right - left));
+  const y = (/** @type {number} */ row) => edge(bottom - (row / rows) * (bottom - top));
+  for (const index of in_domain.keys()) {
+    if (!in_domain[index]) continue;
+    const [column, row] = [index % columns, Math.floor(index / columns)];
+    context.fillStyle = colourOf(valueAt(surface, index, measure));
+    context.fillRect(x(column), y(row + 1), x(column + 1) - x(column), y(row) - y(row + 1));
+  }
 }
 
 /**
- * Axes, dots for the training rows, and a cross at the inputs of the last prediction.
+ * Axes, dots for the training rows, a ring at the inputs of the last prediction, and a cross there
+ * or at the cursor, if there is one.
  * @param {{ layout: Layout, x: Axis, y: Axis }} map
  * @param {Surface} surface
  * @param {Measure} measure
  * @param {Inputs | undefined} inputs
+ * @param {[number, number] | undefined} cursor in log units
  */
-export function drawOverlay({ layout, x, y }, surface, measure, inputs) {
+export function drawOverlay({ layout, x, y }, surface, measure, inputs, cursor) {
   const { width, height, left, right, top, bottom } = layout;
   const isInside = (/** @type {number} */ cx, /** @type {number} */ cy) =>
     cx >= left && cx <= right && cy >= top && cy <= bottom;
@@ -88,21 +93,24 @@ export function drawOverlay({ layout, x, y }, surface, measure, inputs) {
     const r = 0.018 * (right - left) * Math.sqrt(share / maxShare);
     return isInside(cx, cy) && r >= 0.6 ? [svg('circle', { class: 'rows', cx, cy, r: r.toFixed(1) })] : [];
   });
-  const [cx, cy] = inputs
-    ? [layout.x(signedLog(inputs.volMovingAvg)), layout.y(signedLog(inputs.adjCloseRollingMed))]
-    : [-1, -1];
-  const mark = isInside(cx, cy)
-    ? [
-        svg('path', { class: 'cross', d: `M${cx} ${top}V${bottom}M${left} ${cy}H${right}` }),
-        svg('circle', { class: 'input', cx, cy, r: 6 }),
-      ]
-    : [];
+  /** @type {[number, number] | undefined} */
+  const input = inputs && [signedLog(inputs.volMovingAvg), signedLog(inputs.adjCloseRollingMed)];
+  const draw = (
+    /** @type {[number, number] | undefined} */ at,
+    /** @type {(cx: number, cy: number) => Element} */ mark,
+  ) => {
+    const [cx, cy] = at ? [layout.x(at[0]), layout.y(at[1])] : [-1, -1];
+    return isInside(cx, cy) ? [mark(cx, cy)] : [];
+  };
   return svg(
     'svg',
     { width, height, role: 'img', 'aria-label': describeMap(surface, measure) },
     drawAxes(layout, x, y),
     ...dots,
-    ...mark,
+    ...draw(cursor ?? input, (cx, cy) =>
+      svg('path', { class: 'cross', d: `M${cx} ${top}V${bottom}M${left} ${cy}H${right}` }),
+    ),
+    ...draw(input, (cx, cy) => svg('circle', { class: 'input', cx, cy, r: 6 })),
   );
 }
 
@@ -110,47 +118,48 @@ export function drawOverlay({ layout, x, y }, surface, measure, inputs) {
  * What the colours and the marks mean.
  * @param {Surface} surface
  * @param {Measure} measure
+ * @param {number} width
  */
-export function drawLegend(surface, measure) {
+export function drawLegend(surface, measure, width) {
   const hasRows = surface.cells.length > 0;
   return [
-    drawColourBar(surface, measure),
+    drawColours(makeColourScale(valuesInDomain(surface, measure)), measure, Math.min(width, 520)),
     html(
       'ul',
       { class: 'keys' },
       hasRows
         ? html('li', { class: 'key rows-key' }, 'training rows, by dot area')
         : html('li', {}, 'the model file does not say where its training rows are'),
-      html('li', { class: 'key faint-key' }, 'faint: outside the training domain'),
+      html('li', { class: 'key hatch-key' }, 'outside the training domain'),
       html('li', { class: 'key input-key' }, 'your input'),
     ),
   ];
 }
 
 /**
- * @param {Surface} surface
+ * A box for each colour, with the numbers where they meet.
+ * @param {import('./colour-scale.js').ColourScale} scale
  * @param {Measure} measure
+ * @param {number} width
  */
-function drawColourBar(surface, measure) {
-  const scale = readScale(measure);
-  const fractionOf = scaleFraction(surface, measure);
-  const [min, max] = logRange(surface);
-  const ticks =
-    measure === 'ratio'
-      ? RATIO_TICKS.map((ratio) => ({ at: Math.log(ratio), text: `${ratio} ×` }))
-      : logTicks([min, max], (max - min) / 4).map(toTick);
-  const [left, width] = [20, 240];
+function drawColours({ edges, colours }, measure, width) {
+  const margin = 24;
+  const size = (width - 2 * margin) / colours.length;
+  const unit = measure === 'ratio' ? 'times vol_moving_avg' : 'shares';
   return svg(
     'svg',
-    { width: width + 2 * left, height: 30, 'aria-hidden': 'true' },
-    ...Array.from({ length: LEGEND_STEPS }, (_, step) =>
-      svg('rect', {
-        ...{ x: left + (step / LEGEND_STEPS) * width, y: 0, width: width / LEGEND_STEPS + 0.5, height: 12 },
-        fill: `rgb(${colourAt(scale, (step + 0.5) / LEGEND_STEPS)})`,
-      }),
+    {
+      width,
+      height: 48,
+      role: 'img',
+      'aria-label': `Colours, in ${unit}: from ${edges.map(short).join(', ')}`,
+    },
+    svg('text', { x: margin, y: 12 }, unit),
+    ...colours.map((fill, index) =>
+      svg('rect', { fill, x: margin + index * size, y: 18, width: size + 0.5, height: 12 }),
     ),
-    ...ticks.map(({ at, text }) =>
-      svg('text', { x: left + fractionOf(at) * width, y: 26, 'text-anchor': 'middle' }, text),
+    ...edges.map((edge, index) =>
+      svg('text', { x: margin + index * size, y: 45, 'text-anchor': 'middle' }, short(edge)),
     ),
   );
 }
@@ -163,25 +172,4 @@ function middleOf([min, max]) {
 /** @param {number} value */
 function toTick(value) {
   return { at: signedLog(value), text: short(value) };
-}
-
-/** @param {Surface} surface */
-function logRange({ prediction }) {
-  const logs = prediction.map(Math.log1p);
-  return [Math.min(...logs), Math.max(...logs)];
-}
-
-/**
- * Maps a value in log units to a fraction of the colour scale.
- * The square root spreads out ratios near 1.
- * @param {Surface} surface
- * @param {Measure} measure
- * @returns {(value: number) => number}
- */
-function scaleFraction(surface, measure) {
-  if (measure === 'ratio')
-    return (value) =>
-      0.5 + 0.5 * Math.sign(value) * Math.sqrt(Math.min(1, Math.abs(value) / Math.log(MAX_RATIO)));
-  const [min, max] = logRange(surface);
-  return (value) => (value - min) / (max - min || 1);
 }

@@ -32,6 +32,8 @@ export function drawInterval({ prediction, p10, p50, p90, volMovingAvg }, width)
     svg('path', { class: 'feature', d: `M${x(volMovingAvg)} ${middle - 8}l-6 -10h12z` }),
     svg('circle', { class: 'point', cx: x(prediction), cy: middle, r: 6.5 }),
     label(p10, isNarrow ? 'end' : 'middle'),
+    // Where there is room between the other two.
+    ...(Math.min(x(p50) - x(p10), x(p90) - x(p50)) > 50 ? [label(p50, 'middle')] : []),
     label(p90, isNarrow ? 'start' : 'middle'),
   );
 }

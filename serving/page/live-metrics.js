@@ -106,21 +106,19 @@ function drawRates() {
 function showRoutes(routes, seconds) {
   const panel = byId('routes');
   if (routes.length === 0) return panel.replaceChildren(emptyNote('No requests in the last 10 seconds.'));
-  const next = table(
-    'Requests by route',
-    ['route', 'requests / s', 'median latency', 'p99 latency', 'errors / s'],
-    routes.map((route) => [
-      route.name,
-      perSecond(route.count / seconds),
-      quantile(route, 0.5),
-      quantile(route, 0.99),
-      perSecond(route.failed / seconds),
-    ]),
+  panel.replaceChildren(
+    table(
+      'Requests by route',
+      ['route', 'requests / s', 'median latency', 'p99 latency', 'errors / s'],
+      routes.map((route) => [
+        route.name,
+        perSecond(route.count / seconds),
+        quantile(route, 0.5),
+        quantile(route, 0.99),
+        perSecond(route.failed / seconds),
+      ]),
+    ),
   );
-  // The scrolling element stays: it may have the focus, and is scrolled somewhere.
-  const shown = panel.querySelector('.scroll');
-  if (shown) shown.replaceChildren(...next.children);
-  else panel.replaceChildren(next);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { byId, drawToFit, emptyNote, html, SCROLLABLE, table } from './dom.js';
+import { byId, drawToFit, emptyNote, html, table } from './dom.js';
 import { drawLineChart } from './line-chart.js';
 import { firstTable, fromMarkdown } from './markdown.js';
 import { digits, short } from './number-format.js';
@@ -52,7 +52,7 @@ export function showLosses(version, losses) {
     html(
       'ul',
       { class: 'keys' },
-      html('li', { class: 'key line-key' }, `training, last ${last(training)}`),
+      html('li', { class: 'key line-key first' }, `training, last ${last(training)}`),
       html('li', { class: 'key dot-key' }, `validation, last ${last(validation)}`),
     ),
     chart,
@@ -108,39 +108,77 @@ function logLosses(points) {
   );
 }
 
-/**
- * @param {string | null} markdown
- * @param {string | null} plot an SVG image
- */
-export function showWalkForward(markdown, plot) {
+/** @param {string | null} markdown */
+export function showWalkForward(markdown) {
   const found = markdown === null ? undefined : firstTable(markdown);
-  if (!found && plot === null) {
-    byId('forward').replaceChildren(
+  const panel = byId('forward');
+  if (!found) {
+    panel.replaceChildren(
       emptyNote(
         'The store has no walk-forward yet. Run make walk-forward FROM=2018-01 TO=2019-12 to train and score a model for each month.',
       ),
     );
     return;
   }
-  byId('forward').replaceChildren(
-    ...(plot === null
-      ? []
-      : [html('div', { ...SCROLLABLE, 'aria-label': 'Walk-forward plot' }, plotImage(plot))]),
-    ...(found ? [table('Walk-forward by month', found.head, found.rows, found.isNumeric)] : []),
+  const title = 'Walk-forward as a table';
+  const chart = html('div', { class: 'chart' });
+  panel.replaceChildren(
+    html(
+      'ul',
+      { class: 'keys' },
+      html('li', { class: 'key line-key first' }, 'model'),
+      html('li', { class: 'key line-key second' }, 'best constant multiple of vol_moving_avg'),
+      html('li', { class: 'key level-key' }, 'vol_moving_avg itself'),
+    ),
+    chart,
+    html('details', {}, html('summary', {}, title), table(title, found.head, found.rows, found.isNumeric)),
   );
+  drawToFit(chart, (width) => chart.replaceChildren(drawWalkForward(found, width)));
 }
 
-/** @param {string} plot */
-function plotImage(plot) {
-  const image = /** @type {HTMLImageElement} */ (
-    html('img', {
-      class: 'plot',
-      alt: 'MAE by month, relative to the MAE of vol_moving_avg. The table has the numbers.',
-    })
-  );
-  image.src = URL.createObjectURL(new Blob([plot], { type: 'image/svg+xml' }));
-  const free = () => URL.revokeObjectURL(image.src);
-  image.addEventListener('load', free);
-  image.addEventListener('error', free);
-  return image;
+/**
+ * MAE by month, as a share of that of vol_moving_avg.
+ * @param {{ head: string[], rows: string[][] }} months
+ * @param {number} width
+ */
+function drawWalkForward({ head, rows }, width) {
+  const maes = (/** @type {string} */ name) =>
+    rows.map((row) => Number.parseFloat((row[head.indexOf(name)] ?? '').replaceAll(',', '')));
+  const baseline = maes('MAE vol_moving_avg');
+  const points = (/** @type {string} */ name) =>
+    maes(name).flatMap((mae, month) => {
+      const ratio = mae / baseline[month];
+      return Number.isFinite(ratio) ? [/** @type {[number, number]} */ ([month, ratio])] : [];
+    });
+  const [model, multiple] = [points('MAE model'), points('MAE multiple')];
+  const ratios = [1, ...[...model, ...multiple].map(([, ratio]) => ratio)];
+  const [min, max] = [Math.min(...ratios) * 0.99, Math.max(...ratios) * 1.01];
+  const last = Math.max(1, rows.length - 1);
+  const every = Math.ceil((rows.length * 90) / width);
+  return drawLineChart({
+    ...{ width, height: 320 },
+    description: 'MAE by month, divided by the MAE of vol_moving_avg. The table has the numbers.',
+    x: {
+      ...{ min: 0, max: last, label: 'as of' },
+      ticks: rows
+        .map(([asOf], at) => ({ at, text: asOf.slice(0, 7) }))
+        .filter(({ at }) => at % every === 0 && at < last - every / 3),
+    },
+    y: {
+      ...{ min, max, label: 'MAE ÷ MAE of vol_moving_avg' },
+      ticks: roundTicks(min, max, 5).map((at) => ({ at, text: digits(at) })),
+    },
+    series: [
+      {
+        style: 'level',
+        points: [
+          [0, 1],
+          [last, 1],
+        ],
+      },
+      { style: 'line second', points: multiple },
+      { style: 'line first', points: model },
+      { style: 'dot first', points: model, isDots: true },
+    ],
+  });
 }

@@ -1,11 +1,16 @@
 import { byId, drawToFit, emptyNote, html } from './dom.js';
 import { drawLegend, drawOverlay, layOutMap, paintMap } from './heat-map.js';
 import { describePoint, surfaceTable } from './surface-text.js';
-import { signedExp } from './ticks.js';
+import { signedExp, signedLog } from './ticks.js';
 
 /** @typedef {import('./surface-text.js').Surface} Surface */
 
-const HINT = 'Point at the map to read a prediction. Click it to use that point as the input.';
+const HINT =
+  'Point at the map to read a prediction, click it to use that point as the input. By keyboard: arrow keys and Enter.';
+/** Steps of the arrow keys over the whole map. */
+const KEY_STEPS = 40;
+/** @type {Record<string, [number, number]>} */
+const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
 
 /** @type {import('./heat-map.js').Inputs | undefined} */
 let lastInputs;
@@ -39,22 +44,35 @@ export function hideSurface() {
 export function showSurface(surface, onClick) {
   const canvas = /** @type {HTMLCanvasElement} */ (html('canvas'));
   const overlay = html('div', { class: 'overlay' });
-  const map = html('div', { class: 'map' }, canvas, overlay);
+  const map = html(
+    'div',
+    {
+      ...{ class: 'map', tabindex: 0, role: 'application' },
+      'aria-label': 'Map of predictions. Arrow keys move the point, Enter predicts there.',
+    },
+    canvas,
+    overlay,
+  );
   const legend = html('div', { class: 'legend' });
-  const readout = html('p', { class: 'readout note' }, HINT);
+  const readout = html('p', { class: 'readout note', 'aria-live': 'polite' }, HINT);
   const values = html('div');
   const details = html('details', {}, html('summary', {}, 'Predictions as a table'), values);
   byId('surface').replaceChildren(map, legend, readout, details);
   let drawn = layOutMap(surface, 600);
   let width = 0;
+  /**
+   * Where the arrow keys are, in log units.
+   * @type {[number, number] | undefined}
+   */
+  let cursor;
 
   redraw = () => {
     if (width === 0) return;
     const measure = chosenMeasure();
     drawn = layOutMap(surface, width);
     paintMap(canvas, drawn.layout, surface, measure);
-    overlay.replaceChildren(drawOverlay(drawn, surface, measure, lastInputs));
-    legend.replaceChildren(...drawLegend(surface, measure));
+    overlay.replaceChildren(drawOverlay(drawn, surface, measure, lastInputs, cursor));
+    legend.replaceChildren(...drawLegend(surface, measure, width));
     values.replaceChildren(surfaceTable(surface, measure));
   };
   drawToFit(map, (newWidth) => {
@@ -69,11 +87,49 @@ export function showSurface(surface, onClick) {
   map.addEventListener('pointerleave', () => {
     readout.textContent = HINT;
   });
-  map.addEventListener('click', (event) => {
-    const point = pointAt(map, drawn, event);
+  map.addEventListener('click', (event) => predictAt(pointAt(map, drawn, event)));
+  map.addEventListener('blur', () => {
+    cursor = undefined;
+    redraw();
+  });
+  map.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter') return predictAt(cursor);
+    const step = KEYS[event.key];
+    if (!step) return;
+    event.preventDefault();
+    cursor = movePoint(drawn, cursor ?? startOf(drawn), step);
+    readout.textContent = describePoint(surface, cursor[0], cursor[1]);
+    redraw();
+  });
+
+  /** @param {[number, number] | undefined} point */
+  function predictAt(point) {
     if (!point) return;
     onClick(String(Math.round(signedExp(point[0]))), String(Number(signedExp(point[1]).toPrecision(3))));
-  });
+  }
+}
+
+/**
+ * The inputs of the last prediction, or the middle of the map.
+ * @param {ReturnType<typeof layOutMap>} drawn
+ * @returns {[number, number]}
+ */
+function startOf({ x, y }) {
+  if (lastInputs) return [signedLog(lastInputs.volMovingAvg), signedLog(lastInputs.adjCloseRollingMed)];
+  return [(x.min + x.max) / 2, (y.min + y.max) / 2];
+}
+
+/**
+ * A step along the map, not beyond its edges.
+ * @param {ReturnType<typeof layOutMap>} drawn
+ * @param {[number, number]} point in log units
+ * @param {[number, number]} step
+ * @returns {[number, number]}
+ */
+function movePoint({ x, y }, point, step) {
+  const move = (/** @type {import('./line-chart.js').Axis} */ { min, max }, /** @type {0 | 1} */ axis) =>
+    Math.min(max, Math.max(min, point[axis] + (step[axis] * (max - min)) / KEY_STEPS));
+  return [move(x, 0), move(y, 1)];
 }
 
 /**
@@ -81,6 +137,7 @@ export function showSurface(surface, onClick) {
  * @param {HTMLElement} map
  * @param {ReturnType<typeof layOutMap>} drawn
  * @param {MouseEvent} event
+ * @returns {[number, number] | undefined}
  */
 function pointAt(map, { layout, x, y }, { clientX, clientY }) {
   const box = map.getBoundingClientRect();

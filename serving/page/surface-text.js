@@ -10,15 +10,25 @@ import { signedExp } from './ticks.js';
 const TABLE_SIZE = 7;
 
 /**
- * The measure at a grid point, in log units.
+ * The measure at a grid point. A ratio is that of 1 + prediction to 1 + vol_moving_avg.
  * @param {Surface} surface
  * @param {number} index
  * @param {Measure} measure
  */
 export function valueAt({ vol_moving_avg: [min, max], columns, prediction }, index, measure) {
-  const logPrediction = Math.log1p(prediction[index]);
-  if (measure === 'prediction') return logPrediction;
-  return logPrediction - (min + ((index % columns) / (columns - 1)) * (max - min));
+  if (measure === 'prediction') return prediction[index];
+  return Math.exp(Math.log1p(prediction[index]) - (min + ((index % columns) / (columns - 1)) * (max - min)));
+}
+
+/**
+ * The measure at each grid point inside the training domain; at every point if none is inside.
+ * @param {Surface} surface
+ * @param {Measure} measure
+ */
+export function valuesInDomain(surface, measure) {
+  const all = surface.prediction.map((_, index) => valueAt(surface, index, measure));
+  const inside = all.filter((_, index) => surface.in_domain[index]);
+  return inside.length > 0 ? inside : all;
 }
 
 /**
@@ -48,15 +58,12 @@ export function describePoint(surface, logVolMovingAvg, logAdjCloseRollingMed) {
  * @param {Measure} measure
  */
 export function describeMap(surface, measure) {
-  const values = surface.prediction.flatMap((_, index) =>
-    surface.in_domain[index] ? [valueAt(surface, index, measure)] : [],
-  );
-  const format = (/** @type {number} */ log) =>
-    measure === 'ratio' ? `${digits(Math.exp(log))} times vol_moving_avg` : `${short(signedExp(log))} shares`;
-  const range =
-    values.length > 0
-      ? `Inside the training domain it is between ${format(Math.min(...values))} and ${format(Math.max(...values))}.`
-      : 'No point is inside the training domain.';
+  const values = valuesInDomain(surface, measure);
+  const format = (/** @type {number} */ value) =>
+    measure === 'ratio' ? `${digits(value)} times vol_moving_avg` : `${short(value)} shares`;
+  const range = surface.in_domain.includes(1)
+    ? `Inside the training domain it is between ${format(Math.min(...values))} and ${format(Math.max(...values))}.`
+    : 'No point is inside the training domain.';
   return `Heat map of the prediction over vol_moving_avg and adj_close_rolling_med. ${range} A table of values follows.`;
 }
 
@@ -91,7 +98,7 @@ export function surfaceTable(surface, measure) {
  * @param {number} index
  */
 function ratioAt(surface, index) {
-  return `${digits(Math.exp(valueAt(surface, index, 'ratio')))} ×`;
+  return `${digits(valueAt(surface, index, 'ratio'))} ×`;
 }
 
 /**

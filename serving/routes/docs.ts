@@ -1,53 +1,49 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { compress } from 'hono/compress';
+import { etag } from 'hono/etag';
+import swagger from 'swagger-ui-dist/package.json' with { type: 'json' };
 import * as z from 'zod';
 import { json, type Route } from '../route.ts';
 import { describeApi } from './openapi.ts';
 
-const START = 'start.js';
 const SWAGGER_FILES: Record<string, string> = {
   'swagger-ui.css': 'text/css',
   'swagger-ui-bundle.js': 'text/javascript',
 };
 
-const PAGE = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Trading volume: the API</title>
-<link rel="icon" href="page/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="docs/swagger-ui.css">
-<main id="swagger-ui"></main>
-<script src="docs/swagger-ui-bundle.js"></script>
-<script src="docs/${START}"></script>
-</html>
-`;
+/** It is in the path of Swagger UI's files, so that browsers may keep them. */
+export const SWAGGER_VERSION = swagger.version;
 
-const START_SCRIPT = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#swagger-ui', validatorUrl: null });\n`;
-
-/** /openapi.json, and a page that shows it. The page loads nothing from other servers. */
+/** /openapi.json, and the files of Swagger UI, which /docs shows it with. */
 export function docsRoutes(others: Route[]): Route[] {
   const openapi: Route = {
     method: 'GET',
     path: '/openapi.json',
     description: { summary: 'This description', response: json(z.looseObject({})), notReady: null },
     isUnlimited: true,
-    handler: (context) => context.body(document, 200, { 'content-type': 'application/json' }),
+    middleware: [compress(), etag()],
+    handler: (context) =>
+      context.body(document, 200, { 'content-type': 'application/json', 'cache-control': 'no-cache' }),
   };
   const document = JSON.stringify(describeApi([...others, openapi]));
   return [
     openapi,
-    { method: 'GET', path: '/docs', isUnlimited: true, handler: (context) => context.html(PAGE) },
     {
       method: 'GET',
-      path: '/docs/:file',
+      path: `/docs/${SWAGGER_VERSION}/:file`,
+      isOpen: true,
       isUnlimited: true,
+      middleware: [compress()],
       handler: async (context) => {
         const { file = '' } = context.req.param();
-        if (file === START) return context.body(START_SCRIPT, 200, { 'content-type': 'text/javascript' });
-        if (!Object.hasOwn(SWAGGER_FILES, file)) return context.notFound();
+        const type = Object.hasOwn(SWAGGER_FILES, file) ? SWAGGER_FILES[file] : undefined;
+        if (!type) return context.notFound();
         const path = fileURLToPath(import.meta.resolve(`swagger-ui-dist/${file}`));
-        return context.body(await readFile(path), 200, { 'content-type': SWAGGER_FILES[file] as string });
+        return context.body(await readFile(path), 200, {
+          'content-type': type,
+          'cache-control': 'public, max-age=31536000, immutable',
+        });
       },
     },
   ];

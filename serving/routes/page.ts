@@ -1,12 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Context } from 'hono';
 import { compress } from 'hono/compress';
 import { etag } from 'hono/etag';
 import { reportModel } from '../champion/model-report.ts';
 import type { ModelSource } from '../champion/model-source.ts';
 import type { Route } from '../route.ts';
 import type { Service } from '../scoring/service.ts';
+import { SWAGGER_VERSION } from './docs.ts';
 
 const TYPES = {
   css: 'text/css; charset=utf-8',
@@ -15,46 +17,37 @@ const TYPES = {
   svg: 'image/svg+xml',
 };
 
-/**
- * Everything is loaded from this server, no script is made from text, and the plot from the store
- * is shown as a blob.
- */
-const CONTENT_SECURITY_POLICY = [
+/** Everything is loaded from this server. Images can also be data: URLs, as in Swagger UI's styles. */
+const DOCS_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  "img-src 'self' blob:",
+  "img-src 'self' data:",
   "connect-src 'self'",
   "form-action 'self'",
   "base-uri 'none'",
   "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
 ].join('; ');
 
-/** The page at /, its files, and under /reports what it shows beyond the API's answers. */
+/** The page itself makes no script or HTML from text, which Swagger UI does. */
+const PAGE_POLICY = `${DOCS_POLICY}; require-trusted-types-for 'script'; trusted-types 'none'`;
+
+/** The page at /, that of Swagger UI at /docs, their files, and under /reports what the page shows beyond the API's answers. */
 export function pageRoutes(service: Service, source: ModelSource | undefined): Route[] {
   const middleware = [compress(), etag()];
-  const { 'index.html': index, ...files } = readPage();
+  const { 'index.html': index, 'docs.html': docs, ...files } = readPage();
+  const open = { method: 'GET', isOpen: true, isUnlimited: true, middleware } as const;
+  const answer = (context: Context, file: PageFile | undefined) =>
+    file ? context.body(file.content, 200, file.headers) : context.notFound();
   return [
+    { ...open, path: '/', handler: (context) => answer(context, index) },
+    { ...open, path: '/docs', handler: (context) => answer(context, docs) },
     {
-      method: 'GET',
-      path: '/',
-      isOpen: true,
-      isUnlimited: true,
-      middleware,
-      handler: (context) => (index ? context.body(index.content, 200, index.headers) : context.notFound()),
-    },
-    {
-      method: 'GET',
+      ...open,
       path: '/page/:file',
-      isOpen: true,
-      isUnlimited: true,
-      middleware,
       handler: (context) => {
         const { file: name = '' } = context.req.param();
-        const file = Object.hasOwn(files, name) ? files[name] : undefined;
-        return file ? context.body(file.content, 200, file.headers) : context.notFound();
+        return answer(context, Object.hasOwn(files, name) ? files[name] : undefined);
       },
     },
     {
@@ -72,11 +65,7 @@ export function pageRoutes(service: Service, source: ModelSource | undefined): R
       middleware,
       handler: async (context) => {
         context.header('cache-control', 'no-cache');
-        const [table, plot] = await Promise.all([
-          source?.walkForwardFile('walk-forward.md'),
-          source?.walkForwardFile('walk-forward.svg'),
-        ]);
-        return context.json({ table: table ?? null, plot: plot ?? null });
+        return context.json({ table: (await source?.walkForwardFile('walk-forward.md')) ?? null });
       },
     },
   ];
@@ -96,9 +85,10 @@ function readPage(): Record<string, PageFile> {
     const headers = {
       'content-type': type,
       'cache-control': 'no-cache',
-      'content-security-policy': CONTENT_SECURITY_POLICY,
+      'content-security-policy': name === 'docs.html' ? DOCS_POLICY : PAGE_POLICY,
     };
-    files[name] = { content: readFileSync(join(folder, name), 'utf8'), headers };
+    const content = readFileSync(join(folder, name), 'utf8');
+    files[name] = { content: content.replaceAll('SWAGGER_VERSION', SWAGGER_VERSION), headers };
   }
   return files;
 }

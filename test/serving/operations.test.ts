@@ -131,7 +131,7 @@ describe('limits', () => {
     const { url } = await startServer(store, { RATE_LIMIT: '1' });
     const status = async (path: string) => (await fetch(url + path)).status;
     const free = ['/health/live', '/health/ready', '/v2/health/live', '/v2/health/ready', '/metrics', '/'];
-    const files = ['/page/main.js', '/page/page.css', '/docs', '/docs/start.js', '/openapi.json'];
+    const files = ['/page/main.js', '/page/page.css', '/docs', '/page/docs.js', '/openapi.json'];
     for (const path of [...free, ...files]) expect(`${path} ${await status(path)}`).toBe(`${path} 200`);
   });
 

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { encodeModel } from '../../../model/model-file.ts';
-import { readLosses, reportModel } from '../../../serving/champion/model-report.ts';
+import { readLosses, readScores, reportModel } from '../../../serving/champion/model-report.ts';
 import { folderSource } from '../../../serving/champion/model-source.ts';
 import { surfaceOf } from '../../../serving/scoring/response-surface.ts';
 import { inService } from '../../../serving/scoring/service.ts';
@@ -46,11 +46,29 @@ it('reads losses, skips invalid lines, and downsamples long curves to means', ()
   expect(training[0]).toEqual([1.5, 0.5]);
 });
 
-it('has the card and the losses only if they belong to the model in service', async () => {
+it('reads the scores of metrics.json, with or without means, and nothing from another file', () => {
+  const all = { part: 'all', rows: 2, below_p10: 0, below_p50: 0.5, below_p90: 1 };
+  const decile = { ...all, part: '0 to 9', mean_volume: 4, mean_prediction: 5 };
+  const json = JSON.stringify({ key: 'k', all: { ...all, mae: 1 }, by_decile: [decile] });
+  expect(readScores(json)).toEqual({ all, by_decile: [decile] });
+  for (const other of [
+    '',
+    '{',
+    'null',
+    '{}',
+    json.replace('0.5', '"0.5"'),
+    json.replace('[{', '{').replace('}]', '}'),
+  ])
+    expect(readScores(other)).toBeNull();
+});
+
+it('has the card, the losses and the scores only if they belong to the model in service', async () => {
   const store = makeFolder();
   addModel(store, [...OUTPUTS], '2020-01-01');
   writeFileSync(join(store, 'models/2020-01-01/card.md'), '# A card');
   writeFileSync(join(store, 'models/2020-01-01/losses.csv'), 'step,epoch,split,loss\n1,1,training,3\n');
+  const all = { part: 'all', rows: 2, below_p10: 0, below_p50: 0.5, below_p90: 1 };
+  writeFileSync(join(store, 'models/2020-01-01/metrics.json'), JSON.stringify({ all, by_decile: [] }));
   const service = { current: inService(constantModel([...OUTPUTS])) };
   const source = folderSource(store);
   expect(await reportModel(service, source)).toMatchObject({
@@ -58,12 +76,14 @@ it('has the card and the losses only if they belong to the model in service', as
     fault: null,
     card: '# A card',
     losses: { training: [[1, 3]], validation: [] },
+    scores: { all, by_decile: [] },
   });
   addModel(store, [Math.log(3), 0, 0], '2020-01-01');
   expect(await reportModel(service, source)).toMatchObject({
     version: '2020-01-01',
     card: null,
     losses: null,
+    scores: null,
   });
 });
 

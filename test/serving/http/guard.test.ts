@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { expect, it } from 'vitest';
 import { createGuard } from '../../../serving/http/guard.ts';
+import { SWAGGER_VERSION } from '../../../serving/routes/docs.ts';
 import { createRoutes } from '../../../serving/routes/routes.ts';
 import { readSettings } from '../../../serving/settings.ts';
 import { PREDICT_PATH } from '../../support/test-server.ts';
@@ -18,7 +19,7 @@ it('does not limit probes, metrics and the page, and does not count them', () =>
       '/metrics',
       '/openapi.json',
     ],
-    ...['/', '/page/main.js', '/page/icon.svg', '/docs', '/docs/swagger-ui.css'],
+    ...['/', '/page/main.js', '/page/icon.svg', '/docs', `/docs/${SWAGGER_VERSION}/swagger-ui.css`],
   ];
   for (const url of free) expect(check(request(url))).toBeUndefined();
   expect(check(request(PREDICT_PATH))).toBeUndefined();

@@ -1,17 +1,17 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { get, type IncomingMessage } from 'node:http';
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createServer, get, type IncomingMessage } from 'node:http';
 import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { AxeResults } from 'axe-core';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import type { Browser, BrowserContextOptions, Page, Route } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { encodeModel } from '../../../model/model-file.ts';
-import {
-  drawWalkForward,
-  formatWalkForward,
-  type MonthScores,
-} from '../../../tasks/walk-forward/walk-forward-table.ts';
+import type { Surface } from '../../../serving/scoring/response-surface.ts';
+import { openPage, trainedStore } from '../../support/browser-page.ts';
 import { launchChromium } from '../../support/chromium.ts';
 import { until } from '../../support/command.ts';
 import { makeFolder } from '../../support/fixtures.ts';
@@ -19,6 +19,7 @@ import { startServer } from '../../support/test-server.ts';
 import { constantModel } from '../../support/tiny-model.ts';
 
 const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
+const run = promisify(execFile);
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let browser: Browser;
@@ -43,6 +44,7 @@ describe('over a store with a trained model', () => {
     expect(await digitsOf(page, '#prediction')).toBe(integer);
     const detail = await detailOf(url, '45678.5', '7.25');
     expect(await digitsOf(page, '#p10')).toBe(String(Math.round(detail.p10)));
+    expect(await digitsOf(page, '#p50')).toBe(String(Math.round(detail.p50)));
     expect(await digitsOf(page, '#p90')).toBe(String(Math.round(detail.p90)));
     expect(detail.in_domain).toBe(true);
     expect(await page.textContent('#domain')).toMatch(/^Inside the training domain/);
@@ -100,9 +102,9 @@ describe('over a store with a trained model', () => {
     const { page, requests, errors } = await open(url);
     await predict(page, '12345', '25');
     await page.click('input[value=prediction]');
-    await page.waitForSelector('.plot');
+    await page.waitForSelector('#forward svg');
     await until(() => requests.filter((one) => one.endsWith('/metrics')).length > 1, 'a second poll');
-    for (const request of requests) expect(request).toMatch(new RegExp(`^(blob:)?${url}/`));
+    for (const request of requests) expect(request).toMatch(new RegExp(`^${url}/`));
     expect(requests.length).toBeGreaterThan(15);
     expect(errors).toEqual([]);
   });
@@ -114,7 +116,7 @@ describe('over a store with a trained model', () => {
       for (const options of [{ colorScheme }, { ...PHONE, colorScheme }]) {
         const { page } = await open(url, options);
         await predict(page, '12345', '25');
-        await page.waitForSelector('.plot');
+        await page.waitForSelector('#forward svg');
         for (const summary of await page.locator('summary').all()) await summary.click();
         expect(await violationsOf(page)).toEqual([]);
         await page.fill('#vol_moving_avg', 'many');
@@ -143,13 +145,113 @@ describe('over a store with a trained model', () => {
     expect(tree).not.toMatch(/- (textbox|button|radio|link|img|region)$/m);
   });
 
-  it('fits a phone 360 pixels wide', async () => {
+  it.each([
+    ['screens', {}, [1280, 1024, 960, 768]],
+    ['phones', PHONE, [390, 360, 320]],
+  ])('fits %s, and cuts off nothing', async (_, device, widths) => {
     const { url } = await startServer(trainedStore());
-    const { page } = await open(url, PHONE);
+    const { page } = await open(url, device);
     await predict(page, '9007199254740991', '-25');
-    await page.waitForSelector('.plot');
+    await page.waitForSelector('#forward svg');
     for (const summary of await page.locator('summary').all()) await summary.click();
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+    for (const width of widths) {
+      await page.setViewportSize({ width, height: 800 });
+      // The tables and charts fit themselves to a new width before it is painted.
+      await page.evaluate('new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))');
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+      expect(await page.evaluate(FIND_CUT_OFF)).toEqual([]);
+    }
+  });
+
+  it('has colours on the map that differ, hatches what is outside, and gives the numbers of both', async () => {
+    const { url } = await startServer(trainedStore());
+    const { page } = await open(url);
+    await waitForSurface(page);
+    for (const measure of ['ratio', 'prediction']) {
+      await page.click(`input[value=${measure}]`);
+      const { inside, outside } = await coloursOf(page, await surfaceFrom(url));
+      // Seven parts of the training domain between quantiles, about 1/7 of its points each.
+      expect(Object.keys(inside)).toHaveLength(7);
+      const points = Object.values(inside).reduce((sum, count) => sum + count);
+      for (const count of Object.values(inside)) expect(count / points).toBeLessThan(0.25);
+      // Every outside part of 8 by 8 pixels has both a line and the ground.
+      expect(outside.points).toBeGreaterThan(20);
+      expect(outside.hatched).toBe(outside.points);
+      const label = (await page.getAttribute('.legend svg', 'aria-label')) ?? '';
+      const edges = await page.locator('.legend svg text').allTextContents();
+      expect(edges.slice(1)).toHaveLength(8);
+      for (const edge of edges) expect(label).toContain(edge);
+    }
+  });
+
+  it('moves over the map by keyboard, and predicts there', async () => {
+    const { url } = await startServer(trainedStore());
+    const { page } = await open(url);
+    await predict(page, '12345', '25');
+    await page.focus('.map');
+    for (const key of ['ArrowRight', 'ArrowRight', 'ArrowUp', 'ArrowLeft']) await page.keyboard.press(key);
+    const readout = (await page.textContent('.readout')) ?? '';
+    const { vol_moving_avg, adj_close_rolling_med } = await surfaceFrom(url);
+    const step = ([min, max]: [number, number]) => (max - min) / 40;
+    // ln(1 + x) grows by a step along each axis.
+    const expected = [
+      Math.expm1(Math.log1p(12345) + step(vol_moving_avg)),
+      Math.expm1(Math.log1p(25) + step(adj_close_rolling_med)),
+    ];
+    expect(readout).toContain(`vol_moving_avg ${((expected[0] as number) / 1000).toPrecision(3)}k,`);
+    await page.keyboard.press('Enter');
+    await hasText(page, '.copy', `vol_moving_avg=${Math.round(expected[0] as number)}&`);
+    expect(await page.inputValue('#adj_close_rolling_med')).toBe(
+      String(Number((expected[1] as number).toPrecision(3))),
+    );
+    expect(await page.evaluate('document.activeElement.className')).toBe('map');
+  });
+
+  it('shows the shares below each quantile and the means that metrics.json has, by decile', async () => {
+    const store = trainedStore();
+    const { url } = await startServer(store);
+    const { page } = await open(url);
+    await waitForSurface(page);
+    const [asOf = ''] = readdirSync(join(store, 'models'));
+    const metrics = JSON.parse(readFileSync(join(store, 'models', asOf, 'metrics.json'), 'utf8')) as {
+      by_decile: Record<string, number>[];
+    };
+    for (const summary of await page.locator('summary').all()) await summary.click();
+    const cells = (id: string) =>
+      page
+        .locator(`#${id} tbody tr`)
+        .evaluateAll((rows) => rows.map((row) => [...row.children].map(({ textContent }) => textContent)));
+    const percent = (share = Number.NaN) => `${(share * 100).toFixed(1)} %`;
+    const whole = (value = Number.NaN) => Math.round(value).toLocaleString('en-US');
+    expect(await cells('calibration')).toEqual(
+      metrics.by_decile.map((group) => [
+        ...[group.part, whole(group.rows), percent(group.below_p10)],
+        ...[percent(group.below_p50), percent(group.below_p90)],
+      ]),
+    );
+    expect((await cells('means')).map((row) => row.slice(0, 3))).toEqual(
+      metrics.by_decile.map((group) => [group.part, whole(group.mean_volume), whole(group.mean_prediction)]),
+    );
+    expect(metrics.by_decile).toHaveLength(10);
+    expect(await page.locator('#calibration circle').count()).toBe(30);
+    expect(await page.locator('#means circle').count()).toBe(10);
+  });
+
+  it('has a curl and a Python line that ask this server for the same prediction', async () => {
+    const { url } = await startServer(trainedStore(), { TOKEN: 'secret' });
+    const { page } = await open(url);
+    await enterToken(page, 'secret');
+    await predict(page, '45678.5', '-7.25');
+    const [curl = '', python = ''] = await page.locator('.copy code').allTextContents();
+    const expected = await digitsOf(page, '#prediction');
+    const options = { env: { ...process.env, TOKEN: 'secret' }, encoding: 'utf8' } as const;
+    const { stdout } = await run('python3', ['-c', python], options);
+    expect(stdout.trim()).toBe(expected);
+    // The arguments as a shell gives them to curl.
+    const words = await run('bash', ['-c', `curl() { printf '%s\\n' "$@"; }; ${curl}`], options);
+    const [, header = '', address = ''] = words.stdout.split('\n');
+    const response = await fetch(address, { headers: { authorization: header.split(': ')[1] ?? '' } });
+    expect(await response.text()).toBe(expected);
   });
 
   it('updates the live metrics until it is paused', async () => {
@@ -163,18 +265,12 @@ describe('over a store with a trained model', () => {
     expect(Number(await page.textContent('#request-rate'))).toBeGreaterThan(0);
     expect(await page.textContent('#median-latency')).toMatch(/\d (µs|ms)$/);
     expect(await page.textContent('#routes')).toContain('GET /predict');
-    await page.focus('#routes .scroll');
-    for (let i = 0; i < 30; i++) await fetch(request);
-    await hasText(page, '#predictions', /^60$/);
-    expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toBe(
-      'Requests by route',
-    );
     await page.click('#pause');
     expect(await page.getAttribute('#pause', 'aria-pressed')).toBe('true');
     const polls = page.waitForResponse(/metrics/).then(() => page.waitForResponse(/metrics/));
     await fetch(request);
     await polls;
-    expect(await page.textContent('#predictions')).toBe('60');
+    expect(await page.textContent('#predictions')).toBe('30');
   });
 });
 
@@ -254,23 +350,19 @@ it('shows HTML in files of the store as text', async () => {
     `# Card ${evil}\n\n${evil}\n\n- ${evil}\n\n| a |\n|---|\n| ${evil} |\n`,
   );
   writeFileSync(join(store, 'walk-forward.md'), `| as of | ${evil} |\n|---|---|\n| ${evil} | ${evil} |\n`);
-  writeFileSync(
-    join(store, 'walk-forward.svg'),
-    '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="top.evil = 1"><script>top.evil = 1</script></svg>',
-  );
   const { url } = await startServer(store);
   const { page, errors } = await open(url);
   await waitForSurface(page);
-  await page.waitForSelector('.plot');
+  await page.waitForSelector('#forward svg');
   for (const id of ['card', 'forward', 'file']) expect(await page.textContent(`#${id}`)).toContain(evil);
   expect(await page.textContent('#card h3')).toBe(`Card ${evil}`);
   expect(await page.locator('script').count()).toBe(1);
-  expect(await page.locator('img').count()).toBe(1);
+  expect(await page.locator('img').count()).toBe(0);
   expect(await page.evaluate('window.evil')).toBeUndefined();
   expect(errors).toEqual([]);
 });
 
-it('asks for the token and keeps it in memory only; its files need no token', async () => {
+it('asks for the token once and keeps it for this tab; its files need no token', async () => {
   const { url } = await startServer(trainedStore(), { TOKEN: 'secret' });
   const { page } = await open(url);
   await page.waitForSelector('#token-form:not([hidden])');
@@ -281,15 +373,26 @@ it('asks for the token and keeps it in memory only; its files need no token', as
     if (token === 'wrong') await hasText(page, '#token-error', 'did not accept this token');
   }
   await page.waitForSelector('#token-form', { state: 'hidden' });
+  expect(await page.textContent('#token-error')).toBe('');
   await predict(page, '12345', '25');
-  await page.waitForSelector('.plot');
-  expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([
-    0,
-    0,
-    '',
-  ]);
+  await page.waitForSelector('#forward svg');
+  expect(await page.evaluate('[localStorage.length, document.cookie]')).toEqual([0, '']);
   await page.reload();
-  await page.waitForSelector('#token-form:not([hidden])');
+  await predict(page, '12345', '25');
+  expect(await page.isVisible('#token-form')).toBe(false);
+  for (const [link, text] of [
+    ['Metrics', 'model_infer_rows_total'],
+    ['OpenAPI', '"openapi":"3.1.0"'],
+  ] as const) {
+    await page.click(`nav >> text="${link}"`);
+    await hasText(page, 'body', text);
+    await page.goBack();
+  }
+  await page.click('nav >> text=API documentation');
+  await page.waitForSelector('.swagger-ui .opblock');
+  const other = await open(url);
+  expect(await other.page.evaluate('sessionStorage.length')).toBe(0);
+  await other.page.waitForSelector('#token-form:not([hidden])');
   const status = async (path: string) => (await fetch(url + path)).status;
   expect(await status('/?from=a-bookmark')).toBe(200);
   expect(await status('/page/main.js')).toBe(200);
@@ -305,8 +408,135 @@ it('says that the server does not respond, and reconnects', async () => {
   running.process.kill('SIGKILL');
   await once(running.process, 'close');
   await hasText(page, '#status', 'does not respond');
+  await page.click('#predict-form button');
+  await hasText(page, '#result', 'does not respond');
   await startServer(store, { PORT: new URL(url).port });
   await hasText(page, '#status', /^In service/);
+  await page.waitForSelector('#prediction');
+  expect(await page.innerText('body')).not.toContain('does not respond');
+});
+
+it.each([
+  ['does not answer', (route: Route) => route.abort()],
+  [
+    'answers with an error page',
+    (route: Route) => route.fulfill({ status: 502, body: '<h1>Bad Gateway</h1>' }),
+  ],
+  [
+    'answers 200 with a login page',
+    (route: Route) => route.fulfill({ status: 200, body: '<h1>Log in</h1>' }),
+  ],
+])('shows an error while a proxy %s, and none once that is over', async (_, fail) => {
+  const { url } = await startServer(trainedStore());
+  const { page } = await open(`${url}/page/icon.svg`);
+  const paths = /\/(reports\/(model|walk-forward)|predict\?.*)$/;
+  await page.route(paths, fail);
+  await page.goto(url);
+  await page.waitForSelector('#status.fault');
+  await page.click('#predict-form button');
+  await page.waitForSelector('.problem');
+  await page.unroute(paths);
+  await hasText(page, '#status:not(.fault)', /^In service/);
+  await page.waitForSelector('#prediction');
+  await page.waitForSelector('#forward svg');
+  expect(await page.locator('.problem').count()).toBe(0);
+});
+
+it('takes away the error of a prediction once there is a model', async () => {
+  const store = makeFolder();
+  const { url } = await startServer(store, { POLL_MS: '20' });
+  const { page } = await open(url);
+  await page.waitForSelector('#status.fault');
+  await page.click('#predict-form button');
+  await hasText(page, '.problem', 'no model is in service yet');
+  promote(store, [Math.LN2, 0, 0], '2020-01-01');
+  await page.waitForSelector('#prediction');
+  expect(await digitsOf(page, '#prediction')).toBe('24691');
+  expect(await page.locator('.problem').count()).toBe(0);
+});
+
+it('works behind a proxy that serves it below a prefix', async () => {
+  const { url } = await startServer(trainedStore());
+  const proxy = createServer((incoming, outgoing) => {
+    const path = /^\/volume(\/.*)$/.exec(incoming.url ?? '')?.[1];
+    if (!path) {
+      outgoing.writeHead(404).end();
+      return;
+    }
+    get(url + path, { headers: incoming.headers }, (response) => {
+      outgoing.writeHead(response.statusCode ?? 502, response.headers);
+      response.pipe(outgoing);
+    });
+  }).listen(0, '127.0.0.1');
+  onTestFinished(() => void proxy.close().closeAllConnections());
+  await once(proxy, 'listening');
+  const { page, errors } = await open(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}/volume/`);
+  await predict(page, '12345', '25');
+  await page.waitForSelector('#forward svg');
+  expect(await page.textContent('.copy')).toContain('/volume/predict?vol_moving_avg=12345&');
+  await page.click('nav >> text=API documentation');
+  await page.click('.opblock-get >> text=/predict');
+  await page.click('text=Try it out');
+  await page.fill('input[placeholder=vol_moving_avg]', '12345');
+  await page.fill('input[placeholder=adj_close_rolling_med]', '25');
+  await page.click('.execute');
+  await hasText(page, '.request-url', '/volume/predict?');
+  await hasText(page, '.live-responses-table .response-col_status', '200');
+  expect(errors).toEqual([]);
+});
+
+describe('/docs', () => {
+  it.each([
+    ['light', 'rgb(255, 255, 255)', 'rgba(0, 0, 0, 0)'],
+    ['dark', 'rgb(28, 32, 34)', 'rgb(28, 32, 34)'],
+  ] as const)(
+    'has the colours of a %s reader, and keeps the content security policy',
+    async (colorScheme, ...grounds) => {
+      const { url } = await startServer(trainedStore());
+      const { page, requests, errors } = await open(`${url}/docs`, { colorScheme });
+      await page.waitForSelector('.swagger-ui .opblock');
+      expect(grounds).toContain(
+        await page.evaluate('getComputedStyle(document.documentElement).backgroundColor'),
+      );
+      for (const request of requests) expect(request).toMatch(new RegExp(`^(${url}/|data:)`));
+      expect(errors).toEqual([]);
+      await page.emulateMedia({ colorScheme: colorScheme === 'dark' ? 'light' : 'dark' });
+      expect(await page.locator('html.dark-mode').count()).toBe(colorScheme === 'dark' ? 0 : 1);
+    },
+  );
+
+  it('is not sent again while it is unchanged', async () => {
+    const { url } = await startServer(trainedStore());
+    for (const path of ['/docs', '/openapi.json', '/page/docs.js']) {
+      const { headers } = await fetch(url + path);
+      const again = { headers: { 'if-none-match': String(headers.get('etag')) } };
+      expect((await fetch(url + path, again)).status).toBe(304);
+    }
+    const page = await (await fetch(`${url}/docs`)).text();
+    const files = [...page.matchAll(/"(docs\/[^"]+)"/g)].map(([, path]) => path);
+    expect(files).toHaveLength(2);
+    for (const file of files) {
+      const response = await fetch(`${url}/${file}`);
+      expect(response.status).toBe(200);
+      expect(response.headers.get('cache-control')).toContain('immutable');
+      expect(response.headers.get('content-encoding')).toBe('gzip');
+    }
+    expect((await fetch(`${url}/docs/0.0.0/swagger-ui.css`)).status).toBe(404);
+  });
+
+  it('asks for the token on the page, and comes back with it', async () => {
+    const { url } = await startServer(trainedStore(), { TOKEN: 'secret' });
+    const { page } = await open(`${url}/docs`);
+    await enterToken(page, 'secret');
+    await page.waitForSelector('.swagger-ui .opblock');
+    await page.click('.opblock-get >> text=/predict');
+    await page.click('text=Try it out');
+    await page.fill('input[placeholder=vol_moving_avg]', '12345');
+    await page.fill('input[placeholder=adj_close_rolling_med]', '25');
+    await page.click('.execute');
+    await hasText(page, '.live-responses-table .response-col_status', '200');
+    expect((await fetch(`${url}/openapi.json`)).status).toBe(401);
+  });
 });
 
 it('is less than 32 kB, and is not sent again while it is unchanged', async () => {
@@ -328,26 +558,6 @@ it('is less than 32 kB, and is not sent again while it is unchanged', async () =
   expect(bytes).toBeLessThan(32_000);
 });
 
-/** A store with a model trained on the bundled sample, and a walk-forward of two months. */
-function trainedStore(): string {
-  const store = makeFolder();
-  for (const name of ['model.bin', 'champion.json', 'models'])
-    cpSync(join(inject('sample').store, name), join(store, name), { recursive: true });
-  const score = { rows: 1_000, mae: 500_000, rmsle: 1.3, r2: 0.8 };
-  const months: MonthScores[] = ['2019-01-01', '2019-02-01'].map((asOf) => ({
-    ...{
-      asOf,
-      featuresKey: 'key',
-      volMovingAvg: { ...score, mae: 550_000 },
-      bestMultiple: { ...score, multiple: 0.9 },
-    },
-    model: { ...score, coverage: 0.8 },
-  }));
-  writeFileSync(join(store, 'walk-forward.md'), formatWalkForward(months, 'key'));
-  writeFileSync(join(store, 'walk-forward.svg'), drawWalkForward(months));
-  return store;
-}
-
 function promote(
   store: string,
   outputs: [number, number, number],
@@ -358,23 +568,8 @@ function promote(
   renameSync(join(store, 'next'), join(store, 'model.bin'));
 }
 
-/** Opens the page, and records its requests and errors. */
-async function open(
-  url: string,
-  options: BrowserContextOptions = {},
-): Promise<{ page: Page; requests: string[]; errors: string[] }> {
-  const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
-  onTestFinished(() => context.close());
-  const page = await context.newPage();
-  const requests: string[] = [];
-  const errors: string[] = [];
-  page.on('request', (request) => requests.push(request.url()));
-  page.on('pageerror', (error) => errors.push(String(error)));
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) errors.push(message.text());
-  });
-  await page.goto(url);
-  return { page, requests, errors };
+function open(url: string, options: BrowserContextOptions = {}): ReturnType<typeof openPage> {
+  return openPage(browser, url, options);
 }
 
 function waitForSurface(page: Page): Promise<unknown> {
@@ -414,10 +609,70 @@ async function detailOf(
   url: string,
   volMovingAvg: string,
   adjCloseRollingMed: string,
-): Promise<{ p10: number; p90: number; in_domain: boolean }> {
+): Promise<{ p10: number; p50: number; p90: number; in_domain: boolean }> {
   const query = `vol_moving_avg=${volMovingAvg}&adj_close_rolling_med=${adjCloseRollingMed}&detail=1`;
   return (await fetch(`${url}/predict?${query}`)).json() as never;
 }
+
+async function enterToken(page: Page, token: string): Promise<void> {
+  await page.waitForSelector('#token-form:not([hidden])');
+  await page.fill('#token', token);
+  await page.keyboard.press('Enter');
+}
+
+async function surfaceFrom(url: string): Promise<Surface> {
+  const { surface } = (await (await fetch(`${url}/reports/model`)).json()) as { surface: Surface };
+  return surface;
+}
+
+/**
+ * The colours of the map's canvas: how many grid points inside the training domain have each, and
+ * how many points that are well outside are hatched.
+ */
+async function coloursOf(
+  page: Page,
+  { columns, rows, in_domain }: Surface,
+): Promise<{ inside: Record<number, number>; outside: { points: number; hatched: number } }> {
+  const { width, height, pixels } = (await page.evaluate(`(() => {
+    const { width, height } = document.querySelector('#surface canvas');
+    const { data } = document.querySelector('#surface canvas').getContext('2d').getImageData(0, 0, width, height);
+    return { width, height, pixels: [...new Uint32Array(data.buffer)] };
+  })()`)) as { width: number; height: number; pixels: number[] };
+  // The margins of the plot area, as in line-chart.js.
+  const [left, right, top, bottom] = [52, width - 14, 26, height - 40];
+  const isInside = (column: number, row: number) => in_domain[row * columns + column] === 1;
+  const inside: Record<number, number> = {};
+  const outside = { points: 0, hatched: 0 };
+  for (let row = 1; row < rows - 1; row++)
+    for (let column = 1; column < columns - 1; column++) {
+      const x = Math.floor(left + ((column + 0.5) / columns) * (right - left));
+      const y = Math.floor(bottom - ((row + 0.5) / rows) * (bottom - top));
+      if (isInside(column, row)) {
+        const colour = pixels[y * width + x] as number;
+        inside[colour] = (inside[colour] ?? 0) + 1;
+        continue;
+      }
+      const near = [-1, 0, 1].flatMap((up) => [-1, 0, 1].map((along) => isInside(column + along, row + up)));
+      if (near.includes(true)) continue;
+      const alphas = Array.from({ length: 8 }, (_, at) => (pixels[y * width + x - 4 + at] as number) >>> 24);
+      outside.points++;
+      if (alphas.includes(0) && alphas.some((alpha) => alpha > 100)) outside.hatched++;
+    }
+  return { inside, outside };
+}
+
+/** Runs in the browser: what reaches out of its panel, or is wider than its own box. */
+const FIND_CUT_OFF = `[...document.querySelectorAll('.panel, header')].flatMap((panel) => {
+  const { left, right } = panel.getBoundingClientRect();
+  return [...panel.querySelectorAll('th, td, p, li, dd, dt, code, svg, canvas, label')]
+    .filter((element) => {
+      const box = element.getBoundingClientRect();
+      if (box.width === 0) return false;
+      const isInline = getComputedStyle(element).display.startsWith('inline');
+      return box.left < left || box.right > right || (!isInline && element.scrollWidth > element.clientWidth + 1);
+    })
+    .map((element) => element.tagName + ' ' + element.textContent.slice(0, 40));
+})`;
 
 /** What axe finds: the rule, and the element that breaks it. */
 async function violationsOf(page: Page): Promise<string[]> {

@@ -26,7 +26,8 @@ it('describes every route for programs, and no other', () => {
   const described = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  expect(described.sort()).toEqual(registered.sort());
+  // Hono lists a route's middleware under its path, too.
+  expect(described.sort()).toEqual([...new Set(registered)].sort());
   expect(described).toContain('POST /v2/models/{name}/versions/{version}/infer');
   expect(described).toContain('GET /health/ready');
   expect(described.length).toBe(15);
