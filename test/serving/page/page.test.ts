@@ -631,11 +631,14 @@ async function coloursOf(
   page: Page,
   { columns, rows, in_domain }: Surface,
 ): Promise<{ inside: Record<number, number>; outside: { points: number; hatched: number } }> {
-  const { width, height, pixels } = (await page.evaluate(`(() => {
+  const image = await page.evaluate(`(() => {
     const { width, height } = document.querySelector('#surface canvas');
     const { data } = document.querySelector('#surface canvas').getContext('2d').getImageData(0, 0, width, height);
-    return { width, height, pixels: [...new Uint32Array(data.buffer)] };
-  })()`)) as { width: number; height: number; pixels: number[] };
+    return JSON.stringify({ width, height, pixels: [...new Uint32Array(data.buffer)] });
+  })()`);
+  const { width, height, pixels } = JSON.parse(String(image)) as Record<'width' | 'height', number> & {
+    pixels: number[];
+  };
   // The margins of the plot area, as in line-chart.js.
   const [left, right, top, bottom] = [52, width - 14, 26, height - 40];
   const isInside = (column: number, row: number) => in_domain[row * columns + column] === 1;
