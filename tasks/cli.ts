@@ -7,6 +7,7 @@ import { closeLogger, createLogger, logToFile } from './lib/log.ts';
 import { progressBar, progressLog } from './lib/progress.ts';
 import { formatTable } from './lib/table.ts';
 import { type OptionValues, readOptions, toYargs } from './options.ts';
+import { assertChecksPass } from './store/checks.ts';
 import { checksTable } from './store/checks-summary.ts';
 import { type Check, prepareResult, writeResult } from './store/result.ts';
 import { Store } from './store/store.ts';
@@ -103,6 +104,7 @@ async function runTask(name: string, task: Task, options: OptionValues<typeof co
     ...metrics,
     seconds,
   });
+  assertChecksPass(result.checks, store.root, 'run the commands in the table');
 }
 
 function reportChecks(checks: Check[]): void {

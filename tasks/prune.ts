@@ -4,6 +4,7 @@ import { PermanentError } from './lib/errors.ts';
 import { readChampion } from './store/champion.ts';
 import type { Champion } from './store/champion-history.ts';
 import { readOrigin } from './store/origins.ts';
+import { madeByName } from './store/remake-command.ts';
 import type { TaskResult } from './store/result.ts';
 import { findDataset, listKeys } from './store/shards.ts';
 import { findSnapshot } from './store/snapshots.ts';
@@ -31,6 +32,7 @@ export async function prune({ keep }: { keep: number }, { store, log }: Context)
       const isInWork = !isComplete && time > Date.now() - MIN_INCOMPLETE_AGE_MS;
       if (newest.includes(key) || inUse.has(key) || isInWork) continue;
       await store.remove(`${dataset}/${key}`);
+      await store.remove(madeByName(dataset, key));
       log.info('removed', { dataset, key });
       removed++;
     }

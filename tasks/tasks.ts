@@ -202,6 +202,11 @@ export const tasks: Record<string, Task> = {
     { keep: option('How many of the newest downloads, prices and features to keep', integer(1).default(2)) },
     async (values, context) => (await import('./prune.ts')).prune(values, context),
   ),
+  verify: defineTask(
+    'Compare every file of the store with its checksum, and list what to make again',
+    {},
+    async (_values, context) => (await import('./verify.ts')).verify(context),
+  ),
   'walk-forward': defineTask(
     'Measure each model on the month that begins on its as-of date',
     {

@@ -1,12 +1,13 @@
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import { codeKey, contentKey } from '../lib/content-key.ts';
 import { type Database, PARQUET_WRITER, parquet, readSql } from '../lib/duckdb.ts';
 import { checkCount, countNulls, runChecks } from '../store/checks.ts';
 import { publishOrigin } from '../store/origins.ts';
 import { publishShards, type ShardContent, type ShardSubset } from '../store/publish-shards.ts';
+import { publishMadeBy } from '../store/remake-command.ts';
 import type { TaskResult } from '../store/result.ts';
-import { openDataset, shardName, shardReadError } from '../store/shards.ts';
+import { assertUndamaged, openDataset, shardName } from '../store/shards.ts';
 import { summarizeShards } from '../store/summarize-shards.ts';
 
 const COPIED_COLUMNS = [
@@ -38,7 +39,7 @@ export interface FeaturesOptions {
 /**
  * Adds vol_moving_avg and adj_close_rolling_med to the prices. Both are over the last `window` rows
  * of the symbol, including the row itself.
- * @throws PermanentError if there are no prices
+ * @throws PermanentError if there are no prices, or a shard of them is damaged
  */
 export async function features(
   { prices: key, window, shard }: FeaturesOptions,
@@ -46,24 +47,29 @@ export async function features(
 ): Promise<TaskResult> {
   const prices = await openDataset('prices', key, 'ingest', context.store);
   const code = codeKey(import.meta.url, '*.sql');
-  const plans = prices.shards.map(({ index, path, manifest }) => ({
-    index,
-    path,
-    etfs: manifest.etfs,
-    key: contentKey('features', code, PARQUET_WRITER, window, manifest.key),
+  const plans = prices.shards.map((priceShard) => ({
+    index: priceShard.index,
+    priceShard,
+    key: contentKey('features', code, PARQUET_WRITER, window, priceShard.manifest.key),
   }));
   const published = await publishShards(
     'features',
     plans,
     shard,
     context,
-    async ({ index, path, etfs }, scratch, database) => ({
-      ...(await makeFeatureShard(path, join(scratch, `${shardName(index)}.parquet`), window, database)),
-      etfs,
-    }),
+    async ({ index, priceShard }, scratch, database) => {
+      await assertUndamaged({ shards: [priceShard], remake: prices.remake });
+      const path = join(scratch, `${shardName(index)}.parquet`);
+      return {
+        ...(await makeFeatureShard(priceShard.path, path, window, database)),
+        etfs: priceShard.manifest.etfs,
+      };
+    },
     async ({ rows }) => [checkCount('every_row_is_accounted_for', 'fail', Math.abs(prices.rows - rows))],
   );
   await publishOrigin('features', published.key, 'prices', prices.key, context.store);
+  const args = ['--prices', prices.key, '--window', String(window)];
+  await publishMadeBy('features', published.key, { task: 'features', args }, context.store);
   return {
     ...(await summarizeShards('features', published, context)),
     inputs: [{ name: 'prices', uri: prices.uri, key: prices.key, rows: prices.rows, bytes: prices.bytes }],
@@ -78,12 +84,8 @@ async function makeFeatureShard(
   database: Database,
 ): Promise<Omit<ShardContent, 'etfs'>> {
   await database.setVariable('window', window);
-  try {
-    await database.createView('prices', `SELECT *, file_row_number AS place FROM ${parquet(prices)}`);
-    await database.copyToParquet(await readSql(import.meta.url, 'features.sql'), path);
-  } catch (cause) {
-    throw shardReadError(prices, dirname(dirname(prices)), 'ingest', cause);
-  }
+  await database.createView('prices', `SELECT *, file_row_number AS place FROM ${parquet(prices)}`);
+  await database.copyToParquet(await readSql(import.meta.url, 'features.sql'), path);
   await database.createView('features', `SELECT *, file_row_number AS place FROM ${parquet(path)}`);
   await database.run(
     `CREATE OR REPLACE TEMP TABLE counts AS ${await readSql(import.meta.url, 'features-counts.sql')}`,

@@ -4,6 +4,7 @@ import { codeKey, contentKey } from '../lib/content-key.ts';
 import { PARQUET_WRITER } from '../lib/duckdb.ts';
 import { publishOrigin } from '../store/origins.ts';
 import { publishShards, type ShardSubset } from '../store/publish-shards.ts';
+import { publishMadeBy } from '../store/remake-command.ts';
 import type { TaskResult } from '../store/result.ts';
 import { type ShardPlan, shardOf } from '../store/shards.ts';
 import { summarizeShards } from '../store/summarize-shards.ts';
@@ -57,10 +58,8 @@ type PriceShardPlan = ShardPlan & { files: PriceFile[] };
  * Turns CSV files into prices: Parquet shards of whole symbols, sorted by Symbol, Date.
  * @throws PermanentError if the source is not valid or, without `quarantine`, if it has bad rows
  */
-export async function ingest(
-  { source: path, snapshot, shards: givenShards, quarantine, maxShrink, shard }: IngestOptions,
-  context: Context,
-): Promise<TaskResult> {
+export async function ingest(options: IngestOptions, context: Context): Promise<TaskResult> {
+  const { source: path, snapshot, shards: givenShards, quarantine, maxShrink, shard } = options;
   const cache = await FileFactsCache.open(resolve(path), context.store);
   const remedy = snapshot ? `remove the folder ${dirname(resolve(path))} and run download again` : undefined;
   const source = await openSource(path, cache, context.database.threads, remedy);
@@ -79,21 +78,37 @@ export async function ingest(
       shard,
       context,
       (plan, scratch, database) => makePriceShard(plan, source, quarantine, scratch, database),
-      async ({ shards }) =>
+      async (prices) =>
         checkPricesDataset(
-          shards.map(({ manifest }) => manifest),
+          prices.shards.map(({ manifest }) => manifest),
           { ...source, files, names },
-          await countFutureRows(shards, context.today, context.database),
+          await countFutureRows(prices, context.today, context.database),
         ),
       maxShrink,
     );
     if (snapshot) await publishOrigin('prices', published.key, 'raw', snapshot, context.store);
+    await publishMadeBy(
+      'prices',
+      published.key,
+      { task: 'ingest', args: toArguments(options) },
+      context.store,
+    );
     const result = await summarizeShards('prices', published, context);
     const rows = Number(result.metrics.rows_in ?? 0);
     return { ...result, inputs: [describeRaw(source, rows)], columnLineage: LINEAGE };
   } finally {
     source.close();
   }
+}
+
+/** The options that a key depends on, as on the command line. */
+function toArguments({ source, shards, quarantine }: IngestOptions): string[] {
+  return [
+    '--source',
+    resolve(source),
+    ...(shards ? ['--shards', String(shards)] : []),
+    ...(quarantine ? ['--quarantine'] : []),
+  ];
 }
 
 /**

@@ -1,7 +1,7 @@
 import { type Database, parquet, quotedString } from '../lib/duckdb.ts';
 import { checkCount, checkNone, MAX_EXAMPLES } from '../store/checks.ts';
 import type { Check } from '../store/result.ts';
-import { type ShardedDataset, type ShardManifest, sumCounts } from '../store/shards.ts';
+import { assertUndamaged, type ShardedDataset, type ShardManifest, sumCounts } from '../store/shards.ts';
 import type { PriceFile } from './prices.ts';
 import type { Source } from './source-files.ts';
 
@@ -52,11 +52,13 @@ export function checkPricesDataset(
 
 /** Counts the rows of dates after today. Reads only shards that end after today. */
 export async function countFutureRows(
-  shards: ShardedDataset['shards'],
+  { shards, remake }: ShardedDataset,
   today: string,
   database: Database,
 ): Promise<FutureRows> {
-  const paths = shards.filter(({ manifest }) => (manifest.lastDate ?? '') > today).map(({ path }) => path);
+  const late = shards.filter(({ manifest }) => (manifest.lastDate ?? '') > today);
+  const paths = late.map(({ path }) => path);
+  await assertUndamaged({ shards: late, remake });
   if (paths.length === 0) return { rows: 0, examples: [] };
   const [counted] = await database.rows<{ rows: bigint; examples: string[] | null }>(
     `SELECT count(*) AS rows, min(Symbol || ' ' || Date, ${MAX_EXAMPLES}) AS examples FROM ${parquet(...paths)} WHERE Date > ${quotedString(today)}`,

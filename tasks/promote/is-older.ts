@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import type { Champion } from '../store/champion-history.ts';
-import { throwReadError, viewFeatures } from '../store/feature-rows.ts';
+import { viewFeatures } from '../store/feature-rows.ts';
 import { openDataset } from '../store/shards.ts';
 
 /**
@@ -23,8 +23,8 @@ export async function isOlder(
   await viewFeatures(features, database);
   await database.setVariable('as_of', asOf);
   await database.setVariable('until_day', as_of < today ? as_of : today);
-  const [later] = await database
-    .rows("FROM features WHERE Date >= getvariable('as_of') AND Date < getvariable('until_day') LIMIT 1")
-    .catch(throwReadError(features));
+  const [later] = await database.rows(
+    "FROM features WHERE Date >= getvariable('as_of') AND Date < getvariable('until_day') LIMIT 1",
+  );
   return later !== undefined;
 }

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { readSql } from '../lib/duckdb.ts';
 import { PermanentError } from '../lib/errors.ts';
-import { type FeatureRows, readFeatureRows, throwReadError, viewFeatures } from '../store/feature-rows.ts';
+import { type FeatureRows, readFeatureRows, viewFeatures } from '../store/feature-rows.ts';
 import type { ModelFile } from '../store/models.ts';
 import { openDataset } from '../store/shards.ts';
 
@@ -42,11 +42,11 @@ export async function readNewestBlock(
   await database.setVariable('unseen_from', unseenFrom);
   await database.setVariable('block_days', BLOCK_DAYS);
   await database.setVariable('today', today);
-  const [bounds] = await database
-    .rows<{ block_until: string | null; newest_from: string; unseen_rows: bigint }>(
-      await readSql(import.meta.url, 'block-bounds.sql'),
-    )
-    .catch(throwReadError(features));
+  const [bounds] = await database.rows<{
+    block_until: string | null;
+    newest_from: string;
+    unseen_rows: bigint;
+  }>(await readSql(import.meta.url, 'block-bounds.sql'));
   if (!bounds?.block_until)
     throw new PermanentError(
       `${features.uri}: no row until ${today} has a full window to measure a model on; ingest more rows, or use --force`,
@@ -56,7 +56,7 @@ export async function readNewestBlock(
   return {
     from,
     until: bounds.block_until,
-    rows: await readFeatureRows(features, from, bounds.block_until, database),
+    rows: await readFeatureRows(from, bounds.block_until, database),
     isUnseen: hasUnseenRows,
   };
 }

@@ -1,9 +1,8 @@
-import { dirname } from 'node:path';
 import type { Model } from '../../model/model.ts';
 import { coverage, predictAll, type Score, score } from '../../model/score.ts';
 import { readArrowTable, typedColumn } from '../lib/arrow.ts';
 import { type Database, parquet, readSql } from '../lib/duckdb.ts';
-import { type ShardedDataset, shardReadError } from './shards.ts';
+import { assertUndamaged, type ShardedDataset } from './shards.ts';
 
 /** Rows with full windows: arrays with one value per row. */
 export interface FeatureRows {
@@ -12,47 +11,31 @@ export interface FeatureRows {
   adjCloseRollingMed: Float64Array;
 }
 
-/** Features, or some of their shards. */
 /** Coverage is the share of the volumes between p10 and p90. */
 export type ScoreWithCoverage = Score & { coverage: number };
 
-export type Features = Pick<ShardedDataset, 'shards' | 'uri'>;
+/** Features, or some of their shards. */
+export type Features = Pick<ShardedDataset, 'shards' | 'remake'>;
 
 /**
- * Creates the view `features`, which .sql files read.
+ * Verifies the features, and creates the view `features`, which .sql files read.
  * @throws PermanentError when a shard is damaged
  */
 export async function viewFeatures(features: Features, database: Database): Promise<void> {
+  await assertUndamaged(features);
   const paths = features.shards.map(({ path }) => path);
-  await database.createView('features', `SELECT * FROM ${parquet(...paths)}`).catch(throwReadError(features));
-}
-
-/**
- * A handler for the errors of a query over features.
- * @throws PermanentError when a shard is damaged, else the cause
- */
-export function throwReadError({ shards: [shard, another], uri }: Features): (cause: unknown) => never {
-  return (cause) => {
-    const where = shard && !another ? shard.path : `a shard of ${uri}`;
-    throw shardReadError(where, dirname(uri), 'features', cause);
-  };
+  await database.createView('features', `SELECT * FROM ${parquet(...paths)}`);
 }
 
 /**
  * Reads the rows of a range of days, both inclusive, from the view `features`. Call viewFeatures()
  * before.
- * @throws PermanentError when a shard is damaged
  */
-export async function readFeatureRows(
-  features: Features,
-  from: string,
-  until: string,
-  database: Database,
-): Promise<FeatureRows> {
+export async function readFeatureRows(from: string, until: string, database: Database): Promise<FeatureRows> {
   await database.setVariable('from_day', from);
   await database.setVariable('until_day', until);
   const sql = await readSql(import.meta.url, 'feature-rows.sql');
-  const rows = await readArrowTable(sql, database).catch(throwReadError(features));
+  const rows = await readArrowTable(sql, database);
   return {
     volume: typedColumn(rows, 'volume'),
     volMovingAvg: typedColumn(rows, 'vol_moving_avg'),

@@ -5,11 +5,12 @@ import { runConcurrently } from '../lib/concurrency.ts';
 import { contentKey } from '../lib/content-key.ts';
 import type { Database } from '../lib/duckdb.ts';
 import { assertChecksPass } from './checks.ts';
+import { crc32OfFile, toCheckedJson } from './checksum.ts';
 import { publishLatest } from './publish-latest.ts';
 import type { Check } from './result.ts';
 import {
   findDataset,
-  findShard,
+  findUndamagedShard,
   listKeys,
   type ShardedDataset,
   type ShardManifest,
@@ -47,10 +48,10 @@ export interface PublishedShards {
 }
 
 /**
- * Makes and publishes the missing shards of a dataset. The key of the dataset is a hash of the keys
- * of all its shards. A shard that another key already has is taken from there. Once the dataset is
- * complete, its `latest.json` names the key. Shards are made concurrently, but each by one thread,
- * so that the bytes do not depend on the number of threads.
+ * Makes and publishes the missing and the damaged shards of a dataset. The key of the dataset is a
+ * hash of the keys of all its shards. An undamaged shard that another key already has is taken from
+ * there. Once the dataset is complete, its `latest.json` names the key. Shards are made
+ * concurrently, but each by one thread, so that the bytes do not depend on the number of threads.
  * @param make writes the files of one shard into a scratch folder
  * @param review checks the complete dataset
  * @param maxShrink the share of the latest rows, and of their symbols, that the dataset may lack; 1, if not given
@@ -70,13 +71,15 @@ export async function publishShards<Plan extends ShardPlan>(
   const mine = subset ? plans.filter((_, position) => position % subset.count === subset.index - 1) : plans;
   const manifests: ShardManifest[] = [];
   let status: PublishedShards['status'] = 'up_to_date';
+  const onDamage = (path: string, damage: string) =>
+    log.warn(`${path} is damaged: ${damage}; it is not used`);
   progress.start(dataset, mine.length);
   try {
     await runConcurrently(mine, database, async (plan, connection) => {
-      let manifest = await findShard(folder, plan.index, store, plan.key);
+      let manifest = await findUndamagedShard(folder, plan.index, store, plan.key, onDamage);
       if (!manifest) {
         status = 'done';
-        manifest = await reuseShard(dataset, folder, plan, store);
+        manifest = await reuseShard(dataset, folder, plan, store, onDamage);
       }
       if (!manifest) {
         await using scratch = await store.scratch();
@@ -112,11 +115,11 @@ async function publishShard(
   assertChecksPass(content.checks, `${folder}/${shardName(index)}`, 'the shard was not published');
   const files: ShardManifest['files'] = [];
   for (const path of paths) {
-    files.push({ name: basename(path), bytes: (await stat(path)).size });
+    files.push({ name: basename(path), bytes: (await stat(path)).size, crc32: await crc32OfFile(path) });
     await store.publish(path, `${folder}/${basename(path)}`);
   }
   const manifest: ShardManifest = { key, shards, files, ...content };
-  await store.publishText(`${folder}/${shardName(index)}.json`, `${JSON.stringify(manifest, null, 2)}\n`);
+  await store.publishText(`${folder}/${shardName(index)}.json`, toCheckedJson(manifest));
   return manifest;
 }
 
@@ -125,9 +128,11 @@ async function reuseShard(
   folder: string,
   { index, key }: ShardPlan,
   store: Store,
+  onDamage: (path: string, damage: string) => void,
 ): Promise<ShardManifest | undefined> {
   for (const other of await listKeys(dataset, store)) {
-    const manifest = await findShard(`${dataset}/${other}`, index, store, key);
+    if (`${dataset}/${other}` === folder) continue;
+    const manifest = await findUndamagedShard(`${dataset}/${other}`, index, store, key, onDamage);
     if (!manifest) continue;
     for (const { name } of manifest.files)
       await store.publishAgain(`${dataset}/${other}/${name}`, `${folder}/${name}`);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { QueryError } from '../lib/duckdb.ts';
 import { PermanentError } from '../lib/errors.ts';
+import { crc32OfFile, isChecked } from './checksum.ts';
+import { remakeCommand } from './remake-command.ts';
 import type { Check } from './result.ts';
 import type { Store } from './store.ts';
 
@@ -11,8 +12,8 @@ export interface ShardPlan {
 }
 
 /**
- * The content of shard-NN.json. It is published last: if it exists, the shard's other files do,
- * too.
+ * The content of shard-NN.json, without the CRC-32 of these fields. It is published last: if it
+ * exists, the shard's other files do, too.
  */
 export interface ShardManifest {
   key: string;
@@ -20,7 +21,7 @@ export interface ShardManifest {
   shards: number;
   rows: number;
   /** The files of the shard; the Parquet file of the dataset comes first. */
-  files: { name: string; bytes: number }[];
+  files: { name: string; bytes: number; crc32: string }[];
   /** The number of NULLs by column. */
   nulls: Record<string, number>;
   checks: Check[];
@@ -61,6 +62,8 @@ export interface ShardedDataset {
   shards: { index: number; path: string; manifest: ShardManifest }[];
   rows: number;
   bytes: number;
+  /** The command that makes missing and damaged shards again. */
+  remake: string;
 }
 
 /**
@@ -87,41 +90,77 @@ export async function openDataset(
       `${store.locate(`${dataset}/${key}`)}: there is no such key; run ${maker}, or use --${dataset} with one of these keys: ${keys.join(', ') || 'none'}`,
     );
   throw new PermanentError(
-    `${store.locate(`${dataset}/${key}`)}: shards are missing or truncated: ${await listIncompleteShards(`${dataset}/${key}`, store)}; run ${maker} again, which makes only these`,
+    `${store.locate(`${dataset}/${key}`)}: shards are missing or truncated: ${(await listIncompleteShards(`${dataset}/${key}`, store)).join(', ')}; make only these again: ${await remakeCommand(dataset, key, store)}`,
   );
 }
 
-/** The names of the shards that are missing or truncated. */
-async function listIncompleteShards(folder: string, store: Store): Promise<string> {
+/** The names of the shards that are missing or truncated; `all` where no record says which there are. */
+async function listIncompleteShards(folder: string, store: Store): Promise<string[]> {
   let shards = 0;
   for (const name of await listManifests(folder, store))
-    shards = (await store.readJson<ShardManifest>(`${folder}/${name}`))?.shards ?? shards;
+    shards = (await readManifest(`${folder}/${name}`, store))?.shards ?? shards;
   const incomplete: string[] = [];
   for (let index = 0; index < shards; index++)
     if (!(await findShard(folder, index, store))) incomplete.push(shardName(index));
-  return incomplete.join(', ') || 'all';
+  return shards === 0 ? ['all'] : incomplete;
 }
 
 /**
- * DuckDB's messages about a Parquet file that it cannot read, but not "rows are out of place", which
- * features.sql raises.
+ * Reads the Parquet files of shards, and compares their checksums.
+ * @throws PermanentError that names the first damaged file and the command that makes it again
  */
-const DAMAGED =
-  /^(?!.*rows are out of place)((Invalid|Invalid Input|Serialization|Conversion) Error|.*(Parquet|TProtocol))/s;
+export async function assertUndamaged({
+  shards,
+  remake,
+}: Pick<ShardedDataset, 'shards' | 'remake'>): Promise<void> {
+  for (const { path, manifest } of shards) {
+    const damage = await findDamage(path, manifest.files[0]?.crc32);
+    if (damage) throw new PermanentError(`${path} is damaged: ${damage}; make it again: ${remake}`);
+  }
+}
 
 /**
- * The error to throw when a query over shards fails: a PermanentError if they are damaged, else the
- * cause itself.
- * @param where the shard, or the dataset, that is read
- * @param folder of the dataset with all of its keys
- * @param maker the task that makes this dataset
+ * The manifest of a shard as findShard() finds it; undefined also if a file of it is damaged.
+ * @param onDamage receives the path of a damaged file, and what is wrong
  */
-export function shardReadError(where: string, folder: string, maker: string, cause: unknown): unknown {
-  if (!(cause instanceof QueryError) || !DAMAGED.test(cause.message)) return cause;
-  return new PermanentError(
-    `${where} is damaged; remove the folder ${folder}, since other keys may share the file, and run ${maker} again`,
-    { cause },
-  );
+export async function findUndamagedShard(
+  folder: string,
+  index: number,
+  store: Store,
+  key: string | undefined,
+  onDamage: (path: string, damage: string) => void,
+): Promise<ShardManifest | undefined> {
+  const manifest = await findShard(folder, index, store, key);
+  for (const { name, crc32 } of manifest?.files ?? []) {
+    const path = store.locate(`${folder}/${name}`);
+    const damage = await findDamage(path, crc32);
+    if (!damage) continue;
+    onDamage(path, damage);
+    return undefined;
+  }
+  return manifest;
+}
+
+/** What is wrong with the bytes of a file; undefined if its CRC-32 is the recorded one. */
+async function findDamage(path: string, recorded: string | undefined): Promise<string | undefined> {
+  const found = await crc32OfFile(path);
+  return found === recorded ? undefined : `its CRC-32 is ${found}, but ${recorded} was recorded`;
+}
+
+/** Reads every file of a key. */
+export async function verifyShards(
+  folder: string,
+  store: Store,
+): Promise<{ missing: string[]; damaged: { name: string; damage: string }[] }> {
+  const damaged: { name: string; damage: string }[] = [];
+  for (const record of await listManifests(folder, store)) {
+    const manifest = await findShard(folder, indexOf(record), store);
+    for (const { name, crc32 } of manifest?.files ?? []) {
+      const damage = await findDamage(store.locate(`${folder}/${name}`), crc32);
+      if (damage) damaged.push({ name, damage });
+    }
+  }
+  return { missing: await listIncompleteShards(folder, store), damaged };
 }
 
 /** The keys of a dataset, complete or not. */
@@ -138,7 +177,7 @@ export async function findDataset(
   const folder = `${dataset}/${key}`;
   const shards: ShardedDataset['shards'] = [];
   for (const name of await listManifests(folder, store)) {
-    const index = Number(/\d+/.exec(name)?.[0]);
+    const index = indexOf(name);
     const manifest = await findShard(folder, index, store);
     if (!manifest) return undefined;
     shards.push({ index, path: store.locate(`${folder}/${shardName(index)}.parquet`), manifest });
@@ -148,10 +187,15 @@ export async function findDataset(
   return {
     key,
     uri: store.locate(folder),
+    remake: await remakeCommand(dataset, key, store),
     shards,
     rows: shards.reduce((rows, { manifest }) => rows + manifest.rows, 0),
     bytes: shards.reduce((bytes, { manifest }) => bytes + (manifest.files[0]?.bytes ?? 0), 0),
   };
+}
+
+function indexOf(manifestName: string): number {
+  return Number(/\d+/.exec(manifestName)?.[0]);
 }
 
 async function listManifests(folder: string, store: Store): Promise<string[]> {
@@ -159,8 +203,8 @@ async function listManifests(folder: string, store: Store): Promise<string[]> {
 }
 
 /**
- * The manifest of a shard, or undefined if a file of the shard is missing or truncated, or the key
- * is another.
+ * The manifest of a shard, or undefined if it is damaged, a file of the shard is missing or
+ * truncated, or the key is another.
  */
 export async function findShard(
   folder: string,
@@ -168,9 +212,15 @@ export async function findShard(
   store: Store,
   key?: string,
 ): Promise<ShardManifest | undefined> {
-  const manifest = await store.readJson<ShardManifest>(`${folder}/${shardName(index)}.json`);
+  const manifest = await readManifest(`${folder}/${shardName(index)}.json`, store);
   if (!manifest || (key && manifest.key !== key)) return undefined;
   for (const { name, bytes } of manifest.files)
     if ((await store.size(`${folder}/${name}`)) !== bytes) return undefined;
   return manifest;
+}
+
+/** A manifest; undefined if it is missing or damaged, or comes from a version without checksums. */
+async function readManifest(name: string, store: Store): Promise<ShardManifest | undefined> {
+  const manifest = await store.readJson<ShardManifest>(name).catch(() => undefined);
+  return manifest && isChecked(manifest) ? manifest : undefined;
 }

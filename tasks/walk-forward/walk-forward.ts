@@ -3,14 +3,9 @@ import type { Context } from '../context.ts';
 import { type Database, readSql } from '../lib/duckdb.ts';
 import { PermanentError } from '../lib/errors.ts';
 import { CLI, startNode, waitForSuccess } from '../lib/node-process.ts';
-import {
-  type FeatureRows,
-  type Features,
-  readFeatureRows,
-  scoreWithCoverage,
-  throwReadError,
-  viewFeatures,
-} from '../store/feature-rows.ts';
+
+import { type FeatureRows, readFeatureRows, scoreWithCoverage, viewFeatures } from '../store/feature-rows.ts';
+
 import { modelDates, readModel } from '../store/models.ts';
 import type { TaskResult } from '../store/result.ts';
 import { openDataset } from '../store/shards.ts';
@@ -60,9 +55,9 @@ export async function walkForward(
   await viewFeatures(features, database);
   const months: MonthScores[] = [];
   for (const asOf of dates) {
-    const rows = await readFeatureRows(features, asOf, lastDayOfMonthFrom(asOf), database);
+    const rows = await readFeatureRows(asOf, lastDayOfMonthFrom(asOf), database);
     if (rows.volume.length === 0) continue;
-    const multiple = await fitBestMultiple(features, asOf, database);
+    const multiple = await fitBestMultiple(asOf, database);
     months.push(await scoreMonth(asOf, rows, multiple, store));
   }
   if (months.length === 0) log.warn('the features have no row in the month of any model');
@@ -92,15 +87,11 @@ export async function walkForward(
  * The multiple of vol_moving_avg with the lowest MAE on the rows before a date; undefined where
  * there are none.
  */
-async function fitBestMultiple(
-  features: Features,
-  asOf: string,
-  database: Database,
-): Promise<number | undefined> {
+async function fitBestMultiple(asOf: string, database: Database): Promise<number | undefined> {
   await database.setVariable('as_of', asOf);
-  const [fitted] = await database
-    .rows<{ multiple: number | null }>(await readSql(import.meta.url, 'best-multiple.sql'))
-    .catch(throwReadError(features));
+  const [fitted] = await database.rows<{ multiple: number | null }>(
+    await readSql(import.meta.url, 'best-multiple.sql'),
+  );
   return fitted?.multiple ?? undefined;
 }
 

@@ -2,7 +2,7 @@ import type { Table } from 'apache-arrow';
 import type { Context } from '../../context.ts';
 import { readArrowTable, typedColumn } from '../../lib/arrow.ts';
 import { type Database, readSql } from '../../lib/duckdb.ts';
-import { type FeatureRows, throwReadError, viewFeatures } from '../../store/feature-rows.ts';
+import { type FeatureRows, viewFeatures } from '../../store/feature-rows.ts';
 import type { ShardedDataset } from '../../store/shards.ts';
 import type { Examples } from './example-set.ts';
 import { type Split, tooFewRows } from './split.ts';
@@ -95,17 +95,17 @@ async function* readExamples(
 /** Runs a .sql file on each shard in turn. */
 async function* queryShards(
   file: string,
-  { shards, uri }: ShardedDataset,
+  { shards, remake }: ShardedDataset,
   variables: Record<string, string | number>,
   database: Database,
 ): AsyncGenerator<{ path: string; table: Table }> {
   const sql = await readSql(import.meta.url, file);
   for (const [name, value] of Object.entries(variables)) await database.setVariable(name, value);
   for (const shard of shards) {
-    const features = { shards: [shard], uri };
+    const features = { shards: [shard], remake };
     await viewFeatures(features, database);
     await database.setVariable('etfs', shard.manifest.etfs);
-    const table = await readArrowTable(sql, database).catch(throwReadError(features));
+    const table = await readArrowTable(sql, database);
     yield { path: shard.path, table };
   }
 }

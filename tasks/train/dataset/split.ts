@@ -1,7 +1,7 @@
 import type { Context } from '../../context.ts';
 import { type Database, readSql } from '../../lib/duckdb.ts';
 import { PermanentError } from '../../lib/errors.ts';
-import { throwReadError, viewFeatures } from '../../store/feature-rows.ts';
+import { viewFeatures } from '../../store/feature-rows.ts';
 import type { ShardedDataset } from '../../store/shards.ts';
 
 /** The share of the rows, the latest ones, that make up the validation block. */
@@ -37,9 +37,9 @@ export async function findSplit(
   await database.setVariable('as_of', asOf ?? '');
   await database.setVariable('today', today);
   await database.setVariable('validation_share', VALIDATION_SHARE);
-  const [found] = await database
-    .rows<{ [day in keyof Split]: string | null }>(await readSql(import.meta.url, 'split.sql'))
-    .catch(throwReadError(features));
+  const [found] = await database.rows<{ [day in keyof Split]: string | null }>(
+    await readSql(import.meta.url, 'split.sql'),
+  );
   const { as_of, newest_row, validation_from, measure_from } = found ?? {};
   if (as_of && newest_row && validation_from && measure_from)
     return { as_of, newest_row, validation_from, measure_from };

@@ -402,16 +402,18 @@ describe('the features task', () => {
     ['missing', (path: string) => rm(path)],
     ['truncated', (path: string) => truncate(path, 100)],
   ])('names a shard that is %s, and asks for ingest', async (_kind, spoil) => {
-    const { store, result } = await ingestFiles(files, { shards: 2 });
+    const store = makeFolder();
+    const source = await makeSource(files);
+    const result = await ingestInto(store, source, { shards: 2 });
     const before = hashStore(store);
     const folder = String(result.outputs[0]?.uri);
     await spoil(join(folder, 'shard-01.parquet'));
     await expect(makeFeatures(store)).rejects.toThrow(
       new PermanentError(
-        `${folder}: shards are missing or truncated: shard-01; run ingest again, which makes only these`,
+        `${folder}: shards are missing or truncated: shard-01; make only these again: make run-task TASK=ingest STORE=${store} ARGS="--source ${source} --shards 2"`,
       ),
     );
-    await ingestInto(store, await makeSource(files), { shards: 2 });
+    await ingestInto(store, source, { shards: 2 });
     expect(hashStore(store)).toEqual(before);
   });
 

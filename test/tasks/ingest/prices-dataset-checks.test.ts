@@ -67,9 +67,9 @@ test('rows after today are counted', async () => {
     { 'stocks/A.csv': csv(...dates.map(row)), 'stocks/B.csv': csv(...dates.slice(0, 2).map(row)) },
     { shards: 4 },
   );
-  const { shards } = await openDataset('prices', undefined, 'ingest', await Store.open(store));
+  const prices = await openDataset('prices', undefined, 'ingest', await Store.open(store));
   await using database = await openDatabase();
-  const futureRows = (today: string) => countFutureRows(shards, today, database);
+  const futureRows = (today: string) => countFutureRows(prices, today, database);
   expect(await futureRows('2020-02-02')).toEqual({
     rows: 5,
     examples: ['A 2020-02-03', 'A 2020-02-04', 'A 2020-02-05', 'B 2020-02-03', 'B 2020-02-04'],
