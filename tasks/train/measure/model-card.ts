@@ -32,7 +32,7 @@ ${groupTable('year', metrics.by_year)}
 
 ![Share of volumes below p10, p50 and p90](calibration.svg)
 
-The prediction is close to the mean of logarithms where vol_moving_avg is small, and close to the median where it is above
+The prediction is close to the mean of logarithms where vol_moving_avg is small, and close to the median where it is far above
 ${formatCount(metrics.median_from)} shares. A row's weight halves with each ${metrics.half_life} years of its age. No prediction falls where vol_moving_avg rises${metrics.flattened > 0 ? ` (the response was flattened by ${Math.round(metrics.flattened * 100)} % for this)` : ''}.
 
 Made with ${metrics.git_commit ? `commit ${metrics.git_commit}, ` : ''}TensorFlow.js ${metrics.tfjs_version}, DuckDB ${metrics.duckdb_version} and Node ${metrics.node_version}.
@@ -41,7 +41,8 @@ Made with ${metrics.git_commit ? `commit ${metrics.git_commit}, ` : ''}TensorFlo
 
 - vol_moving_avg contains the volume of the day that is predicted. A real forecast would reach the scores with the features of the row before.
 - No row from ${validation_from} on was used for training. The newest row used for calibration or measuring is from ${metrics.newest_row}.
-- The model knows neither the symbol nor the date. Inputs outside the range that training saw are treated like the nearest ones inside it.
+- The model does not use the symbol or the date. Inputs outside the training range are moved to the nearest point inside it.
+  The server then also moves p10 and p90 apart.
 - Volume and Adj Close are as the source reports them today: each later split changes both, and each later dividend changes the prices.
   The features of a day therefore depend on what happened after it.
 - Most symbols in the dataset were still listed at its end. Symbols that were delisted earlier are hardly represented, neither in training nor in
