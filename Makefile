@@ -164,7 +164,7 @@ soak: $(PACKAGES) ## memory and failures of the server under every kind of reque
 ##                   0.1 allows 10 % fewer (default: 0.1)
 ##   REPLACE         1 trains again if a model of this date was trained with other options. The old model
 ##                   moves to models/<as-of>.<hash>/
-##   TASK            pipeline, download, ingest, features, train, promote, rollback, models, prune or walk-forward
+##   TASK            pipeline, download, ingest, features, train, promote, rollback, models, prune, verify or walk-forward
 ##   ARGS            options of the task, for example ARGS="--window 60"; ARGS=--help lists them
 ##   FROM, TO        first and last month, for example FROM=2018-01 TO=2019-12
 ##   RESULTS         folder that gets a copy of the walk-forward table and plot
