@@ -11,7 +11,7 @@ import type { ResultFile } from './store/result.ts';
 
 export interface PipelineOptions {
   store: string;
-  source: string;
+  source?: string | undefined;
   asOf?: string | undefined;
   maxShrink: number;
   replace: boolean;
@@ -41,7 +41,12 @@ export async function runPipeline(
   }
 
   try {
-    const ingest = await run('ingest', '--source', source, '--max-shrink', String(maxShrink));
+    const ingest = await run(
+      'ingest',
+      ...(source ? ['--source', source] : []),
+      '--max-shrink',
+      String(maxShrink),
+    );
     const features = await run('features');
     const train = await run('train', `--replace=${replace}`, ...(asOf ? ['--as-of', asOf] : []));
     const promote = await run('promote', '--as-of', String(train.metrics.as_of));

@@ -23,7 +23,7 @@ import {
   words,
 } from './options.ts';
 import type { TaskResult } from './store/result.ts';
-import { archiveName, latestSnapshot } from './store/snapshots.ts';
+import { chooseSource, recordDownload, recordFirstSource, recordSourceOf } from './store/source.ts';
 
 /** A task of the command line. Its module is imported only when it runs. */
 export interface Task {
@@ -46,7 +46,11 @@ export const commonOptions = {
 } satisfies Options;
 
 const SAMPLE = fileURLToPath(new URL('../data/sample.zip', import.meta.url));
-const SOURCE_HELP = 'Folder or zip with stocks/*.csv, etfs/*.csv and symbols_valid_meta.csv';
+const source = option(
+  'Folder or zip with stocks/*.csv, etfs/*.csv and symbols_valid_meta.csv',
+  path.optional(),
+  'what the store is made from; for an empty store the bundled sample',
+);
 
 const asOf = option(
   'Train on rows before this date only',
@@ -66,7 +70,7 @@ const featuresKey = option('Features to use', key.optional(), 'the latest');
 
 export const pipelineOptions = {
   store: commonOptions.store,
-  source: option(SOURCE_HELP, path.default(SAMPLE), 'the bundled sample'),
+  source,
   'as-of': asOf,
   'max-shrink': maxShrink,
   replace,
@@ -91,31 +95,35 @@ export const tasks: Record<string, Task> = {
         throw new PermanentError('Only one of KAGGLE_USERNAME and KAGGLE_KEY is set; set both, or neither');
       const credentials =
         kaggleUsername && kaggleKey ? { username: kaggleUsername, key: kaggleKey } : undefined;
-      return (await import('./download/download.ts')).download(
+      const result = await (await import('./download/download.ts')).download(
         { dataset, url: kaggleUrl, credentials },
         context,
       );
+      await recordDownload(context.store);
+      return result;
     },
   ),
   ingest: defineTask(
     'Turn CSV files into Parquet prices',
     {
-      source: option(SOURCE_HELP, path.optional(), 'the latest download, or else the bundled sample'),
+      source,
       shards: option('Number of Parquet files', integer(1, 4096).optional(), '16, more above 800 MB of CSV'),
       quarantine: option('Set bad rows aside instead of stopping at them', flag.default(false)),
       'max-shrink': maxShrink,
       shard,
     },
-    async ({ source, ...values }, context) => {
-      const downloaded = source ? undefined : await latestSnapshot(context.store);
-      return (await import('./ingest/ingest.ts')).ingest(
-        {
-          ...values,
-          source: source ?? (downloaded ? context.store.locate(archiveName(downloaded.key)) : SAMPLE),
-          snapshot: downloaded?.key,
-        },
+    async ({ source: named, ...values }, context) => {
+      const chosen = await chooseSource(named, SAMPLE, context.store);
+      if (!named)
+        context.log.info('no --source: reads what the store is made from', { source: chosen.source });
+      await recordFirstSource(chosen, context.store);
+      const { source, snapshot } = chosen;
+      const result = await (await import('./ingest/ingest.ts')).ingest(
+        { ...values, source, snapshot },
         context,
       );
+      await recordSourceOf(result.outputs[0]?.key, chosen, context.store);
+      return result;
     },
   ),
   features: defineTask(

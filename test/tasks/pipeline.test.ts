@@ -72,6 +72,16 @@ describe('the pipeline', () => {
     expect(read('model.bin')).toEqual(older);
   });
 
+  it('without a source uses what the store is made from, never the sample', async () => {
+    const source = await makeSource({ 'stocks/A.csv': csvOfVolumes(...Array(100).fill(100)) });
+    const store = makeFolder();
+    await succeed(['ingest', '--store', store, '--source', source]);
+    const before = hashStore(store, 'prices', 'source.json');
+    const { stdout } = await succeed(['pipeline', '--store', store]);
+    expect(stdout).toMatch(/ingest +up to date +100 /);
+    expect(hashStore(store, 'prices', 'source.json')).toEqual(before);
+  });
+
   it('ends with the exit code and the message of the task that failed', async () => {
     const args = ['pipeline', '--store', makeFolder(), '--source', '/nowhere.zip'];
     const { code, stdout, stderr } = await runCli(args);
