@@ -41,16 +41,17 @@ pipeline: export STORE := $(STORE)
 pipeline: $(ADDON) ## run ingest, features, train and promote, then ask for one prediction [SOURCE STORE AS_OF MAX_SHRINK REPLACE]
 	@node tasks/cli.ts pipeline
 
+run-task: export STORE := $(STORE)
 run-task: $(if $(TASK),$(ADDON)) ## run one task [TASK STORE ARGS]
 	@test -n "$(TASK)" || { echo 'run-task: TASK is not set. Example: make run-task TASK=features' >&2; exit 2; }
-	@node tasks/cli.ts $(TASK) --store "$(STORE)" $(ARGS)
+	@node tasks/cli.ts $(TASK) $(ARGS)
 
+walk-forward: export STORE := $(STORE)
 walk-forward: $(ADDON) ## train a model as of the first of each month, and score it on that month [FROM TO SOURCE STORE RESULTS]
-	@if [ -n "$(SOURCE)" ] || [ ! -e "$(STORE)/features/latest.json" ]; then \
-	  node tasks/cli.ts ingest --store "$(STORE)" $(if $(SOURCE),--source "$(SOURCE)") && \
-	  node tasks/cli.ts features --store "$(STORE)"; fi
-	@node tasks/cli.ts walk-forward --store "$(STORE)" $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
-	$(if $(RESULTS),@cp "$(STORE)/walk-forward.md" "$(STORE)/walk-forward.svg" "$(RESULTS)/")
+	@if [ -n "$$SOURCE" ] || [ ! -e "$$STORE/features/latest.json" ]; then \
+	  node tasks/cli.ts ingest && node tasks/cli.ts features; fi
+	@node tasks/cli.ts walk-forward
+	$(if $(RESULTS),@cp "$$STORE/walk-forward.md" "$$STORE/walk-forward.svg" "$$RESULTS/")
 
 tensorboard: $(PYTHON_PACKAGES) ## show the training losses in a browser, on port 6006 [STORE]
 	@.venv/bin/tensorboard --logdir "$(STORE)/logs/train"

@@ -124,8 +124,9 @@ describe('make run-task', () => {
   });
 
   it('passes the options to the task, and shows its message', async () => {
-    const store = join(makeFolder(), 'a store');
+    const store = join(makeFolder(), 'a "store" of `ana`\'s');
     const { stderr } = await start('make', ['-s', 'run-task', 'TASK=features', `STORE=${store}`]).ended;
-    expect(stderr).toContain(`${store}: there is no store here; check --store, or run ingest first`);
+    const message = `${store}: there is no store here; check --store, or run ingest first`;
+    expect(stderr).toContain(JSON.stringify(message).slice(1, -1));
   });
 });
