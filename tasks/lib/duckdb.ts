@@ -10,7 +10,7 @@ import {
 export { quotedIdentifier, quotedString };
 
 const PARQUET_OPTIONS =
-  'FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 100';
+  'FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v1, DICTIONARY_SIZE_LIMIT 100';
 
 /** What else decides the bytes of a Parquet file, beside its rows. */
 export const PARQUET_WRITER = `DuckDB ${version()}: ${PARQUET_OPTIONS}`;

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 PRICE_COLUMNS = ["Open", "High", "Low", "Close", "Adj Close", "Volume"]
@@ -58,6 +59,21 @@ def test_shards_are_sorted_and_share_no_symbol(datasets):
             symbols = set(shard["Symbol"].unique())
             assert seen.isdisjoint(symbols), path
             seen |= symbols
+
+
+# What parquet-format 1.0 had, and RLE_DICTIONARY. Spark 3.5, pyarrow before 12, fastparquet, DuckDB 0.8
+# and polars 0.20 cannot read DELTA_* or BYTE_STREAM_SPLIT.
+OLD_ENCODINGS = {"PLAIN", "PLAIN_DICTIONARY", "RLE_DICTIONARY", "RLE", "BIT_PACKED"}
+
+
+def test_shards_have_only_encodings_that_old_readers_know(datasets):
+    for folder in datasets.values():
+        for path in folder.glob("shard-*.parquet"):
+            metadata = pq.read_metadata(path)
+            for group in range(metadata.num_row_groups):
+                for column in range(metadata.num_columns):
+                    chunk = metadata.row_group(group).column(column)
+                    assert set(chunk.encodings) <= OLD_ENCODINGS, (path, chunk.path_in_schema)
 
 
 def test_features_keep_the_prices_as_they_are(datasets):
