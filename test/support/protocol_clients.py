@@ -41,7 +41,7 @@ def check_protocol():
     try:
         client.infer(MODEL, [tensor("vol_moving_avg", [-1]), inputs[1]], outputs=outputs)
     except InferenceServerException as error:
-        assert "hold 1 and 2 rows" in str(error), error
+        assert "tensors of 1 and 2 rows" in str(error), error
     else:
         raise AssertionError("tensors of different lengths were accepted")
 

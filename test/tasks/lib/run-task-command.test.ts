@@ -24,7 +24,9 @@ it.each(['plain', 'a b', "it's", 'a"b', 'a$b', '$(x)', 'a`b', 'a\\b', 'a;b&c|d',
     const folder = makeFolder();
     writeFileSync(join(folder, 'Makefile'), MAKEFILE);
     const command = runTaskCommand('ingest', ['--source', value, '--quarantine'], '/my store');
-    expect(execFileSync('sh', ['-c', command], { cwd: folder, encoding: 'utf8' })).toBe(
+    // Without the variables of a make that runs the tests.
+    const env = { PATH: process.env.PATH };
+    expect(execFileSync('sh', ['-c', command], { cwd: folder, encoding: 'utf8', env })).toBe(
       `[ingest]\n[/my store]\n[--source]\n[${value}]\n[--quarantine]\n`,
     );
   },

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { features } from '../../../tasks/features/features.ts';
 import { PermanentError } from '../../../tasks/lib/errors.ts';
+import { crc32OfFile, toCheckedJson } from '../../../tasks/store/checksum.ts';
 import { type TrainOptions, train } from '../../../tasks/train/train.ts';
 import { type Running, runCli, runTask, start, startCli, succeed, until } from '../../support/command.ts';
 import { mayMount, runOnDisk } from '../../support/disk.ts';
@@ -317,9 +318,10 @@ describe('training that is stopped', () => {
       );
       renameSync(`${path}.new`, path);
       const record = path.replace('.parquet', '.json');
-      const content = JSON.parse(readFileSync(record, 'utf8'));
-      content.files[0].bytes = statSync(path).size;
-      writeFileSync(record, JSON.stringify(content));
+      const { crc32, ...manifest } = JSON.parse(readFileSync(record, 'utf8'));
+      manifest.files[0].bytes = statSync(path).size;
+      manifest.files[0].crc32 = await crc32OfFile(path);
+      writeFileSync(record, toCheckedJson(manifest));
     }
   }
 
