@@ -161,7 +161,7 @@ soak: $(PACKAGES) ## memory and failures of the server under every kind of reque
 ##   STORE           folder of the store (default: data/store)
 ##   SOURCE          price files: a folder or zip in the form of the Kaggle data set (default: what the store is made from,
 ##                   for an empty store and the benchmarks the bundled sample)
-##   AS_OF           train only on rows before this date, YYYY-MM-DD (default: all rows)
+##   AS_OF           train only on rows before this date, YYYY-MM-DD (default: all rows before today)
 ##   MAX_SHRINK      how much smaller than the latest prices the new prices may be, in rows and in symbols:
 ##                   0.1 allows 10 % fewer (default: 0.1)
 ##   REPLACE         1 trains again if a model of this date was trained with other options. The old model

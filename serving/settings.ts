@@ -35,7 +35,7 @@ export const SETTINGS = {
   shadow: setting(
     'SHADOW',
     'newest',
-    z.string(),
+    z.string().regex(/^(newest|off|\d{4}-\d{2}-\d{2})$/, 'give newest, off, or an as-of date as YYYY-MM-DD'),
     'challenger that also scores the requests: an as-of date, newest, or off',
   ),
   drainMs: setting('DRAIN_MS', '2000', integer(0, 600_000), 'time for running requests after SIGTERM'),

@@ -54,7 +54,7 @@ export async function runPipeline(
 ${formatResults([ingest, features, train, promote])}
 
 ${formatMetrics(train.metrics)}
-${formatChampion(promote.metrics)}
+${formatChampion(promote)}
 `);
     if (promote.metrics.champion_as_of)
       process.stdout.write(`\nGET ${PREDICT_PATH}\n${await askServer(store, environment)}\n`);
@@ -101,8 +101,9 @@ ${formatCount(Number(mae))} shares.
 With vol_moving_avg as the prediction: ${formatCount(Number(mae_vol_moving_avg))} shares.`;
 }
 
-function formatChampion({ champion_as_of, challenger_as_of, reason }: ResultFile['metrics']): string {
-  if (champion_as_of === challenger_as_of) return `The model as of ${champion_as_of} is in service.`;
+function formatChampion({ status, metrics }: ResultFile): string {
+  const { champion_as_of, challenger_as_of, reason } = metrics;
+  if (status !== 'refused') return `The model as of ${champion_as_of} is in service.`;
   const current = champion_as_of
     ? `The model as of ${champion_as_of} stays in service`
     : 'No model is in service';

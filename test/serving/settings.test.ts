@@ -14,6 +14,8 @@ it.each([
   ['STORE', 's3://bucket/store'],
   ['STORE', 'S3://bucket'],
   ['STORE', 'file:///data/store'],
+  ['SHADOW', 'nwest'],
+  ['SHADOW', '../2020-01-01'],
 ])('refuses %s=%s', (name, value) => {
   expect(() => readSettings({ [name]: value })).toThrow(SettingError);
   expect(() => readSettings({ [name]: value })).toThrow(`${name}=${value}: `);
@@ -34,6 +36,7 @@ it.each([
   ['CORS_ORIGIN', 'http://[::1]:8080', 'corsOrigin'],
   ['TOKEN', 'aB3-._~+/=!"#', 'token'],
   ['STORE', '/data/s3:store', 'store'],
+  ['SHADOW', '2020-01-01', 'shadow'],
 ] as const)('accepts %s=%s', (name, value, setting) => {
   expect(readSettings({ [name]: value })[setting]).toBe(value);
 });

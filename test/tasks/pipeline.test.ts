@@ -72,6 +72,21 @@ describe('the pipeline', () => {
     expect(read('model.bin')).toEqual(older);
   });
 
+  it('says that a model of the same date stays in service if the corrected one is refused', async () => {
+    const volumes = Array.from({ length: 400 }, (_, day) => 1_000 + ((day * 7_919) % 500));
+    const source = await makeSource({ 'stocks/A.csv': csvOfVolumes(...volumes) });
+    const store = makeFolder();
+    const args = ['pipeline', '--store', store, '--source', source];
+    await succeed(args, { MIN_COVERAGE: '0', MAX_COVERAGE: '1' });
+    const older = readFileSync(join(store, 'model.bin'));
+    const { as_of } = JSON.parse(readFileSync(join(store, 'champion.json'), 'utf8'));
+    await makeSource({ 'stocks/A.csv': csvOfVolumes(...volumes.with(200, 2_000)) }, source);
+    const { stdout } = await succeed(args, { MIN_COVERAGE: '0', MAX_COVERAGE: '1', MAX_MAE_RATIO: '0' });
+    expect(stdout).toContain(`The model as of ${as_of} stays in service: `);
+    expect(stdout).not.toContain('is in service.');
+    expect(readFileSync(join(store, 'model.bin'))).toEqual(older);
+  });
+
   it('without a source uses what the store is made from, never the sample', async () => {
     const source = await makeSource({ 'stocks/A.csv': csvOfVolumes(...Array(100).fill(100)) });
     const store = makeFolder();
