@@ -34,22 +34,8 @@ export function createMetrics(state: ServingState, openResponses: ReadonlySet<un
     BUCKETS,
     register,
   );
-  new Gauge({
-    name: 'http_server_active_requests',
-    help: 'Requests whose answer has not ended, this one included',
-    ...{ registers: [register], aggregator: 'sum' },
-    collect() {
-      this.set(openResponses.size);
-    },
-  });
-  const loads = new Counter({
-    name: 'model_loads_total',
-    help: 'Models that were read, by outcome',
-    labelNames: ['outcome', 'reason'],
-    registers: [register],
-  });
-  loads.inc({ outcome: 'success' }, 0);
-  for (const reason of ['model.bin', 'champion.json']) loads.inc({ outcome: 'failure', reason }, 0);
+  registerActiveRequests(register, openResponses);
+  const loads = createLoadsCounter(register);
   registerModelMetrics(register, state);
   registerShadowMetrics(register, state);
   const readDrift = () => {
@@ -96,6 +82,29 @@ export function createMetrics(state: ServingState, openResponses: ReadonlySet<un
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
+
+function registerActiveRequests(register: Registry, openResponses: ReadonlySet<unknown>): void {
+  new Gauge({
+    name: 'http_server_active_requests',
+    help: 'Requests whose answer has not ended, this one included',
+    ...{ registers: [register], aggregator: 'sum' },
+    collect() {
+      this.set(openResponses.size);
+    },
+  });
+}
+
+function createLoadsCounter(register: Registry): Counter<'outcome' | 'reason'> {
+  const loads = new Counter({
+    name: 'model_loads_total',
+    help: 'Models that were read, by outcome',
+    labelNames: ['outcome', 'reason'],
+    registers: [register],
+  });
+  loads.inc({ outcome: 'success' }, 0);
+  for (const reason of ['model.bin', 'champion.json']) loads.inc({ outcome: 'failure', reason }, 0);
+  return loads;
+}
 
 function registerModelMetrics(register: Registry, state: ServingState): void {
   const registers = [register];

@@ -42,22 +42,7 @@ export function hideSurface() {
  *   inputs at the clicked point
  */
 export function showSurface(surface, onClick) {
-  const canvas = /** @type {HTMLCanvasElement} */ (html('canvas'));
-  const overlay = html('div', { class: 'overlay' });
-  const map = html(
-    'div',
-    {
-      ...{ class: 'map', tabindex: 0, role: 'application' },
-      'aria-label': 'Map of predictions. Arrow keys move the point, Enter predicts there.',
-    },
-    canvas,
-    overlay,
-  );
-  const legend = html('div', { class: 'legend' });
-  const readout = html('p', { class: 'readout note', 'aria-live': 'polite' }, HINT);
-  const values = html('div');
-  const details = html('details', {}, html('summary', {}, 'Predictions as a table'), values);
-  byId('surface').replaceChildren(map, legend, readout, details);
+  const { canvas, overlay, map, legend, readout, values } = createElements();
   let drawn = layOutMap(surface, 600);
   let width = 0;
   /**
@@ -107,6 +92,27 @@ export function showSurface(surface, onClick) {
     if (!point) return;
     onClick(String(Math.round(signedExp(point[0]))), String(Number(signedExp(point[1]).toPrecision(3))));
   }
+}
+
+/** Fills the panel with its elements, all without data. */
+function createElements() {
+  const canvas = /** @type {HTMLCanvasElement} */ (html('canvas'));
+  const overlay = html('div', { class: 'overlay' });
+  const map = html(
+    'div',
+    {
+      ...{ class: 'map', tabindex: 0, role: 'application' },
+      'aria-label': 'Map of predictions. Arrow keys move the point, Enter predicts there.',
+    },
+    canvas,
+    overlay,
+  );
+  const legend = html('div', { class: 'legend' });
+  const readout = html('p', { class: 'readout note', 'aria-live': 'polite' }, HINT);
+  const values = html('div');
+  const details = html('details', {}, html('summary', {}, 'Predictions as a table'), values);
+  byId('surface').replaceChildren(map, legend, readout, details);
+  return { canvas, overlay, map, legend, readout, values };
 }
 
 /**

@@ -1,12 +1,12 @@
 import type { ModelSource } from '../champion/model-source.ts';
 import type { Route } from '../route.ts';
 import type { Service } from '../scoring/service.ts';
-import { batchRoutes } from './batch.ts';
 import { docsRoutes } from './docs.ts';
 import { healthRoutes } from './health.ts';
 import { metricsRoutes } from './metrics-route.ts';
 import { pageRoutes } from './page.ts';
 import { predictRoutes } from './predict.ts';
+import { batchRoutes } from './predict-batch.ts';
 import { protocolRoutes } from './protocol.ts';
 
 export interface RouteOptions {
